@@ -1,0 +1,157 @@
+//! What the server asks of a store: records with revisions, atomic commits, and a log whose entries are hash-chained.
+//!
+//! The store knows nothing of KMIP. A record is an identifier, an owner, opaque bytes and the terms it can be found by.
+
+use std::future::Future;
+use zeroize::Zeroizing;
+
+/// A tenant. Every key of the store starts with it; one server without tenants uses [`Tenant::DEFAULT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(pub u32);
+
+impl Tenant {
+    /// The tenant of a server that does not tell tenants apart.
+    pub const DEFAULT: Self = Self(0);
+}
+
+/// The number of the commit that wrote a record last: grows with every commit, never repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// One thing a record can be found by: a field and the bytes of its value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Term {
+    /// Which field; the caller's own numbering (the dispatcher uses KMIP tags).
+    pub field: u32,
+    /// The canonical bytes of the value.
+    pub value: Box<[u8]>,
+}
+
+/// A record as it was read.
+#[derive(Debug)]
+pub struct Record {
+    /// The identifier, unique within its tenant.
+    pub identifier: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The commit that wrote it last.
+    pub revision: Revision,
+    /// The commit that wrote it first: the order of creation.
+    pub created: Revision,
+    /// What the caller stored, wiped from memory when dropped.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// One change of a commit.
+#[derive(Debug)]
+pub enum Change {
+    /// Writes a record.
+    Put(Put),
+    /// Removes a record that has this revision.
+    Remove {
+        /// The identifier of the record.
+        identifier: String,
+        /// The revision the caller saw.
+        expected: Revision,
+    },
+}
+
+/// A record to write.
+#[derive(Debug)]
+pub struct Put {
+    /// The identifier, 1 to 1,024 bytes.
+    pub identifier: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The revision the caller saw; `None`: the record must not exist yet.
+    pub expected: Option<Revision>,
+    /// What to store.
+    pub body: Zeroizing<Vec<u8>>,
+    /// What it can be found by. Replaces all earlier terms of the record.
+    pub terms: Vec<Term>,
+}
+
+/// Changes and log entries that become durable and visible together, or not at all.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// The changes, of distinct identifiers.
+    pub changes: Vec<Change>,
+    /// Log entries, opaque to the store, in order. A commit may have only these.
+    pub log: Vec<Vec<u8>>,
+}
+
+/// Which records to find: those that satisfy every condition.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only records of this owner; `None`: of any.
+    pub owner: Option<String>,
+    /// Only records that have all these terms.
+    pub terms: Vec<Term>,
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Position in the log, from 1, without gaps.
+    pub sequence: u64,
+    /// SHA-256 over the previous entry's hash, the sequence (8 bytes, big-endian) and the entry.
+    pub hash: [u8; 32],
+    /// What the caller logged.
+    pub entry: Vec<u8>,
+}
+
+/// Why a store refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A record has another revision than the caller saw, exists although it must not, or is gone.
+    #[error("{identifier} was changed by another request")]
+    Conflict {
+        /// The record.
+        identifier: String,
+    },
+    /// The disk is full: reads go on, writes are refused until there is room.
+    #[error("no space left on the device")]
+    Full,
+    /// An earlier write failed; the store accepts no further ones.
+    #[error("the store is read-only since a write failed: {0}")]
+    ReadOnly(String),
+    /// A record cannot be authenticated or decoded.
+    #[error("{what} is damaged: {cause}")]
+    Damaged {
+        /// Which record or file.
+        what: String,
+        /// What was found.
+        cause: String,
+    },
+    /// The files were written by a newer release.
+    #[error("{0}")]
+    NewerFormat(String),
+    /// The operating system or the engine failed.
+    #[error("{what}: {cause}")]
+    Failed {
+        /// What was being done.
+        what: String,
+        /// What happened.
+        cause: String,
+    },
+}
+
+/// A store of records, durable when a commit returns.
+///
+/// Asynchronous at its edge only: a backend whose reads are ready at once returns ready futures.
+pub trait Store: Send + Sync + 'static {
+    /// Reads records by identifier; absent ones are `None`. All from one moment in time.
+    fn load(&self, tenant: Tenant, identifiers: &[&str]) -> impl Future<Output = Result<Vec<Option<Record>>, StoreError>> + Send;
+
+    /// Finds identifiers, the newest record first.
+    fn find(&self, tenant: Tenant, query: &Query) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Makes changes and log entries durable, all or none, and returns the revision all changed records now have.
+    fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
+
+    /// Reads log entries from a sequence number on, at most `limit` of them.
+    fn read_log(&self, from: u64, limit: usize) -> impl Future<Output = Result<Vec<LogRecord>, StoreError>> + Send;
+
+    /// Whether writes are accepted, for `/readyz`.
+    fn writable(&self) -> Result<(), StoreError>;
+}
