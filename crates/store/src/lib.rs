@@ -1,6 +1,20 @@
 //! What the server asks of a store: records with revisions, atomic commits, and a log whose entries are hash-chained.
 //!
 //! The store knows nothing of KMIP. A record is an identifier, an owner, opaque bytes and the terms it can be found by.
+//!
+//! [`memory::MemoryStore`] forgets everything when it is dropped; durable backends are crates of their own. They share
+//! the [`index`] that answers [`Store::find`], the hash chain of the [`log`], the [`sealing`] of what they write, and the
+//! contract tests (module `contract`, feature `contract`).
+
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod index;
+mod limits;
+pub mod log;
+pub mod memory;
+pub mod sealing;
+
+pub use limits::{MAX_BODY, MAX_COMMIT, MAX_IDENTIFIER, MAX_LOG_ENTRY, MAX_OWNER, check_limits};
 
 use std::future::Future;
 use zeroize::Zeroizing;
@@ -108,6 +122,16 @@ pub enum StoreError {
     Conflict {
         /// The record.
         identifier: String,
+    },
+    /// Something is larger than the store takes; nothing was written.
+    #[error("{what} has {size} bytes; the store takes {limit}")]
+    TooLarge {
+        /// Which part of the commit.
+        what: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The largest size in bytes.
+        limit: usize,
     },
     /// The disk is full: reads go on, writes are refused until there is room.
     #[error("no space left on the device")]

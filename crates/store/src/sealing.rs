@@ -1,0 +1,1 @@
+//! Sealing of what a store writes.
