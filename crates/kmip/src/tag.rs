@@ -32,6 +32,9 @@ pub const EXTENSIONS_START: ttlv_codec::Tag = ttlv_codec::Tag(0x54_0000);
 /// The last tag of the range that vendors define for themselves.
 pub const EXTENSIONS_END: ttlv_codec::Tag = ttlv_codec::Tag(0x54_FFFF);
 
+/// No tag on the wire: in tables it stands for the tag of whatever managed object a payload carries.
+pub const AnyManagedObject: ttlv_codec::Tag = ttlv_codec::Tag(0);
+
 /// The row of a tag, none for an extension or an unknown code.
 #[must_use]
 pub fn by_tag(tag: ttlv_codec::Tag) -> Option<&'static TagRow> {

@@ -26,8 +26,7 @@ pub enum ProtocolVersion {
 
 impl ProtocolVersion {
     /// Every version, the oldest first.
-    pub const ALL: [Self; 8] =
-        [Self::V1_0, Self::V1_1, Self::V1_2, Self::V1_3, Self::V1_4, Self::V2_0, Self::V2_1, Self::V3_0];
+    pub const ALL: [Self; 8] = [Self::V1_0, Self::V1_1, Self::V1_2, Self::V1_3, Self::V1_4, Self::V2_0, Self::V2_1, Self::V3_0];
 
     /// The numbers on the wire: major, minor.
     #[must_use]
