@@ -1,0 +1,51 @@
+//! Everything a contributor runs, as `cargo xtask COMMAND`.
+//!
+//! ```text
+//! setup        installs the system packages the tests need (packages.txt), or names them
+//! test         everything CI runs: setup, tidy, format, clippy, build, tests, documentation, PyKMIP, crash
+//! tidy         the rules about the tree that no compiler checks (see tidy.rs)
+//! docs         writes the support matrix into README.md; with --check fails when it is not current
+//! spec-diff    compares the tables of `kmip` with the CSV files of the standards, when they are at hand
+//! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
+//! crash        kill -9 during a stream of Creates; a trace of the system calls behind an acknowledgement
+//! bench        the micro-benchmarks and the load generator
+//! ```
+
+// A command-line tool talks to its user.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod pykmip;
+mod run;
+mod server;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// What went wrong, in words for the person who ran the command.
+type Outcome = Result<(), String>;
+
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["setup"] => setup::setup(),
+        ["test"] => test::test(),
+        ["tidy"] => tidy::tidy(),
+        ["pykmip", versions @ ..] => pykmip::pykmip(versions),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `cargo xtask pykmip`: the acceptance with the stock PyKMIP client of the Python registry.
+
+use crate::Outcome;
+use crate::run::{root, run, target};
+use crate::server::{DevServer, free_port};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Runs examples/pykmip/lifecycle.py against a server of our own; with arguments only these protocol versions.
+pub(crate) fn pykmip(versions: &[&str]) -> Outcome {
+    let python = environment()?;
+    let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
+    let server = DevServer::start(directory.path(), free_port()?, &[])?;
+    let mut lifecycle = Command::new(python);
+    lifecycle.arg(root().join("examples/pykmip/lifecycle.py"));
+    lifecycle.arg("--config").arg(server.bundle().join("pykmip.conf"));
+    for version in versions {
+        lifecycle.args(["--version", version]);
+    }
+    run(&mut lifecycle).map_err(|reason| format!("{reason}\nthe server's log ends:\n{}", server.log_end()))
+}
+
+/// The interpreter of a virtual environment that holds exactly examples/pykmip/requirements.txt; made when needed.
+///
+/// # Errors
+/// When Python 3, its venv module or the registry is not available.
+pub(crate) fn environment() -> Result<PathBuf, String> {
+    let place = target().join("pykmip-venv");
+    let python = place.join("bin").join("python");
+    let stamp = place.join("requirements.txt");
+    let requirements = root().join("examples/pykmip/requirements.txt");
+    let wanted = std::fs::read(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    // The stamp is written last: an interrupted installation is made again from nothing.
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
+    run(Command::new(&python).args(install).arg(&requirements))?;
+    std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask test`: everything CI runs, in the order in which a mistake is found soonest.
+
+use crate::Outcome;
+use crate::run::{cargo, run};
+use crate::{pykmip, setup, tidy};
+use std::time::Instant;
+
+/// Runs every step; stops at the first that fails. Prints how long each took.
+pub(crate) fn test() -> Outcome {
+    let start = Instant::now();
+    for (name, step) in STEPS {
+        println!("xtask: {name}");
+        let begun = Instant::now();
+        step().map_err(|reason| format!("{name} failed: {reason}"))?;
+        println!("xtask: {name}: ok after {:.1} s", begun.elapsed().as_secs_f64());
+    }
+    println!("xtask: all passed after {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+const STEPS: &[(&str, fn() -> Outcome)] = &[
+    ("setup", setup::setup),
+    ("tidy", tidy::tidy),
+    ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
+    ("build", || run(cargo().args(["build", "--release", "--locked", "--workspace"]))),
+    ("clippy", || run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
+    ("tests", || run(cargo().args(["test", "--release", "--workspace", "--quiet"]))),
+    ("documentation", || {
+        let arguments = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
+        run(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    }),
+    ("PyKMIP", || pykmip::pykmip(&[])),
+];
