@@ -1,1 +1,0 @@
-//! Sealing of what a store writes.
