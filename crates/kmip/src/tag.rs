@@ -34,6 +34,8 @@ pub const EXTENSIONS_END: ttlv_codec::Tag = ttlv_codec::Tag(0x54_FFFF);
 
 /// No tag on the wire: in tables it stands for the tag of whatever managed object a payload carries.
 pub const AnyManagedObject: ttlv_codec::Tag = ttlv_codec::Tag(0);
+/// No tag on the wire: in tables it stands for whatever tags a vendor adds.
+pub const Any: ttlv_codec::Tag = ttlv_codec::Tag(1);
 
 /// The row of a tag, none for an extension or an unknown code.
 #[must_use]

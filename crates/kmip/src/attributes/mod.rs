@@ -552,7 +552,7 @@ attributes! {
         client_modifies: No, client_deletes: No, instances: One,
         implicitly_set_by: [], applies_to: ObjectTypes::ALL
     };
-    RotateName(Name) => rotate_name, V2_1.., {
+    RotateName(RotateName) => rotate_name, V2_1.., {
         always_has_value: false, set_by: Client, server_modifies: No,
         client_modifies: Yes, client_deletes: Yes, instances: One,
         implicitly_set_by: [], applies_to: ObjectTypes::ALL
