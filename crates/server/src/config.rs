@@ -1,0 +1,317 @@
+//! kmipd.toml: what can be configured, its defaults, and errors that name line and key.
+
+use crate::identity::IdentityRule;
+use crate::limits::Limits;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The port the standard registers for KMIP.
+pub const PORT: u16 = 5696;
+
+/// A whole configuration. Paths are relative to the file's folder until [`Config::read`] makes them absolute.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// The users file.
+    #[serde(default = "default_users")]
+    pub users: PathBuf,
+    /// What the server answers.
+    #[serde(default)]
+    pub protocol: ProtocolConfig,
+    /// Certificates.
+    pub tls: TlsConfig,
+    /// The authority that `kmipd client` signs with; absent: certificates come from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityConfig>,
+    /// Where objects are kept.
+    pub store: StoreConfig,
+    /// The administrative socket.
+    #[serde(default)]
+    pub admin: AdminConfig,
+    /// The log.
+    #[serde(default)]
+    pub log: LogConfig,
+    /// The listener for health checks and metrics; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<MonitoringConfig>,
+    /// Limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The file it was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProtocolConfig {
+    /// Vendor Identification in the answer to Query. Some clients choose their profile by it: set it once.
+    pub vendor: String,
+    /// Whether the Interop operation is answered. Reset removes the caller's own objects: for tests only.
+    pub interop: bool,
+    /// Whether passwords of fewer than 12 characters are accepted by `kmipd user add`.
+    pub weak_passwords: bool,
+}
+
+impl Default for ProtocolConfig {
+    fn default() -> Self {
+        Self { vendor: "kmipd".to_owned(), interop: false, weak_passwords: false }
+    }
+}
+
+/// Certificates.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The server's certificate with its intermediates, PEM.
+    pub certificate: PathBuf,
+    /// The server's private key, PEM.
+    pub key: PathBuf,
+    /// The authorities whose clients are accepted, PEM.
+    pub client_ca: PathBuf,
+    /// Revocation lists, PEM or DER.
+    #[serde(default)]
+    pub crls: Vec<PathBuf>,
+    /// Whether a client is refused when no revocation list covers its authority. Has no effect without `crls`.
+    #[serde(default)]
+    pub crl_required: bool,
+    /// Whether clients are refused when their revocation list has expired. Off, so that a late list does not stop every array.
+    #[serde(default)]
+    pub crl_must_be_current: bool,
+    /// Which part of the client's certificate names the actor; the first rule that gives a name decides.
+    #[serde(default = "default_identity")]
+    pub identity: Vec<IdentityRule>,
+}
+
+/// The authority's files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityConfig {
+    /// Its certificate, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// The kinds of store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// The embedded store in files, sealed.
+    Sled,
+    /// In memory, gone when the server stops: for tests.
+    Memory,
+}
+
+/// Where objects are kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Which store.
+    pub kind: StoreKind,
+    /// Its folder.
+    #[serde(default = "default_data")]
+    pub path: PathBuf,
+    /// The file with the root key.
+    #[serde(default = "default_root_key")]
+    pub root_key: PathBuf,
+}
+
+/// The administrative socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Its path.
+    pub socket: PathBuf,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("kmipd.sock") }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The log, written to standard error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,server=debug`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// The listener for health checks and metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitoringConfig {
+    /// Its address. Plain HTTP without authentication: loopback or a management network.
+    pub listen: SocketAddr,
+}
+
+fn default_users() -> PathBuf {
+    PathBuf::from("users.toml")
+}
+
+fn default_identity() -> Vec<IdentityRule> {
+    vec![IdentityRule::CommonName]
+}
+
+fn default_data() -> PathBuf {
+    PathBuf::from("data")
+}
+
+fn default_root_key() -> PathBuf {
+    PathBuf::from("root.key")
+}
+
+/// Why a configuration is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] crate::files::FileError),
+    /// It is not what is expected; the text shows line and column.
+    #[error("{}: {text}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The parser's message.
+        text: String,
+    },
+    /// A value is not acceptable.
+    #[error("{}: {text}", file.display())]
+    Value {
+        /// The file.
+        file: PathBuf,
+        /// Key and reason.
+        text: String,
+    },
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, has an unknown key, or a value is out of bounds.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = crate::files::read_text(file)?;
+        let absolute = std::path::absolute(file).map_err(crate::files::FileError::new("find", file))?;
+        Self::parse(&text, &absolute)
+    }
+
+    /// Parses the text of a configuration file.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Syntax { file: file.to_owned(), text: error.to_string() })?;
+        config.file = file.to_owned();
+        let value = |text: String| ConfigError::Value { file: file.to_owned(), text };
+        config.limits.check().map_err(value)?;
+        if config.tls.identity.is_empty() {
+            return Err(value("tls.identity: name at least one rule".to_owned()));
+        }
+        if config.protocol.vendor.is_empty() || config.protocol.vendor.len() > 128 {
+            return Err(value("protocol.vendor: must have 1 to 128 bytes".to_owned()));
+        }
+        let folder = config.folder().to_owned();
+        for path in config.paths_mut() {
+            *path = folder.join(&*path);
+        }
+        if config.store.kind == StoreKind::Sled && config.store.root_key.starts_with(&config.store.path) {
+            return Err(value("store.root_key: must lie outside store.path, or a copy of the data carries its key".to_owned()));
+        }
+        Ok(config)
+    }
+
+    /// The folder of the file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+        let mut paths = vec![
+            &mut self.users,
+            &mut self.tls.certificate,
+            &mut self.tls.key,
+            &mut self.tls.client_ca,
+            &mut self.store.path,
+            &mut self.store.root_key,
+            &mut self.admin.socket,
+        ];
+        paths.extend(&mut self.tls.crls);
+        if let Some(authority) = &mut self.authority {
+            paths.push(&mut authority.certificate);
+            paths.push(&mut authority.key);
+        }
+        paths
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "listen = \"127.0.0.1:5696\"\n[tls]\ncertificate = \"server.pem\"\nkey = \"server.key\"\nclient_ca = \"ca.pem\"\n[store]\nkind = \"sled\"\n";
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("/etc/kmipd/kmipd.toml"))
+    }
+
+    #[test]
+    fn the_least_configuration_has_defaults_and_absolute_paths() {
+        let config = parse(LEAST).unwrap();
+        assert_eq!(config.tls.certificate, Path::new("/etc/kmipd/server.pem"));
+        assert_eq!(config.store.root_key, Path::new("/etc/kmipd/root.key"));
+        assert_eq!(config.limits, Limits::default());
+        assert!(!config.protocol.interop);
+        assert_eq!(config.tls.identity, [IdentityRule::CommonName]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let config = parse(&format!("{LEAST}[monitoring]\nlisten = \"127.0.0.1:9000\"\n")).unwrap();
+        let again = parse(&toml::to_string(&config).unwrap()).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{again:?}"));
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        for (addition, words) in [
+            ("[limits]\nrequest_size = 3\n", "request_size"),
+            ("[limits]\nrequest_timeout_ms = 60000\n", "limits.request_timeout_ms = 60000"),
+            ("[log]\nformat = \"xml\"\n", "xml"),
+            ("[protocol]\nvendor = \"\"\n", "protocol.vendor"),
+        ] {
+            let error = parse(&format!("{LEAST}{addition}")).unwrap_err().to_string();
+            assert!(error.contains(words) && error.contains("kmipd.toml"), "{error}");
+        }
+        let error = parse(&LEAST.replace("127.0.0.1:5696", "localhost")).unwrap_err().to_string();
+        assert!(error.contains("line 1"), "{error}");
+        let inside = parse(&format!("{LEAST}root_key = \"data/root.key\"\n")).unwrap_err().to_string();
+        assert!(inside.contains("outside"), "{inside}");
+    }
+}

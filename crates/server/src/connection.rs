@@ -1,0 +1,311 @@
+//! One connection: the handshake, the judgement of a resumed session, then requests until one side has enough.
+
+use crate::explain::{Explanation, explain, explain_first_bytes};
+use crate::framing::{self, FrameError, Request};
+use crate::listener::{Place, Server};
+use crate::service::{ItemLog, Response, Service};
+use crate::tls::{Trust, describe, remembering_refusal};
+use rustls::HandshakeKind;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, info, warn};
+
+/// Enough of the first bytes to tell TLS from HTTP and from KMIP without TLS.
+const FIRST_BYTES: usize = 5;
+/// How long and how much is read and thrown away after an error response, so that the client gets to read it: closing a socket
+/// with unread bytes makes the system discard what was sent.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_LENGTH_MAX: usize = 256 * 1024;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<S: Service>(server: Arc<Server<S>>, tcp: TcpStream, peer: SocketAddr, _place: Place<S>) {
+    let mut stopping = server.stopping();
+    // The handshake's state is large and short-lived: in a box, it is gone when requests are waited for.
+    let accepted = tokio::select! {
+        biased;
+        _ = stopping.wait_for(|stop| *stop) => return,
+        accepted = Box::pin(accept(&server, tcp, peer)) => accepted,
+    };
+    let Some((mut stream, actor)) = accepted else { return };
+    requests(&server, &mut stream, peer, &actor, &mut stopping).await;
+    // The client may be gone already; then there is nobody to say goodbye to.
+    let _ = timeout(server.limits.response_timeout(), stream.shutdown()).await;
+}
+
+/// A connection whose certificate has been judged.
+struct Identified {
+    name: String,
+    generation: u64,
+}
+
+async fn accept<S: Service>(server: &Server<S>, tcp: TcpStream, peer: SocketAddr) -> Option<(TlsStream<TcpStream>, Identified)> {
+    let limit = server.limits.handshake_timeout();
+    let trust = server.trust.load_full();
+    let Ok(result) = timeout(limit, handshake(server, &trust, tcp, peer)).await else {
+        refused(
+            server,
+            peer,
+            &Explanation { kind: "timeout", text: format!("the TLS handshake took longer than {limit:?}") },
+            None,
+        );
+        return None;
+    };
+    let mut stream = result?;
+    match identify(server, trust, &stream) {
+        Ok(identified) => {
+            let (_, tls) = stream.get_ref();
+            debug!(%peer, actor = identified.name, version = ?tls.protocol_version(), cipher = ?tls.negotiated_cipher_suite().map(|suite| suite.suite()), handshake = ?tls.handshake_kind(), "connected");
+            Some((stream, identified))
+        }
+        Err((explanation, certificate)) => {
+            refused(server, peer, &explanation, certificate);
+            let _ = timeout(LINGER, stream.shutdown()).await;
+            None
+        }
+    }
+}
+
+async fn handshake<S: Service>(
+    server: &Server<S>,
+    trust: &Trust,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0; FIRST_BYTES];
+    match tcp.peek(&mut first).await {
+        Ok(0) => {
+            debug!(%peer, "connected and closed without a byte");
+            return None;
+        }
+        Ok(count) => {
+            if let Some(explanation) = explain_first_bytes(&first[..count]) {
+                refused(server, peer, &explanation, None);
+                return None;
+            }
+        }
+        Err(error) => {
+            debug!(%peer, %error, "connected and broke without a byte");
+            return None;
+        }
+    }
+    let acceptor = TlsAcceptor::from(Arc::clone(&trust.server_config));
+    let (result, certificate) = remembering_refusal(acceptor.accept(tcp)).await;
+    match result {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            refused(server, peer, &explain_io(&error), certificate);
+            None
+        }
+    }
+}
+
+/// Judges a resumed session by today's roots, lists and clock (the library restores the chain without looking at it again), and
+/// names the actor.
+fn identify<S: Service>(
+    server: &Server<S>,
+    mut trust: Arc<Trust>,
+    stream: &TlsStream<TcpStream>,
+) -> Result<Identified, (Explanation, Option<String>)> {
+    let (_, tls) = stream.get_ref();
+    let chain = tls.peer_certificates().unwrap_or_default();
+    let Some(certificate) = chain.first() else { return Err((explain(&rustls::Error::NoCertificatesPresented), None)) };
+    if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
+        server.metrics.handshakes_resumed.fetch_add(1, Relaxed);
+        trust = server.trust.load_full();
+        trust.judge(chain).map_err(|error| {
+            let explanation = explain(&error);
+            let text = format!("{} (it resumed an earlier session)", explanation.text);
+            (Explanation { text, ..explanation }, Some(describe(certificate)))
+        })?;
+    } else {
+        server.metrics.handshakes_full.fetch_add(1, Relaxed);
+    }
+    match trust.identify(certificate) {
+        Ok(name) => Ok(Identified { name, generation: trust.generation }),
+        Err(error) => Err((Explanation { kind: "nameless", text: error.to_string() }, Some(describe(certificate)))),
+    }
+}
+
+fn explain_io(error: &io::Error) -> Explanation {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return explain(tls);
+    }
+    if framing::is_end(error) {
+        let text = "the client closed the connection during the handshake, without saying why (it may not trust the server's certificate)";
+        return Explanation { kind: "closed", text: text.to_owned() };
+    }
+    Explanation { kind: "io", text: error.to_string() }
+}
+
+fn refused<S: Service>(server: &Server<S>, peer: SocketAddr, explanation: &Explanation, certificate: Option<String>) {
+    server.metrics.count_tls_failure(explanation.kind);
+    match certificate {
+        Some(certificate) => warn!(%peer, kind = explanation.kind, certificate, "TLS: {}", explanation.text),
+        None => warn!(%peer, kind = explanation.kind, "TLS: {}", explanation.text),
+    }
+}
+
+async fn requests<S: Service>(
+    server: &Server<S>,
+    stream: &mut TlsStream<TcpStream>,
+    peer: SocketAddr,
+    actor: &Identified,
+    stopping: &mut watch::Receiver<bool>,
+) {
+    let mut session = server.service.session(&actor.name);
+    let mut generation = actor.generation;
+    loop {
+        let begun = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            begun = framing::begin_request(stream, &server.limits) => begun,
+        };
+        let request = match begun {
+            Ok(None) => {
+                debug!(%peer, actor = actor.name, "closed by the client");
+                return;
+            }
+            Ok(Some(begun)) => framing::finish_request(stream, begun, &server.limits, &server.memory).await,
+            Err(error) => Err(error),
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return bad_frame(server, stream, &mut session, peer, actor, &error).await,
+        };
+        let trust = server.trust.load_full();
+        if trust.generation != generation {
+            if !still_trusted(server, stream, &trust, peer) {
+                return;
+            }
+            generation = trust.generation;
+        }
+        if !answer(server, stream, &mut session, peer, actor, &request).await {
+            return;
+        }
+    }
+}
+
+/// After a reload, a connection that was opened before it is judged like a new one.
+fn still_trusted<S: Service>(server: &Server<S>, stream: &TlsStream<TcpStream>, trust: &Trust, peer: SocketAddr) -> bool {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    match trust.judge(chain) {
+        Ok(()) => true,
+        Err(error) => {
+            let explanation = explain(&error);
+            let text = format!("{} (the connection was opened earlier)", explanation.text);
+            refused(server, peer, &Explanation { text, ..explanation }, chain.first().map(|certificate| describe(certificate)));
+            false
+        }
+    }
+}
+
+/// Answers one request; whether the connection can go on.
+async fn answer<S: Service>(
+    server: &Server<S>,
+    stream: &mut TlsStream<TcpStream>,
+    session: &mut S::Session,
+    peer: SocketAddr,
+    actor: &Identified,
+    request: &Request,
+) -> bool {
+    let begun = Instant::now();
+    // In a box, so that an idle connection does not carry the space of the largest operation.
+    let response = Box::pin(server.service.handle(session, &request.bytes)).await;
+    let sent = send(server, stream, &response).await;
+    let took = begun.elapsed();
+    server.metrics.observe(took);
+    log_request(server, peer, actor, &response.items, took);
+    if let Err(error) = sent {
+        info!(%peer, actor = actor.name, %error, "the response could not be delivered");
+        return false;
+    }
+    if response.close {
+        goodbye(stream).await;
+    }
+    !response.close
+}
+
+async fn send<S: Service>(server: &Server<S>, stream: &mut TlsStream<TcpStream>, response: &Response) -> io::Result<()> {
+    let written = timeout(server.limits.response_timeout(), async {
+        stream.write_all(&response.bytes).await?;
+        stream.flush().await
+    });
+    written.await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not take it in time")))
+}
+
+fn log_request<S: Service>(server: &Server<S>, peer: SocketAddr, actor: &Identified, items: &[ItemLog], took: Duration) {
+    for item in items {
+        server.metrics.count_item(&item.operation, &item.result);
+    }
+    let operation = joined(items.iter().map(|item| item.operation.as_str()));
+    let identifier = joined(items.iter().map(|item| item.identifier.as_deref().unwrap_or("-")));
+    let result = joined(items.iter().map(|item| item.result.as_str()));
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    if items.iter().any(|item| item.cause.is_some()) {
+        let cause = joined(items.iter().map(|item| item.cause.as_deref().unwrap_or("-")));
+        info!(%peer, actor = actor.name, operation, identifier, result, cause, micros, "request");
+    } else {
+        info!(%peer, actor = actor.name, operation, identifier, result, micros, "request");
+    }
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for part in parts {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+/// Answers what is no request with an error message where one can be sent, and closes.
+async fn bad_frame<S: Service>(
+    server: &Server<S>,
+    stream: &mut TlsStream<TcpStream>,
+    session: &mut S::Session,
+    peer: SocketAddr,
+    actor: &Identified,
+    error: &FrameError,
+) {
+    if matches!(error, FrameError::Idle { .. }) {
+        debug!(%peer, actor = actor.name, "{error}");
+        return;
+    }
+    server.metrics.bad_frames.fetch_add(1, Relaxed);
+    warn!(%peer, actor = actor.name, "{error}");
+    let Some(header) = error.answerable() else { return };
+    // The header alone is a malformed message to the engine, which knows how to say so.
+    let response = Box::pin(server.service.handle(session, header)).await;
+    if send(server, stream, &response).await.is_ok() {
+        goodbye(stream).await;
+    }
+}
+
+/// Says that nothing more will come, and reads on a little so that the client gets the last response.
+async fn goodbye(stream: &mut TlsStream<TcpStream>) {
+    let drained = async {
+        stream.shutdown().await?;
+        let mut scrap = [0; 4096];
+        let mut total = 0;
+        while total < LINGER_LENGTH_MAX {
+            match stream.read(&mut scrap).await? {
+                0 => break,
+                count => total += count,
+            }
+        }
+        io::Result::Ok(())
+    };
+    // However this ends, the connection is closed next.
+    let _ = timeout(LINGER, drained).await;
+}

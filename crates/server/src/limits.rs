@@ -1,0 +1,152 @@
+//! Every limit of the server, with its default and the reason for it. All are keys of `[limits]` in kmipd.toml.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Largest request in bytes, header included: twice the largest object a client is known to register (1 MiB).
+pub const REQUEST_LENGTH_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of requests that may be arriving at one time, over all connections, beyond the first 16 KiB of each. A request beyond it
+/// waits for others to finish, within its time-out: memory stays bounded whatever clients announce or send.
+pub const REQUEST_MEMORY_MAX: usize = 32 * 1024 * 1024;
+/// Connections in all: the design's figure of 10,000 idle clients, with each under 16 KiB.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Connections of one peer address. High, because whole sites come through one translated address, but never all of them.
+pub const CONNECTIONS_PER_PEER_MAX: usize = 4_096;
+/// Time for the TLS handshake, from the accepted connection on. Slow devices need 3 s; a stalled client only costs its socket.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+/// Time without a request after which a connection is closed. Pools of clients keep connections for minutes.
+pub const IDLE_TIMEOUT_MS: u64 = 600_000;
+/// Time for a request to arrive whole, from its first byte on. Never more than [`REQUEST_TIMEOUT_CEILING_MS`].
+pub const REQUEST_TIMEOUT_MS: u64 = 15_000;
+/// The most `request_timeout_ms` and `handshake_timeout_ms` can be set to: a client that trickles bytes is gone within 30 s.
+pub const REQUEST_TIMEOUT_CEILING_MS: u64 = 30_000;
+/// Time for a response to be taken by the client.
+pub const RESPONSE_TIMEOUT_MS: u64 = 30_000;
+/// Time a shutdown waits for requests in flight.
+pub const SHUTDOWN_TIMEOUT_MS: u64 = 25_000;
+/// Sessions kept for resumption. One costs about 2 KiB (it holds the client's chain); the oldest make room.
+pub const TLS_SESSIONS_MAX: usize = 4_096;
+/// Slow computations (key generation) at one time; the rest of the processors serves requests. 0: half of the processors.
+pub const HEAVY_WORK_MAX: usize = 0;
+/// Slow computations that may wait for a free thread.
+pub const HEAVY_WORK_WAITING_MAX: usize = 256;
+/// Passwords verified at one time: each takes 19 MiB and some 20 ms of a processor by the choice of Argon2id parameters.
+pub const PASSWORD_WORK_MAX: usize = 2;
+
+/// The limits as configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// [`REQUEST_LENGTH_MAX`]
+    pub request_length_max: usize,
+    /// [`REQUEST_MEMORY_MAX`]
+    pub request_memory_max: usize,
+    /// [`CONNECTIONS_MAX`]
+    pub connections_max: usize,
+    /// [`CONNECTIONS_PER_PEER_MAX`]
+    pub connections_per_peer_max: usize,
+    /// [`HANDSHAKE_TIMEOUT_MS`]
+    pub handshake_timeout_ms: u64,
+    /// [`IDLE_TIMEOUT_MS`]
+    pub idle_timeout_ms: u64,
+    /// [`REQUEST_TIMEOUT_MS`]
+    pub request_timeout_ms: u64,
+    /// [`RESPONSE_TIMEOUT_MS`]
+    pub response_timeout_ms: u64,
+    /// [`SHUTDOWN_TIMEOUT_MS`]
+    pub shutdown_timeout_ms: u64,
+    /// [`TLS_SESSIONS_MAX`]
+    pub tls_sessions_max: usize,
+    /// [`HEAVY_WORK_MAX`]
+    pub heavy_work_max: usize,
+    /// [`HEAVY_WORK_WAITING_MAX`]
+    pub heavy_work_waiting_max: usize,
+    /// [`PASSWORD_WORK_MAX`]
+    pub password_work_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_length_max: REQUEST_LENGTH_MAX,
+            request_memory_max: REQUEST_MEMORY_MAX,
+            connections_max: CONNECTIONS_MAX,
+            connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
+            handshake_timeout_ms: HANDSHAKE_TIMEOUT_MS,
+            idle_timeout_ms: IDLE_TIMEOUT_MS,
+            request_timeout_ms: REQUEST_TIMEOUT_MS,
+            response_timeout_ms: RESPONSE_TIMEOUT_MS,
+            shutdown_timeout_ms: SHUTDOWN_TIMEOUT_MS,
+            tls_sessions_max: TLS_SESSIONS_MAX,
+            heavy_work_max: HEAVY_WORK_MAX,
+            heavy_work_waiting_max: HEAVY_WORK_WAITING_MAX,
+            password_work_max: PASSWORD_WORK_MAX,
+        }
+    }
+}
+
+impl Limits {
+    /// What is wrong with the limits, if anything.
+    ///
+    /// # Errors
+    /// The key and the bound it breaks.
+    pub fn check(&self) -> Result<(), String> {
+        let bounds: [(&str, u64, u64, u64); 9] = [
+            ("request_length_max", self.request_length_max as u64, 1024, 64 * 1024 * 1024),
+            ("request_memory_max", self.request_memory_max as u64, self.request_length_max as u64, 1 << 36),
+            ("connections_max", self.connections_max as u64, 1, 1_000_000),
+            ("connections_per_peer_max", self.connections_per_peer_max as u64, 1, 1_000_000),
+            ("handshake_timeout_ms", self.handshake_timeout_ms, 50, REQUEST_TIMEOUT_CEILING_MS),
+            ("request_timeout_ms", self.request_timeout_ms, 50, REQUEST_TIMEOUT_CEILING_MS),
+            ("idle_timeout_ms", self.idle_timeout_ms, 50, 24 * 3_600_000),
+            ("response_timeout_ms", self.response_timeout_ms, 50, 600_000),
+            ("password_work_max", self.password_work_max as u64, 1, 64),
+        ];
+        for (key, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                return Err(format!("limits.{key} = {value}: must be between {least} and {most}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// `handshake_timeout_ms` as a duration.
+    #[must_use]
+    pub fn handshake_timeout(&self) -> Duration {
+        Duration::from_millis(self.handshake_timeout_ms)
+    }
+
+    /// `idle_timeout_ms` as a duration.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout_ms)
+    }
+
+    /// `request_timeout_ms` as a duration.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// `response_timeout_ms` as a duration.
+    #[must_use]
+    pub fn response_timeout(&self) -> Duration {
+        Duration::from_millis(self.response_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_keep_their_own_bounds() {
+        Limits::default().check().unwrap();
+    }
+
+    #[test]
+    fn a_request_time_out_above_the_ceiling_is_refused_by_name() {
+        let limits = Limits { request_timeout_ms: 30_001, ..Limits::default() };
+        assert!(limits.check().unwrap_err().contains("request_timeout_ms = 30001"));
+    }
+}

@@ -1,0 +1,2 @@
+//! The program `kmipd`.
+fn main() {}
