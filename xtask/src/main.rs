@@ -14,19 +14,21 @@
 // A command-line tool talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod crash;
 mod pykmip;
 mod run;
 mod server;
 mod setup;
 mod test;
 mod tidy;
+mod trace;
 
 use std::process::ExitCode;
 
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|crash [ROUNDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(),
         ["test"] => test::test(),
         ["tidy"] => tidy::tidy(),
+        ["crash"] => crash::crash(crash::SHORT),
+        ["crash", rounds] => rounds.parse().map_err(|_| format!("not a number of rounds: {rounds}")).and_then(crash::crash),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
         _ => {
             eprintln!("{USAGE}");

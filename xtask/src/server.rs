@@ -55,11 +55,6 @@ impl DevServer {
         self.directory.join("dev").join("clients").join("demo")
     }
 
-    /// The process that was started: the server, or the tracer around it.
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
-    }
-
     fn wait_until_ready(&mut self) -> Result<(), String> {
         let Some(output) = self.child.stdout.take() else { return Err("no standard output".to_owned()) };
         let (sender, receiver) = mpsc::channel();

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{pykmip, setup, tidy};
+use crate::{crash, pykmip, setup, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -18,7 +18,10 @@ pub(crate) fn test() -> Outcome {
     Ok(())
 }
 
-const STEPS: &[(&str, fn() -> Outcome)] = &[
+/// A name to print and what to do.
+type Step = (&'static str, fn() -> Outcome);
+
+const STEPS: &[Step] = &[
     ("setup", setup::setup),
     ("tidy", tidy::tidy),
     ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
@@ -30,4 +33,5 @@ const STEPS: &[(&str, fn() -> Outcome)] = &[
         run(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
     }),
     ("PyKMIP", || pykmip::pykmip(&[])),
+    ("crash", || crash::crash(crash::SHORT)),
 ];

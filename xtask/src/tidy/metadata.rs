@@ -70,11 +70,15 @@ impl Linked {
     }
 }
 
+/// A crate for tests: its name, and the names and kinds of its dependencies.
+#[cfg(test)]
+type Sample<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)]);
+
 #[cfg(test)]
 impl Metadata {
     /// A workspace of the given members, for tests: name and (dependency, kind) pairs.
-    pub(crate) fn of(members: &[(&str, &[(&str, Option<&str>)])]) -> Self {
-        let package = |&(name, dependencies): &(&str, &[(&str, Option<&str>)])| Package {
+    pub(crate) fn of(members: &[Sample<'_>]) -> Self {
+        let package = |&(name, dependencies): &Sample<'_>| Package {
             id: name.to_owned(),
             name: name.to_owned(),
             dependencies: dependencies
