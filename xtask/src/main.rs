@@ -7,6 +7,7 @@
 //! docs         writes the support matrix into README.md; with --check fails when it is not current
 //! spec-diff    compares the tables of `kmip` with the CSV files of the standards, when they are at hand
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
+//! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 during a stream of Creates; a trace of the system calls behind an acknowledgement
 //! bench        the micro-benchmarks and the load generator
 //! ```
@@ -14,6 +15,7 @@
 // A command-line tool talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod conformance;
 mod crash;
 mod pykmip;
 mod run;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|crash [ROUNDS]";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|crash [ROUNDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["setup"] => setup::setup(),
         ["test"] => test::test(),
         ["tidy"] => tidy::tidy(),
+        ["conformance", cases] => conformance::conformance(cases.as_ref()),
         ["crash"] => crash::crash(crash::SHORT),
         ["crash", rounds] => rounds.parse().map_err(|_| format!("not a number of rounds: {rounds}")).and_then(crash::crash),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),

@@ -1,0 +1,28 @@
+//! `cargo xtask conformance PATH`: the conformance program on a directory of cases, against a server of our own.
+
+use crate::Outcome;
+use crate::run::{built, root, run};
+use crate::server::{DevServer, free_port};
+use std::path::Path;
+use std::process::Command;
+
+/// Versions whose cases the server is judged by; a directory of the cases each.
+const VERSIONS: &[&str] = &["1.0", "1.2", "1.4", "2.1"];
+
+/// Runs every case below `cases`; the checked-in list of known failures may only shrink.
+pub(crate) fn conformance(cases: &Path) -> Outcome {
+    let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
+    let port = free_port()?;
+    let server = DevServer::start(directory.path(), port, &[])?;
+    let mut command = Command::new(built("conformance"));
+    command.arg("--endpoint").arg(format!("127.0.0.1:{port}")).arg("--certs").arg(server.bundle());
+    command.arg("--known-failures").arg(root().join("conformance/known-failures.txt"));
+    for version in VERSIONS {
+        let cases = cases.join(version);
+        if !cases.is_dir() {
+            return Err(format!("{} is not a directory", cases.display()));
+        }
+        command.arg("--cases").arg(cases);
+    }
+    run(&mut command).map_err(|reason| format!("{reason}\nthe server's log ends:\n{}", server.log_end()))
+}
