@@ -17,6 +17,7 @@ pub mod masks;
 pub mod message;
 pub mod object;
 pub mod operation;
+pub mod payload;
 pub mod result_reason;
 pub mod secret;
 pub mod structures;

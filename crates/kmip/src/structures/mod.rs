@@ -8,6 +8,7 @@ mod attribute;
 mod certificate;
 mod credential;
 mod cryptographic;
+mod data;
 mod query;
 mod transparent;
 mod wrapping;
@@ -17,6 +18,7 @@ pub use attribute::*;
 pub use certificate::*;
 pub use credential::*;
 pub use cryptographic::*;
+pub use data::*;
 pub use query::*;
 pub use transparent::*;
 pub use wrapping::*;
@@ -63,7 +65,7 @@ mod tests {
         let name = Name { name_value: "disk-1".to_owned(), name_type: NameType::UninterpretedTextString };
         for version in ProtocolVersion::ALL {
             let tree = Tree::parse(&to_bytes(&name, tag::Name, version), &Limits::default()).unwrap();
-            match tree.value {
+            match &tree.value {
                 TreeValue::TextString(text) => assert!(version == ProtocolVersion::V3_0 && text == "disk-1"),
                 value => assert!(version < ProtocolVersion::V3_0 && matches!(value, TreeValue::Structure(_))),
             }
