@@ -1,1 +1,33 @@
-//! crypto.
+//! Cryptography for the dispatcher: what is offered, and the calls behind it.
+//!
+//! [`ALGORITHMS`] is the one table of algorithms and key lengths. Random bytes and everything that touches a secret at a
+//! client's request is done by aws-lc-rs, in constant time; the RustCrypto crates read and write encodings.
+//! Nothing here panics on any input, and no error text holds key material.
+
+mod algorithm;
+mod certificate;
+mod curve;
+mod digest;
+mod error;
+mod key;
+mod key_pair;
+mod name;
+mod private_key;
+mod public_key;
+mod random;
+mod rsa_key;
+mod symmetric;
+
+pub use algorithm::{ALGORITHMS, AlgorithmRow, KeyClass, Lengths, Library, algorithm};
+pub use certificate::{AlternativeName, CertificateFacts};
+pub use curve::{CURVES, CurveRow, curve, curve_of_length};
+pub use digest::{HASHES, HashRow, digest, equal, hash_supported, sha256};
+pub use error::CryptoError;
+pub use key::{KeyFacts, default_format};
+pub use key_pair::{KeyPair, generate_key_pair};
+pub use name::NameParts;
+pub use private_key::PrivateKey;
+pub use public_key::PublicKey;
+pub use random::{Random, SystemRandom};
+pub use rsa_key::{RsaPrivateComponents, RsaPublicComponents};
+pub use symmetric::{generate_symmetric, symmetric_length};

@@ -1,0 +1,30 @@
+//! What can be told of a key from its encoding.
+
+use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, ObjectType, RecommendedCurve};
+
+/// What a key's encoding says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The algorithm: RSA, EC, DSA or Ed25519.
+    pub algorithm: CryptographicAlgorithm,
+    /// The Cryptographic Length, in bits.
+    pub length: u32,
+    /// The curve, where there is one.
+    pub curve: Option<RecommendedCurve>,
+}
+
+/// The Key Format Type in which an object is returned when the client asks for none and none was registered.
+///
+/// Where the standard's default is a transparent structure (EC and DSA keys), the encoding that every version and
+/// client knows stands in its place.
+#[must_use]
+pub fn default_format(object: ObjectType, algorithm: CryptographicAlgorithm) -> KeyFormatType {
+    let rsa = algorithm == CryptographicAlgorithm::RSA;
+    match object {
+        ObjectType::PrivateKey if rsa => KeyFormatType::PKCS_1,
+        ObjectType::PrivateKey => KeyFormatType::PKCS_8,
+        ObjectType::PublicKey if rsa => KeyFormatType::PKCS_1,
+        ObjectType::PublicKey | ObjectType::Certificate => KeyFormatType::X_509,
+        _ => KeyFormatType::Raw,
+    }
+}

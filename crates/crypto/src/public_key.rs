@@ -1,0 +1,171 @@
+//! Public keys and their encodings.
+
+use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType};
+use pkcs8::ObjectIdentifier;
+use pkcs8::der::asn1::{AnyRef, BitStringRef, UintRef};
+use pkcs8::der::{self, Decode, Encode, Reader, SliceReader};
+use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+
+use crate::curve::{CurveRow, curve_of_oid};
+use crate::error::CryptoError;
+use crate::key::KeyFacts;
+use crate::rsa_key::{self, RsaPublicComponents};
+
+pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+const SPKI: &str = "X.509 public key";
+
+/// A public key that was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey(pub(crate) Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rsa(RsaPublicComponents),
+    /// A point as SEC 1 encodes it.
+    Ec {
+        curve: &'static CurveRow,
+        point: Vec<u8>,
+    },
+}
+
+impl PublicKey {
+    /// Reads a key in one of the formats PKCS#1 and X.509 (Subject Public Key Info).
+    ///
+    /// # Errors
+    /// Another format, an algorithm that is not RSA or EC, or bytes that are not in the format.
+    pub fn parse(format: KeyFormatType, bytes: &[u8]) -> Result<Self, CryptoError> {
+        match format {
+            KeyFormatType::PKCS_1 => Ok(Self(Kind::Rsa(rsa_key::read_public(bytes)?))),
+            KeyFormatType::X_509 => Self::from_spki(bytes),
+            _ => Err(CryptoError::UnsupportedFormat { what: "a public key", format }),
+        }
+    }
+
+    fn from_spki(bytes: &[u8]) -> Result<Self, CryptoError> {
+        let info = SubjectPublicKeyInfoRef::from_der(bytes).map_err(|error| CryptoError::invalid_key(SPKI, error))?;
+        let key = key_bits(&info)?;
+        match info.algorithm.oid {
+            RSA | RSA_PSS => Ok(Self(Kind::Rsa(rsa_key::read_public(key)?))),
+            EC => Self::from_point(named_curve(&info.algorithm)?, key),
+            other => Err(CryptoError::invalid_key(SPKI, format!("the algorithm {other} is not supported"))),
+        }
+    }
+
+    /// Takes a point of a curve, compressed or not, as SEC 1 encodes it. Its size is checked, not that it is on the curve.
+    ///
+    /// # Errors
+    /// A point that has the wrong size for the curve.
+    pub fn from_point(curve: &'static CurveRow, point: &[u8]) -> Result<Self, CryptoError> {
+        let fits = match point.first() {
+            Some(0x04 | 0x06 | 0x07) => point.len() == 1 + 2 * curve.bytes(),
+            Some(0x02 | 0x03) => point.len() == 1 + curve.bytes(),
+            _ => false,
+        };
+        if !fits {
+            return Err(CryptoError::invalid_key("elliptic-curve point", format!("wrong size for {:?}", curve.curve)));
+        }
+        Ok(Self(Kind::Ec { curve, point: point.to_vec() }))
+    }
+
+    /// Makes a key of the numbers of Transparent RSA Public Key.
+    ///
+    /// # Errors
+    /// A modulus or exponent of zero.
+    pub fn from_rsa_components(components: RsaPublicComponents) -> Result<Self, CryptoError> {
+        if rsa_key::bits(&components.modulus) == 0 || rsa_key::bits(&components.public_exponent) == 0 {
+            return Err(CryptoError::invalid_key("RSA public key", "a number is zero"));
+        }
+        // Written and read, so that the numbers have no leading zeros.
+        rsa_key::read_public(&rsa_key::write_public(&components)?).map(Kind::Rsa).map(Self)
+    }
+
+    /// The numbers, of an RSA key.
+    #[must_use]
+    pub fn rsa_components(&self) -> Option<&RsaPublicComponents> {
+        match &self.0 {
+            Kind::Rsa(components) => Some(components),
+            Kind::Ec { .. } => None,
+        }
+    }
+
+    /// The point as SEC 1 encodes it, of an elliptic-curve key: Q String of the transparent structure.
+    #[must_use]
+    pub fn point(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Rsa(_) => None,
+            Kind::Ec { point, .. } => Some(point),
+        }
+    }
+
+    /// Algorithm and length.
+    #[must_use]
+    pub fn facts(&self) -> KeyFacts {
+        match &self.0 {
+            Kind::Rsa(components) => {
+                KeyFacts { algorithm: CryptographicAlgorithm::RSA, length: rsa_key::bits(&components.modulus), curve: None }
+            }
+            Kind::Ec { curve, .. } => {
+                KeyFacts { algorithm: CryptographicAlgorithm::EC, length: curve.length, curve: Some(curve.curve) }
+            }
+        }
+    }
+
+    /// The key in one of the formats PKCS#1 (RSA) and X.509 (Subject Public Key Info).
+    ///
+    /// # Errors
+    /// Another format.
+    pub fn encode(&self, format: KeyFormatType) -> Result<Vec<u8>, CryptoError> {
+        match (&self.0, format) {
+            (Kind::Rsa(components), KeyFormatType::PKCS_1) => rsa_key::write_public(components),
+            (Kind::Rsa(components), KeyFormatType::X_509) => write_spki(RSA, AnyRef::NULL, &rsa_key::write_public(components)?),
+            (Kind::Ec { curve, point }, KeyFormatType::X_509) => write_spki(EC, AnyRef::from(&curve.oid), point),
+            (Kind::Rsa(_), _) => Err(CryptoError::UnsupportedFormat { what: "an RSA public key", format }),
+            (Kind::Ec { .. }, _) => Err(CryptoError::UnsupportedFormat { what: "an elliptic-curve public key", format }),
+        }
+    }
+}
+
+/// The curve an algorithm identifier names.
+pub(crate) fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<&'static CurveRow, CryptoError> {
+    let oid = algorithm.parameters_oid().map_err(|_| CryptoError::invalid_key(SPKI, "the curve is not named"))?;
+    curve_of_oid(oid).ok_or_else(|| CryptoError::invalid_key(SPKI, format!("the curve {oid} is not known")))
+}
+
+/// Algorithm and length of any Subject Public Key Info, those of algorithms included that are only recognised.
+pub(crate) fn spki_facts(bytes: &[u8]) -> Option<KeyFacts> {
+    if let Ok(key) = PublicKey::from_spki(bytes) {
+        return Some(key.facts());
+    }
+    let info = SubjectPublicKeyInfoRef::from_der(bytes).ok()?;
+    match info.algorithm.oid {
+        ED25519 => Some(KeyFacts { algorithm: CryptographicAlgorithm::Ed25519, length: 256, curve: None }),
+        DSA => {
+            // Dss-Parms: SEQUENCE of the primes p and q and of g; the length of a key is that of p.
+            let parameters = info.algorithm.parameters?.value().to_vec();
+            let mut reader = SliceReader::new(&parameters).ok()?;
+            let p: UintRef<'_> = reader.decode().ok()?;
+            Some(KeyFacts { algorithm: CryptographicAlgorithm::DSA, length: rsa_key::bits(p.as_bytes()), curve: None })
+        }
+        _ => None,
+    }
+}
+
+fn key_bits<'a>(info: &SubjectPublicKeyInfoRef<'a>) -> Result<&'a [u8], CryptoError> {
+    info.subject_public_key.as_bytes().ok_or_else(|| CryptoError::invalid_key(SPKI, "the key is not whole bytes"))
+}
+
+fn write_spki(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let write = || -> der::Result<Vec<u8>> {
+        SubjectPublicKeyInfoRef {
+            algorithm: AlgorithmIdentifierRef { oid, parameters: Some(parameters) },
+            subject_public_key: BitStringRef::from_bytes(key)?,
+        }
+        .to_der()
+    };
+    write().map_err(|_| CryptoError::Failed("encoding a public key"))
+}
