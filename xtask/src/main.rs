@@ -21,6 +21,7 @@ mod pykmip;
 mod run;
 mod server;
 mod setup;
+mod spec_diff;
 mod test;
 mod tidy;
 mod trace;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|crash [ROUNDS]";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|crash [ROUNDS]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
         ["test"] => test::test(),
         ["tidy"] => tidy::tidy(),
         ["conformance", cases] => conformance::conformance(cases.as_ref()),
+        ["spec-diff"] => spec_diff::run(None),
+        ["spec-diff", directory] => spec_diff::run(Some(directory.as_ref())),
         ["crash"] => crash::crash(crash::SHORT),
         ["crash", rounds] => rounds.parse().map_err(|_| format!("not a number of rounds: {rounds}")).and_then(crash::crash),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
