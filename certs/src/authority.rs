@@ -132,6 +132,34 @@ impl std::fmt::Debug for Issued {
     }
 }
 
+/// A signing request with the private key it was made with.
+pub struct Requested {
+    /// The request, PKCS#10 PEM.
+    pub request_pem: String,
+    /// The private key, PKCS#8 PEM.
+    pub key_pem: Zeroizing<String>,
+    /// The private key, PKCS#8 DER.
+    pub key_der: Zeroizing<Vec<u8>>,
+}
+
+impl Requested {
+    /// Puts the certificate an authority gave for the request beside its key.
+    ///
+    /// # Errors
+    /// When the certificate is no PEM.
+    pub fn complete(self, certificate_pem: String) -> Result<Issued, CertificateError> {
+        let (_, block) = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes())
+            .map_err(|cause| CertificateError::Unreadable { what: "the certificate", cause: cause.to_string() })?;
+        Ok(Issued { certificate_pem, certificate_der: block.contents, key_pem: self.key_pem, key_der: self.key_der })
+    }
+}
+
+impl std::fmt::Debug for Requested {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Requested").field("request_pem", &self.request_pem).finish_non_exhaustive()
+    }
+}
+
 /// A revocation list.
 #[derive(Clone, Debug)]
 pub struct RevocationList {
@@ -288,6 +316,27 @@ impl Authority {
         let list = params.signed_by(&self.issuer).map_err(CertificateError::failed("sign the revocation list"))?;
         let pem = list.pem().map_err(CertificateError::failed("encode the revocation list"))?;
         Ok(RevocationList { pem, der: list.der().to_vec() })
+    }
+
+    /// Makes a key and a signing request for a client: for whoever must not see the authority's key, or must not show it theirs.
+    ///
+    /// # Errors
+    /// When a name cannot be encoded.
+    pub fn request(profile: &ClientProfile) -> Result<Requested, CertificateError> {
+        let key_pair = profile.key.generate()?;
+        let mut params = self::profile(&profile.name, profile.validity)?;
+        for unit in &profile.organizational_units {
+            params.distinguished_name.push(DnType::OrganizationalUnitName, unit.as_str());
+        }
+        params.subject_alt_names = profile.alternative_names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
+        params.serial_number = None;
+        params.use_authority_key_identifier_extension = false;
+        let request = params.serialize_request(&key_pair).map_err(CertificateError::failed("sign the request"))?;
+        Ok(Requested {
+            request_pem: request.pem().map_err(CertificateError::failed("encode the request"))?,
+            key_pem: Zeroizing::new(key_pair.serialize_pem()),
+            key_der: Zeroizing::new(key_pair.serialize_der()),
+        })
     }
 
     fn issue(&self, params: &CertificateParams, key: KeyKind) -> Result<Issued, CertificateError> {

@@ -8,7 +8,7 @@ mod authority;
 mod pkcs12;
 mod request;
 
-pub use authority::{Authority, ClientProfile, Issued, KeyKind, RevocationList, ServerProfile, Validity};
+pub use authority::{Authority, ClientProfile, Issued, KeyKind, Requested, RevocationList, ServerProfile, Validity};
 pub use pkcs12::pkcs12;
 
 /// Why a certificate was not made.

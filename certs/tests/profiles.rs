@@ -147,3 +147,18 @@ fn rsa_and_names_that_do_not_fit() {
     assert!(authority.client(&ClientProfile::named("", Validity::days(1))).is_err());
     assert!(authority.client(&ClientProfile::named(&"x".repeat(65), Validity::days(1))).is_err());
 }
+
+#[test]
+fn a_request_made_here_becomes_a_client_with_its_key() {
+    let authority = authority();
+    let requested = Authority::request(&ClientProfile::named("array-3", Validity::days(1))).unwrap();
+    let (name, certificate) = authority.sign_request(&requested.request_pem, None, Validity::days(1)).unwrap();
+    assert_eq!(name, "array-3");
+    let issued = requested.complete(certificate).unwrap();
+    let (_, certificate) = X509Certificate::from_der(&issued.certificate_der).unwrap();
+    let key = rcgen::KeyPair::from_pem(&issued.key_pem).unwrap();
+    assert_eq!(certificate.public_key().subject_public_key.data.as_ref(), {
+        use rcgen::PublicKeyData;
+        key.der_bytes()
+    });
+}

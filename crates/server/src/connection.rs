@@ -161,7 +161,7 @@ async fn requests<S: Service>(
     actor: &Identified,
     stopping: &mut watch::Receiver<bool>,
 ) {
-    let mut session = server.service.session(&actor.name);
+    let mut session = server.service.session(&actor.name, peer);
     let mut generation = actor.generation;
     loop {
         let begun = tokio::select! {
@@ -246,15 +246,17 @@ fn log_request<S: Service>(server: &Server<S>, peer: SocketAddr, actor: &Identif
     for item in items {
         server.metrics.count_item(&item.operation, &item.result);
     }
+    // The items of a message have one actor: the credential's user, where there is a credential.
+    let actor = items.first().map_or(actor.name.as_str(), |item| item.actor.as_str());
     let operation = joined(items.iter().map(|item| item.operation.as_str()));
     let identifier = joined(items.iter().map(|item| item.identifier.as_deref().unwrap_or("-")));
     let result = joined(items.iter().map(|item| item.result.as_str()));
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if items.iter().any(|item| item.cause.is_some()) {
         let cause = joined(items.iter().map(|item| item.cause.as_deref().unwrap_or("-")));
-        info!(%peer, actor = actor.name, operation, identifier, result, cause, micros, "request");
+        info!(%peer, actor, operation, identifier, result, cause, micros, "request");
     } else {
-        info!(%peer, actor = actor.name, operation, identifier, result, micros, "request");
+        info!(%peer, actor, operation, identifier, result, micros, "request");
     }
 }
 

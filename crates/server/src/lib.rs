@@ -1,7 +1,10 @@
 //! The server: sockets, TLS, limits, configuration, administration. The composition root of kmipd.
 //!
-//! Nothing here knows what a KMIP operation does: a request is a run of bytes with a limit, handed to a [`service::Service`].
+//! Nothing here knows what a KMIP operation does: a request is a run of bytes with a limit, handed to a [`service::Service`], and
+//! [`engine`] is the one module that knows the dispatcher behind it.
 
+pub mod admin;
+pub mod bundle;
 pub mod config;
 mod connection;
 pub mod explain;
@@ -10,6 +13,13 @@ pub mod framing;
 pub mod identity;
 pub mod limits;
 pub mod listener;
+pub mod live;
+pub mod logging;
 pub mod metrics;
+pub mod monitoring;
 pub mod service;
+pub mod setup;
+pub mod socket;
 pub mod tls;
+pub mod users;
+pub mod work;

@@ -1,6 +1,7 @@
 //! What a connection asks of the engine behind it: one request in, one response out.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
 /// The engine as a connection sees it.
@@ -9,7 +10,7 @@ pub trait Service: Send + Sync + 'static {
     type Session: Send;
 
     /// Begins a connection of the actor its certificate names.
-    fn session(&self, actor: &str) -> Self::Session;
+    fn session(&self, actor: &str, peer: SocketAddr) -> Self::Session;
 
     /// Answers one request, which may be malformed: then with an error message of the protocol.
     fn handle(&self, session: &mut Self::Session, request: &[u8]) -> impl Future<Output = Response> + Send;
@@ -34,6 +35,8 @@ pub struct Response {
 pub struct ItemLog {
     /// The operation's name in the standard.
     pub operation: String,
+    /// Who asked: the certificate's actor, or the one its credential proves.
+    pub actor: String,
     /// The object, if one was named or made.
     pub identifier: Option<String>,
     /// `Success` or the Result Reason.

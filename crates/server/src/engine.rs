@@ -1,0 +1,125 @@
+//! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
+
+use crate::config::Config;
+use crate::service::{ItemLog, Response, Service};
+use crate::users::{Claim, Users};
+use crate::work::Workshop;
+use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings};
+use kmip::credential::Credential;
+use policy::Actor;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::Store;
+
+/// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
+const PASSWORDS_WAITING_MAX: usize = 1_024;
+
+/// The engine over a store.
+pub struct EngineService<S> {
+    engine: Engine<S>,
+}
+
+impl<S: Store> EngineService<S> {
+    /// The engine a configuration describes.
+    #[must_use]
+    pub fn new(store: S, config: &Config, users: Arc<Users>) -> Self {
+        let limits = &config.limits;
+        let environment = Environment {
+            clock: Box::new(SystemClock),
+            heavy_work: Box::new(Workers(Workshop::new(limits.heavy_work_max, limits.heavy_work_waiting_max))),
+            authenticator: Box::new(Passwords { users, workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX) }),
+            random: Box::new(crypto::SystemRandom::default()),
+        };
+        let settings = Settings {
+            interop: config.protocol.interop,
+            vendor_identification: config.protocol.vendor.clone(),
+            ..Settings::default()
+        };
+        Self { engine: Engine::new(store, settings, environment) }
+    }
+}
+
+impl<S: Store> Service for EngineService<S> {
+    type Session = Session;
+
+    fn session(&self, actor: &str, peer: SocketAddr) -> Session {
+        Session::new(Actor::new(actor), peer.to_string())
+    }
+
+    async fn handle(&self, session: &mut Session, request: &[u8]) -> Response {
+        let response = self.engine.handle(session, request).await;
+        let items = response.items.into_iter().map(|item| ItemLog {
+            operation: item.operation.unwrap_or("unreadable").to_owned(),
+            actor: item.actor,
+            identifier: (!item.identifiers.is_empty()).then(|| item.identifiers.join("+")),
+            result: item.result.to_owned(),
+            cause: item.cause,
+        });
+        Response { items: items.collect(), bytes: response.bytes, close: response.close }
+    }
+
+    fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
+        vec![("store", self.engine.store().writable().map_err(|error| error.to_string()))]
+    }
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_us(&self) -> i64 {
+        let micros = |elapsed: std::time::Duration| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
+        // A clock before 1970 is wrong, but no reason to stop.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or_else(|before| -micros(before.duration()), micros)
+    }
+}
+
+/// Threads for slow work.
+struct Workers(Workshop);
+
+impl HeavyWork for Workers {
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
+        Box::pin(async move {
+            // Work that is not done leaves no result behind, which is what the engine looks for.
+            if let Err(error) = self.0.run(work).await {
+                tracing::warn!(%error, "limits.heavy_work_waiting_max");
+            }
+        })
+    }
+}
+
+/// The users' passwords.
+struct Passwords {
+    users: Arc<Users>,
+    workshop: Workshop,
+}
+
+impl Authenticator for Passwords {
+    fn verify<'a>(&'a self, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+        Box::pin(async move {
+            let refused = |cause: &str| Err(Refused(cause.to_owned()));
+            let (device, name, password) = match credential {
+                Credential::UsernameAndPassword(credential) => (false, credential.username.clone(), &credential.password),
+                Credential::Device(device) => match &device.device_serial_number {
+                    Some(serial) => (true, serial.clone(), &device.password),
+                    None => return refused("the Device credential has no Device Serial Number"),
+                },
+                _ => return refused("credentials of this type are not verified by this server"),
+            };
+            let Some(password) = password else { return refused("the credential has no password") };
+            let password = zeroize::Zeroizing::new(password.0.expose().to_vec());
+            let users = Arc::clone(&self.users);
+            let cause = format!("no user {name:?} with this password");
+            let verified = self.workshop.run(move || {
+                let claim = if device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
+                users.verify(claim, &password)
+            });
+            match verified.await {
+                Ok(Some(name)) => Ok(name),
+                Ok(None) => refused(&cause),
+                Err(error) => refused(&error.to_string()),
+            }
+        })
+    }
+}

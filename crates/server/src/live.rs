@@ -1,0 +1,106 @@
+//! What of a running server can be changed or asked: reload and status.
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::tls::Trust;
+use crate::users::Users;
+use arc_swap::ArcSwap;
+use rustls::server::StoresServerSessions;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tracing::{error, info};
+
+/// A running server, as its administration sees it.
+#[derive(Debug)]
+pub struct Live {
+    /// The configuration it was started with.
+    pub started_with: Config,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What connections are judged by.
+    pub trust: Arc<ArcSwap<Trust>>,
+    /// The users.
+    pub users: Arc<Users>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Sessions to resume; they outlive reloads.
+    pub sessions: Arc<dyn StoresServerSessions>,
+    /// When it began.
+    pub since: Instant,
+    /// Held by a reload: two at a time could end with the older files.
+    pub reloading: Mutex<()>,
+}
+
+impl Live {
+    /// Reads configuration, certificates, revocation lists and users again, and takes them all, or none of them.
+    ///
+    /// # Errors
+    /// What is wrong with a file; the server goes on with what it has.
+    pub fn reload(&self) -> Result<Vec<String>, String> {
+        let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.try_reload();
+        match &result {
+            Ok(messages) => info!("reloaded: {}", messages.join("; ")),
+            Err(cause) => error!("not reloaded, everything stays as it was: {cause}"),
+        }
+        result
+    }
+
+    fn try_reload(&self) -> Result<Vec<String>, String> {
+        let config = Config::read(&self.started_with.file).map_err(|error| error.to_string())?;
+        let generation = self.trust.load().generation + 1;
+        let trust = Trust::read(&config.tls, Arc::clone(&self.sessions), generation).map_err(|error| error.to_string())?;
+        // The users last of what can fail, so that nothing is taken when anything is wrong.
+        let users = self.users.reload().map_err(|error| error.to_string())?;
+        let mut messages = vec![
+            format!("{} certificate(s), authority(ies) and revocation list(s) in use", trust.expiries.len()),
+            format!("{users} user(s)"),
+        ];
+        self.trust.store(Arc::new(trust));
+        let restart = needs_restart(&self.started_with, &config);
+        if !restart.is_empty() {
+            messages.push(format!("changes of {} need a restart", restart.join(", ")));
+        }
+        Ok(messages)
+    }
+
+    /// How the server is, in sentences.
+    #[must_use]
+    pub fn status(&self) -> Vec<String> {
+        let mut messages = vec![
+            format!("process {} serves on {} since {} s", std::process::id(), self.address, self.since.elapsed().as_secs()),
+            format!(
+                "{} connection(s) open, {} accepted, {} request(s) answered",
+                self.metrics.connections_open.load(Relaxed),
+                self.metrics.connections_accepted.load(Relaxed),
+                self.metrics.requests_answered()
+            ),
+            format!("{} user(s)", self.users.list().len()),
+        ];
+        for expiry in &self.trust.load().expiries {
+            let days = expiry.seconds_left().div_euclid(24 * 3600);
+            messages.push(format!("{} {} ends in {days} day(s)", expiry.what, expiry.path.display()));
+        }
+        messages
+    }
+}
+
+/// The sections that differ and are read at the start only. Compared as text: one comparison for every key there will ever be.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let text = |config: &Config| {
+        [
+            ("listen", format!("{:?}", config.listen)),
+            ("users", format!("{:?}", config.users)),
+            ("protocol", format!("{:?}", config.protocol)),
+            ("store", format!("{:?}", config.store)),
+            ("admin", format!("{:?}", config.admin)),
+            ("log", format!("{:?}", config.log)),
+            ("monitoring", format!("{:?}", config.monitoring)),
+            ("limits", format!("{:?}", config.limits)),
+        ]
+    };
+    let pairs = text(old).into_iter().zip(text(new));
+    pairs.filter(|(old, new)| old.1 != new.1).map(|(old, _)| old.0).collect()
+}

@@ -1,2 +1,0 @@
-//! The program `kmipd`.
-fn main() {}

@@ -1,0 +1,184 @@
+//! From a configuration to a server that runs: the composition root.
+
+use crate::admin::Administration;
+use crate::config::{Config, StoreKind};
+use crate::engine::EngineService;
+use crate::files::DirectoryLock;
+use crate::listener::Server;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::service::Service;
+use crate::tls::Trust;
+use crate::users::Users;
+use crate::{logging, monitoring, socket};
+use arc_swap::ArcSwap;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use store::memory::MemoryStore;
+use store::sealing::RootKey;
+use store_sled::{Options, SledStore};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// Connections the system holds for the server to accept: a site that reconnects after a power failure comes all at once.
+const BACKLOG: u32 = 4096;
+/// File descriptors beside the connections: store, log, sockets.
+const OTHER_DESCRIPTORS: u64 = 512;
+/// How long a stopping runtime waits for threads that still work.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to run.
+pub struct Plan<'a> {
+    /// The configuration in effect.
+    pub config: Config,
+    /// The configuration as the file has it, which a reload is compared with.
+    pub as_written: Config,
+    /// Called when connections are accepted, with the address.
+    pub ready: Box<dyn FnOnce(SocketAddr) -> Result<(), String> + Send + 'a>,
+}
+
+/// Runs a server until it is told to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+/// Why it could not start. Once it runs, it ends without an error.
+pub fn run(plan: Plan<'_>) -> Result<(), String> {
+    logging::begin(&plan.config.log)?;
+    let Some(_lock) = DirectoryLock::take(plan.config.folder()).map_err(|error| error.to_string())? else {
+        return Err(format!("another kmipd works in {}", plan.config.folder().display()));
+    };
+    raise_descriptor_limit(&plan.config);
+    let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
+    warn_of_exposed_files(&plan.config);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| format!("start the threads: {error}"))?;
+    let config = &plan.config;
+    let result = match config.store.kind {
+        StoreKind::Sled => {
+            let key = RootKey::read_file(&config.store.root_key).map_err(|error| error.to_string())?;
+            let store = SledStore::open(&config.store.path, &key, &Options::default()).map_err(|error| error.to_string())?;
+            drop(key);
+            let service = EngineService::new(store, config, Arc::clone(&users));
+            runtime.block_on(serve(service, users, plan))
+        }
+        StoreKind::Memory => {
+            warn!("the store is in memory: everything is gone when the server stops");
+            let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users));
+            runtime.block_on(serve(service, users, plan))
+        }
+    };
+    runtime.shutdown_timeout(RUNTIME_PATIENCE);
+    info!("stopped");
+    result
+}
+
+async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Result<(), String> {
+    let Plan { config, as_written, ready } = plan;
+    let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
+    let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
+    for expiry in &trust.expiries {
+        let days = expiry.seconds_left().div_euclid(24 * 3600);
+        if days < 30 {
+            warn!("{} {} ends in {days} day(s)", expiry.what, expiry.path.display());
+        }
+    }
+    let trust = Arc::new(ArcSwap::from_pointee(trust));
+    let metrics = Arc::new(Metrics::default());
+    let listener = listen(config.listen)?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let server = Server::new(service, Arc::clone(&trust), config.limits, Arc::clone(&metrics));
+
+    let live = Arc::new(Live {
+        started_with: as_written,
+        address,
+        trust,
+        users: Arc::clone(&users),
+        metrics,
+        sessions,
+        since: Instant::now(),
+        reloading: Mutex::new(()),
+    });
+    let socket_path = config.admin.socket.clone();
+    let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
+    let monitoring_listen = config.monitoring.as_ref().map(|monitoring| monitoring.listen);
+    let administration = Arc::new(Administration { config, users, live: Some(Arc::clone(&live)) });
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(socket::run(admin_listener, administration));
+    if let Some(address) = monitoring_listen {
+        let monitoring_listener = listen(address)?;
+        tasks.spawn(monitoring::run(Arc::clone(&server), monitoring_listener));
+    }
+    tasks.spawn(signals(Arc::clone(&server), live)?);
+
+    info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting connections");
+    ready(address)?;
+    server.run(listener).await;
+    tasks.shutdown().await;
+    // A socket left behind only makes the next client say that the server is gone, which is true.
+    let _ = std::fs::remove_file(socket_path);
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let bound = socket.and_then(|socket| {
+        // A restart must not wait for the old connections' ends to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    });
+    bound.map_err(|error| format!("listen on {address}: {error}"))
+}
+
+/// SIGTERM and SIGINT stop the server, SIGHUP reloads. The signals are caught from the call on, not from the first poll.
+fn signals<S: Service>(server: Arc<Server<S>>, live: Arc<Live>) -> Result<impl Future<Output = ()> + Send, String> {
+    let catch = |kind| signal(kind).map_err(|error| format!("catch signals: {error}"));
+    let mut terminate = catch(SignalKind::terminate())?;
+    let mut interrupt = catch(SignalKind::interrupt())?;
+    let mut hangup = catch(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                received = hangup.recv() => {
+                    if received.is_none() {
+                        break;
+                    }
+                    let live = Arc::clone(&live);
+                    // The result is in the log; a reload that panics must not end the server.
+                    let _ = tokio::task::spawn_blocking(move || live.reload()).await;
+                }
+            }
+        }
+        info!("stopping: no new connections, requests in flight are finished");
+        server.stop();
+    })
+}
+
+/// Raises the soft limit of file descriptors to what the connections need, as far as the system lets.
+fn raise_descriptor_limit(config: &Config) {
+    let wanted = config.limits.connections_max as u64 + OTHER_DESCRIPTORS;
+    let now = getrlimit(Resource::Nofile);
+    if now.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let possible = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum: now.maximum });
+    if raised.is_err() || possible < wanted {
+        warn!(wanted, possible, "fewer file descriptors than limits.connections_max needs; raise the hard limit (ulimit -Hn)");
+    }
+}
+
+fn warn_of_exposed_files(config: &Config) {
+    let mut secrets = vec![&config.tls.key, &config.users];
+    secrets.extend(config.authority.as_ref().map(|authority| &authority.key));
+    for path in secrets {
+        if crate::files::is_exposed(path) {
+            warn!("{} can be read by others: chmod 600", path.display());
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The first start: an authority, a server's certificate, a client bundle, a root key, a configuration, an empty sealed store.
+
+use crate::bundle::{self, Endpoint};
+use crate::config::{Config, PORT};
+use crate::files::{self, FileError, PUBLIC, SECRET};
+use certs::{Authority, ClientProfile, KeyKind, ServerProfile, Validity};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use store::sealing::RootKey;
+use store_sled::{Options, SledStore};
+
+/// Days the authority is valid: longer than the arrays it vouches for are in use.
+const AUTHORITY_DAYS: u32 = 3650;
+/// Days the server's certificate is valid.
+const SERVER_DAYS: u32 = 825;
+/// `kmipd dev` makes a new server certificate when the old one ends within this.
+const RENEWAL_SECONDS: i64 = 30 * 24 * 3600;
+/// The client every new server starts with.
+pub const DEMO_CLIENT: &str = "demo";
+/// Where everything is made before it is moved to its place.
+const WORKSHOP: &str = ".kmipd-new";
+
+/// What `kmipd dev` does differently from `kmipd serve` on a configuration made by `kmipd init`: (what, dev, serve). The one list of
+/// it; the operator guide repeats it and a test compares them.
+pub const DEV_DIFFERENCES: [(&str, &str, &str); 5] = [
+    (
+        "Root key",
+        "in the file `root.key` beside the data",
+        "in the file `root.key` too, until a seal is configured; keep it on other media",
+    ),
+    ("Weak passwords", "accepted", "refused below 12 characters (`protocol.weak_passwords = false`)"),
+    ("Interop operation", "answered", "refused (`protocol.interop = false`)"),
+    ("Addresses", "loopback only, unless `--allow-remote`", "any"),
+    ("Server certificate", "made anew when it ends within 30 days or lacks a name", "never touched"),
+];
+
+/// What is set up.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Names and addresses in the server's certificate, the most public first.
+    pub hosts: Vec<String>,
+    /// Where the server will listen.
+    pub listen: SocketAddr,
+    /// For trying things out: weak passwords and Interop on.
+    pub dev: bool,
+}
+
+/// The default address of `kmipd dev`.
+#[must_use]
+pub fn default_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))
+}
+
+/// Names that reach a server on this machine.
+#[must_use]
+pub fn local_hosts(listen: Option<IpAddr>) -> Vec<String> {
+    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let usable = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    if usable {
+        hosts.push(name);
+    }
+    hosts.extend(listen.filter(|address| !address.is_unspecified()).map(|address| address.to_string()));
+    let mut seen = std::collections::BTreeSet::new();
+    hosts.retain(|host| seen.insert(host.clone()));
+    hosts
+}
+
+/// Makes a new server's folder. It appears whole or not at all: everything is made in a folder inside, then moved, kmipd.toml last.
+///
+/// # Errors
+/// When something is there already, or anything cannot be made.
+pub fn create(folder: &Path, plan: &Plan) -> Result<PathBuf, String> {
+    let text = |error: FileError| error.to_string();
+    files::make_directory(folder).map_err(text)?;
+    let folder = &folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    let workshop = folder.join(WORKSHOP);
+    if workshop.exists() {
+        // Left by a first start that was interrupted; nothing in it was ever in use.
+        std::fs::remove_dir_all(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
+    }
+    let occupied = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?.flatten();
+    for entry in occupied {
+        let name = entry.file_name();
+        if ["kmipd.toml", "ca.pem", "ca-key.pem", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml"]
+            .iter()
+            .any(|own| name == *own)
+        {
+            return Err(format!("{} is there already; nothing is overwritten", entry.path().display()));
+        }
+    }
+    files::make_directory(&workshop).map_err(text)?;
+    fill(&workshop, folder, plan)?;
+    for name in
+        ["ca.pem", "ca-key.pem", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml", "kmipd.toml"]
+    {
+        std::fs::rename(workshop.join(name), folder.join(name)).map_err(|error| format!("move {name} to its place: {error}"))?;
+    }
+    std::fs::remove_dir_all(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
+    Ok(folder.join("kmipd.toml"))
+}
+
+fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
+    let text = |error: FileError| error.to_string();
+    let minted = |error: certs::CertificateError| error.to_string();
+    let name = plan.hosts.first().ok_or("a server needs at least one name")?;
+    let authority = Authority::mint("kmipd authority", KeyKind::EcdsaP256, Validity::days(AUTHORITY_DAYS)).map_err(minted)?;
+    files::write_new(&workshop.join("ca.pem"), authority.certificate_pem().as_bytes(), PUBLIC).map_err(text)?;
+    files::write_new(&workshop.join("ca-key.pem"), authority.key_pem().as_bytes(), SECRET).map_err(text)?;
+    let server = issue_server(&authority, &plan.hosts)?;
+    files::write_new(&workshop.join("server.pem"), server.certificate_pem.as_bytes(), PUBLIC).map_err(text)?;
+    files::write_new(&workshop.join("server-key.pem"), server.key_pem.as_bytes(), SECRET).map_err(text)?;
+    files::write_new(&workshop.join("users.toml"), b"", SECRET).map_err(text)?;
+
+    let bundle = Path::new("clients").join(DEMO_CLIENT);
+    let client =
+        authority.client(&ClientProfile::named(DEMO_CLIENT, Validity::days(crate::admin::CLIENT_DAYS))).map_err(minted)?;
+    bundle::write_certificates(&workshop.join(&bundle), authority.certificate_pem(), &client).map_err(text)?;
+    let host = if plan.listen.ip().is_unspecified() { name.clone() } else { plan.listen.ip().to_string() };
+    let port = if plan.listen.port() == 0 { PORT } else { plan.listen.port() };
+    let endpoint = Endpoint { host, port, server_name: name.clone() };
+    bundle::write_settings(&workshop.join(&bundle), &folder.join(&bundle), &endpoint).map_err(text)?;
+
+    let key = RootKey::create_file(&workshop.join("root.key")).map_err(|error| error.to_string())?;
+    drop(SledStore::create(&workshop.join("data"), &key, &Options::default()).map_err(|error| error.to_string())?);
+    files::write_new(&workshop.join("kmipd.toml"), configuration(plan).as_bytes(), SECRET).map_err(text)
+}
+
+fn configuration(plan: &Plan) -> String {
+    let listen = plan.listen;
+    let protocol = if plan.dev {
+        "# For trying things out only: kmipd dev made this file.\ninterop = true\nweak_passwords = true\n"
+    } else {
+        "interop = false\nweak_passwords = false\n"
+    };
+    format!(
+        "# kmipd: every key, its default and its reason are in docs/operator-guide.md. Paths are relative to this file.\n\
+         # kmipd check-config --config FILE shows what is understood.\n\
+         listen = \"{listen}\"\nusers = \"users.toml\"\n\n\
+         [protocol]\n{protocol}\n\
+         [tls]\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\nclient_ca = \"ca.pem\"\n\
+         # Which part of a client's certificate names the actor: common-name, san-dns, san-email, san-uri, organizational-unit,\n\
+         # subject, fingerprint. The first that gives a name decides.\nidentity = [\"common-name\"]\n# crls = [\"ca.crl\"]\n\n\
+         # What kmipd client signs with. Keep the key elsewhere when no client is being added.\n\
+         [authority]\ncertificate = \"ca.pem\"\nkey = \"ca-key.pem\"\n\n\
+         [store]\nkind = \"sled\"\npath = \"data\"\n# Without it the data cannot be read. Back it up, and not beside the data.\nroot_key = \"root.key\"\n\n\
+         # Health checks and metrics over plain HTTP: loopback or a management network.\n# [monitoring]\n# listen = \"127.0.0.1:9696\"\n"
+    )
+}
+
+fn issue_server(authority: &Authority, hosts: &[String]) -> Result<certs::Issued, String> {
+    let validity = Validity::days(SERVER_DAYS);
+    let profile = ServerProfile { hosts: hosts.to_vec(), crl_uris: Vec::new(), key: KeyKind::EcdsaP256, validity };
+    authority.server(&profile).map_err(|error| error.to_string())
+}
+
+/// For `kmipd dev`: a new server certificate when the old one ends soon or lacks one of the names. Whether one was made.
+///
+/// # Errors
+/// When the files cannot be read or written.
+pub fn renew_server(config: &Config, hosts: &[String]) -> Result<bool, String> {
+    if lasts(&config.tls.certificate, hosts)? {
+        return Ok(false);
+    }
+    let authority = crate::admin::read_authority(config)?;
+    let server = issue_server(&authority, hosts)?;
+    // The key first: certificate and key that do not match are refused at the next start, which then makes both anew.
+    files::replace(&config.tls.key, server.key_pem.as_bytes(), SECRET).map_err(|error| error.to_string())?;
+    files::replace(&config.tls.certificate, server.certificate_pem.as_bytes(), PUBLIC).map_err(|error| error.to_string())?;
+    Ok(true)
+}
+
+fn lasts(certificate: &Path, hosts: &[String]) -> Result<bool, String> {
+    use x509_parser::extensions::GeneralName;
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let text = files::read_text(certificate).map_err(|error| error.to_string())?;
+    let (_, block) = x509_parser::pem::parse_x509_pem(text.as_bytes()).map_err(|error| error.to_string())?;
+    let (_, parsed) = X509Certificate::from_der(&block.contents).map_err(|error| error.to_string())?;
+    let names = parsed.subject_alternative_name().ok().flatten().map(|names| &names.value.general_names);
+    let has = |host: &String| {
+        let address = host.parse::<IpAddr>().ok().map(|address| match address {
+            IpAddr::V4(four) => four.octets().to_vec(),
+            IpAddr::V6(six) => six.octets().to_vec(),
+        });
+        names.into_iter().flatten().any(|name| match (name, &address) {
+            (GeneralName::IPAddress(bytes), Some(address)) => *bytes == address.as_slice(),
+            (GeneralName::DNSName(name), None) => name == host,
+            _ => false,
+        })
+    };
+    let left = parsed.validity().time_to_expiration().map_or(0, |left| left.whole_seconds());
+    Ok(left > RENEWAL_SECONDS && hosts.iter().all(has))
+}

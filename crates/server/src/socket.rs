@@ -1,0 +1,177 @@
+//! The administrative Unix socket: both ends.
+
+use crate::admin::{Administration, Command, Reply};
+use crate::config::Config;
+use crate::files::{DirectoryLock, FileError};
+use crate::users::Users;
+use std::fs::{File, Permissions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+use zeroize::Zeroizing;
+
+/// Bytes of a command: a signing request is the largest.
+const COMMAND_LENGTH_MAX: usize = 128 * 1024;
+/// Bytes of a reply: the list of users is the largest.
+const REPLY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
+/// Time for one command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Commands at one time: an administrator and a script.
+const COMMANDS_MAX: usize = 8;
+/// Bytes of a socket's path the system takes on Linux, with its end.
+const PATH_LENGTH_MAX: usize = 108;
+
+/// Why a command could not be given.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The users file.
+    #[error(transparent)]
+    Users(#[from] crate::users::UserError),
+    /// The server runs and does not answer.
+    #[error("the server runs, but its socket {} does not answer: {cause}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What happened.
+        cause: io::Error,
+    },
+    /// The server refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A path short enough for the system: a long one is reached through a descriptor of its folder, which must stay open meanwhile.
+fn short(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
+    if path.as_os_str().len() < PATH_LENGTH_MAX {
+        return Ok((path.to_owned(), None));
+    }
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the socket's path has no file name"));
+    };
+    let folder = File::open(folder)?;
+    Ok((Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name), Some(folder)))
+}
+
+/// Opens the socket for the owner alone. The caller holds the directory's lock: a socket that is there already is a dead server's.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn bind(path: &Path) -> Result<UnixListener, FileError> {
+    let opened = (|| {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let (short, _folder) = short(path)?;
+        let listener = UnixListener::bind(short)?;
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    })();
+    opened.map_err(FileError::new("open the administrative socket", path))
+}
+
+/// Serves commands until the task is aborted.
+pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
+    let slots = Arc::new(Semaphore::new(COMMANDS_MAX));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "an administrative connection cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if let Err(error) = check_peer(&stream) {
+            warn!(%error, "administrative connection refused");
+            continue;
+        }
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
+        let administration = Arc::clone(&administration);
+        tokio::spawn(async move {
+            let _slot = slot;
+            match tokio::time::timeout(COMMAND_TIMEOUT, exchange(stream, administration)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => debug!(%error, "administrative connection broke"),
+                Err(_) => debug!("administrative connection timed out"),
+            }
+        });
+    }
+}
+
+/// The file's mode keeps others out already; this holds also where it was loosened, and over shared file systems.
+fn check_peer(stream: &UnixStream) -> Result<(), String> {
+    let peer = stream.peer_cred().map_err(|error| format!("the peer's user is unknown: {error}"))?.uid();
+    let own = rustix::process::getuid().as_raw();
+    if peer == own || peer == 0 { Ok(()) } else { Err(format!("user {peer} is neither {own} nor root")) }
+}
+
+async fn exchange(mut stream: UnixStream, administration: Arc<Administration>) -> io::Result<()> {
+    let mut line = Zeroizing::new(vec![0; COMMAND_LENGTH_MAX]);
+    let mut length = 0;
+    let end = loop {
+        if let Some(end) = line[..length].iter().position(|byte| *byte == b'\n') {
+            break end;
+        }
+        match stream.read(&mut line[length..]).await? {
+            0 => return Ok(()),
+            count => length += count,
+        }
+    };
+    // Hashing a password and reading files take their time; not on a thread that serves sockets.
+    let reply = tokio::task::spawn_blocking(move || match serde_json::from_slice::<Command>(&line[..end]) {
+        Ok(command) => administration.perform(command),
+        Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
+    })
+    .await
+    .map_err(|_| io::Error::other("the command failed"))?;
+    let mut bytes = serde_json::to_vec(&reply)?;
+    bytes.push(b'\n');
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}
+
+/// Gives a command to the server of a configuration if it runs, else performs it on the files, under the lock.
+///
+/// # Errors
+/// When files or socket fail, or the command is refused.
+pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
+    let reply = match DirectoryLock::take(config.folder())? {
+        Some(_lock) => {
+            let users = Arc::new(Users::read(&config.users)?);
+            Administration { config: config.clone(), users, live: None }.perform(command)
+        }
+        None => {
+            let path = config.admin.socket.clone();
+            send(&path, &command).map_err(|cause| CommandError::Socket { path, cause })?
+        }
+    };
+    match reply {
+        Reply::Refused { error } => Err(CommandError::Refused(error)),
+        reply => Ok(reply),
+    }
+}
+
+fn send(path: &Path, command: &Command) -> io::Result<Reply> {
+    let (short, _folder) = short(path)?;
+    let mut stream = BlockingStream::connect(short)?;
+    stream.set_read_timeout(Some(COMMAND_TIMEOUT))?;
+    stream.set_write_timeout(Some(COMMAND_TIMEOUT))?;
+    let mut bytes = Zeroizing::new(serde_json::to_vec(command)?);
+    bytes.push(b'\n');
+    stream.write_all(&bytes)?;
+    let mut line = String::new();
+    BufReader::new(stream.take(REPLY_LENGTH_MAX)).read_line(&mut line)?;
+    Ok(serde_json::from_str(&line)?)
+}

@@ -1,0 +1,117 @@
+//! Slow computations, on threads of their own and only a few at a time: key generation and password verification must not keep
+//! other clients waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::sync::Semaphore;
+
+/// A bounded number of slow computations at one time, and a bounded number waiting.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    running: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    waiting_max: usize,
+}
+
+/// No computation was done: too many wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkError {
+    /// Too many are waiting.
+    #[error("too many slow computations are waiting")]
+    Crowded,
+    /// It panicked.
+    #[error("a slow computation failed")]
+    Failed,
+}
+
+impl Workshop {
+    /// At most `running` at a time (0: half of the processors) and `waiting_max` waiting.
+    #[must_use]
+    pub fn new(running: usize, waiting_max: usize) -> Self {
+        let running = if running == 0 {
+            std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
+        } else {
+            running
+        };
+        Self { running: Arc::new(Semaphore::new(running)), waiting: Arc::default(), waiting_max }
+    }
+
+    /// Runs a computation on a thread of its own when it is its turn.
+    ///
+    /// # Errors
+    /// When too many wait already, or it panics.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, WorkError> {
+        let place = Waiting::enter(&self.waiting, self.waiting_max)?;
+        let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| WorkError::Failed)?;
+        drop(place);
+        // The permit goes with the work: a client that leaves does not make room for more than run.
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(|_| WorkError::Failed)
+    }
+}
+
+/// A place among those that wait, given back also when the client leaves.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize, most: usize) -> Result<Self, WorkError> {
+        let entered = Self(count);
+        if count.fetch_add(1, Relaxed) >= most { Err(WorkError::Crowded) } else { Ok(entered) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn only_so_many_run_and_wait() {
+        let workshop = Workshop::new(1, 1);
+        let (release, gate) = mpsc::channel::<()>();
+        let (started, running) = tokio::sync::oneshot::channel();
+        let first = tokio::spawn({
+            let workshop = workshop.clone();
+            async move {
+                workshop
+                    .run(move || {
+                        started.send(()).unwrap();
+                        gate.recv().unwrap();
+                        1
+                    })
+                    .await
+            }
+        });
+        running.await.unwrap();
+        let second = tokio::spawn({
+            let workshop = workshop.clone();
+            async move { workshop.run(|| 2).await }
+        });
+        while workshop.waiting.load(Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(workshop.run(|| 3).await, Err(WorkError::Crowded));
+        release.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Ok(1));
+        assert_eq!(second.await.unwrap(), Ok(2));
+        assert_eq!(workshop.run(|| 4).await, Ok(4));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_gives_its_place_back() {
+        let workshop = Workshop::new(1, 1);
+        let failed: Result<(), _> = workshop.run(|| panic!("on purpose")).await;
+        assert_eq!(failed, Err(WorkError::Failed));
+        assert_eq!(workshop.run(|| 5).await, Ok(5));
+    }
+}
