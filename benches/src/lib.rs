@@ -1,1 +1,15 @@
-//! benches.
+//! Measurements: the codec alone, and a running server beside the least that any server must do.
+//!
+//! `cargo run --release -p benches -- codec` times reading and writing of typical messages in one thread.
+//! `cargo run --release -p benches -- load --dir kmip-dev` sends Get and Create over mutual TLS to a running endpoint and, in turns
+//! with it, to the [`floor`]: a server that answers every request with fixed bytes of the same size, under the same certificates and
+//! cipher suite. The ratio of the two is what to compare between machines and versions; the rates alone say little.
+//!
+//! Architecture invariant: this crate knows the protocol and TLS, and nothing of the server: any KMIP endpoint can be measured.
+
+pub mod codec;
+pub mod connection;
+pub mod floor;
+pub mod load;
+pub mod messages;
+pub mod statistics;

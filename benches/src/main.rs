@@ -1,0 +1,122 @@
+//! `benches codec` and `benches load`: see the library.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use benches::connection::Identity;
+use benches::load::{Load, Measured};
+use benches::{codec, load};
+use clap::{Parser, Subcommand};
+use kmip::ProtocolVersion;
+
+/// Measures the codec, or a running server beside the least that any server must do.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Times reading and writing of messages.
+    Codec {
+        /// How long each case takes, in milliseconds.
+        #[arg(long, default_value_t = 500)]
+        milliseconds: u64,
+    },
+    /// Sends Get and Create to a running server. The keys it creates stay there: do not aim it at a server you need.
+    Load {
+        /// The folder of the server, as `kmipd dev` makes it.
+        #[arg(long, default_value = "kmip-dev")]
+        dir: PathBuf,
+        /// The server.
+        #[arg(long, default_value = "127.0.0.1:5696", value_name = "HOST:PORT")]
+        endpoint: String,
+        /// The client's ca.pem, cert.pem and key.pem [default: clients/demo in DIR].
+        #[arg(long, value_name = "FOLDER")]
+        client: Option<PathBuf>,
+        /// The server's certificate, for the floor [default: server.pem in DIR].
+        #[arg(long, value_name = "FILE")]
+        server_certificate: Option<PathBuf>,
+        /// Its key [default: server-key.pem in DIR].
+        #[arg(long, value_name = "FILE")]
+        server_key: Option<PathBuf>,
+        /// The version of the messages.
+        #[arg(long, default_value = "1.4", value_parser = version)]
+        kmip: ProtocolVersion,
+        /// What to measure.
+        #[arg(long, value_delimiter = ',', default_value = "get,create")]
+        operations: Vec<Measured>,
+        /// With how many connections at once.
+        #[arg(long, value_delimiter = ',', default_value = "1,8")]
+        connections: Vec<usize>,
+        /// How long a round takes.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        /// How many rounds.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+}
+
+fn version(text: &str) -> Result<ProtocolVersion, String> {
+    ProtocolVersion::ALL
+        .into_iter()
+        .find(|version| version.to_string() == text)
+        .ok_or_else(|| "there is no such version".to_owned())
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If even this cannot be written, the exit status remains.
+            drop(writeln!(io::stderr(), "benches: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> io::Result<()> {
+    match arguments.command {
+        Command::Codec { milliseconds } => codec::run(Duration::from_millis(milliseconds), &mut io::stdout()),
+        Command::Load {
+            dir,
+            endpoint,
+            client,
+            server_certificate,
+            server_key,
+            kmip,
+            operations,
+            connections,
+            seconds,
+            rounds,
+        } => {
+            if connections.contains(&0) || rounds == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "nothing to measure: connections and rounds count from 1",
+                ));
+            }
+            let client = client.unwrap_or_else(|| dir.join("clients/demo"));
+            let authorities = client.join("ca.pem");
+            let load = Load {
+                endpoint,
+                server: Identity {
+                    authorities: authorities.clone(),
+                    certificate: server_certificate.unwrap_or_else(|| dir.join("server.pem")),
+                    key: server_key.unwrap_or_else(|| dir.join("server-key.pem")),
+                },
+                client: Identity { authorities, certificate: client.join("cert.pem"), key: client.join("key.pem") },
+                version: kmip,
+                operations,
+                connections,
+                round: Duration::from_secs(seconds),
+                rounds,
+            };
+            load::run(&load, &mut io::stdout()).map(drop)
+        }
+    }
+}
