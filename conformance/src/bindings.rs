@@ -76,6 +76,12 @@ impl Bindings {
         self.variables.get(name).map(String::as_str)
     }
 
+    /// Whether a name of this case stands for this value.
+    #[must_use]
+    pub fn is_bound(&self, value: &str) -> bool {
+        self.variables.values().any(|bound| bound == value)
+    }
+
     /// What a name or a literal of the file stands for, if that is known.
     #[must_use]
     pub fn resolve<'s>(&'s self, value: &'s str) -> Option<&'s str> {

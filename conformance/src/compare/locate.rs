@@ -19,7 +19,8 @@ impl Judge<'_> {
                 Some(known) => received.iter().position(|received| received == known),
                 None => (0..received.len()).find(|index| {
                     let free = !found.contains(index) && !taken.contains(&received[*index]);
-                    free && !self.bindings.created().iter().any(|created| created == received[*index])
+                    // In a family, the objects of the cases before this one have no names yet.
+                    free && !self.bindings.is_bound(received[*index])
                 }),
             };
             let Some(position) = position else {
