@@ -33,6 +33,10 @@ pub struct CertificateFacts {
     pub issuer: Vec<u8>,
     /// The subject's distinguished name, DER.
     pub subject: Vec<u8>,
+    /// The issuer's distinguished name as text: `CN=..., O=...`.
+    pub issuer_text: String,
+    /// The subject's distinguished name as text.
+    pub subject_text: String,
     /// The parts of the issuer's name.
     pub issuer_parts: NameParts,
     /// The parts of the subject's name.
@@ -73,6 +77,8 @@ impl CertificateFacts {
             serial_number: parsed.raw_serial().to_vec(),
             issuer: parsed.issuer().as_raw().to_vec(),
             subject: parsed.subject().as_raw().to_vec(),
+            issuer_text: parsed.issuer().to_string(),
+            subject_text: parsed.subject().to_string(),
             issuer_parts: NameParts::read(parsed.issuer()),
             subject_parts: NameParts::read(parsed.subject()),
             issuer_alternative_names: alternative_names(OID_X509_EXT_ISSUER_ALT_NAME)?,

@@ -1,1 +1,46 @@
-//! dispatcher.
+//! The dispatcher: requests in, responses out. One file per KMIP operation, one path for all of them.
+//!
+//! [`Engine::handle`] reads a request, verifies its credentials, and runs its items in order. Every item takes the same path
+//! (`operations.rs`): version gate, decode, plan, load, authorise, prepare, handle, encode at the client's version, check
+//! Maximum Response Size, commit the changes together with their log entry, answer. An operation is a file that implements
+//! `Operation` and a row in the table of `operations.rs`.
+//!
+//! Nothing here knows sockets, TLS, or the clock: they come in through the [`Environment`].
+
+mod activate;
+mod add_attribute;
+mod authorise;
+mod batch;
+mod certificate;
+mod change;
+mod check;
+mod create;
+mod create_key_pair;
+mod creation;
+mod delete_attribute;
+mod destroy;
+mod discover_versions;
+mod engine;
+mod environment;
+mod error;
+mod get;
+mod get_attribute_list;
+mod get_attributes;
+mod interop;
+pub mod lifecycle;
+mod locate;
+mod modify_attribute;
+mod object;
+mod operation;
+mod operations;
+mod query;
+mod record;
+mod register;
+mod revoke;
+mod session;
+mod view;
+
+pub use engine::{Engine, ItemLog, OFFERED, Response};
+pub use environment::{Authenticator, Clock, Environment, HeavyWork, Pending, Refused, Settings};
+pub use operations::{SUPPORTED, offered};
+pub use session::Session;

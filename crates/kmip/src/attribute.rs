@@ -477,3 +477,108 @@ impl Value for TemplateAttribute {
         }
     }
 }
+
+/// A condition of a Locate: an attribute and the value it must have. The value keeps the shape it was sent in, because a
+/// structure may leave fields out that do not matter (2.1, section 6.1.28).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttributeFilter {
+    /// The attribute.
+    pub reference: AttributeReference,
+    /// The value, in the spelling of the request's version.
+    pub value: TreeValue,
+}
+
+impl AttributeFilter {
+    /// The condition that an attribute has exactly this value, as a version spells it.
+    ///
+    /// # Errors
+    /// Never, unless the value cannot be written.
+    pub fn exactly(attribute: &Attribute, version: ProtocolVersion) -> Result<Self> {
+        Ok(Self { reference: attribute.reference(), value: attribute.to_tree(version)? })
+    }
+}
+
+impl Attribute {
+    /// Its value alone, as a version spells it.
+    ///
+    /// # Errors
+    /// Never, unless the value cannot be written.
+    pub fn to_tree(&self, version: ProtocolVersion) -> Result<TreeValue> {
+        if let Self::Vendor(vendor) = self {
+            return Ok(vendor.attribute_value.clone());
+        }
+        let mut writer = Writer::new();
+        self.write_as(self.tag(), &mut writer, version);
+        match ttlv_codec::Reader::new(writer.bytes()).next_item()? {
+            Some(item) => Ok(TreeValue::read(&item.value)?),
+            None => Ok(TreeValue::Structure(Vec::new())),
+        }
+    }
+}
+
+/// The conditions of a Locate: repeated `Attribute` items in 1.x, one `Attributes` structure in 2.x, which PyKMIP leaves out
+/// when it is empty.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct AttributeFilters(pub Vec<AttributeFilter>);
+
+impl AttributeFilters {
+    fn read_tagged(item: &Item<'_>, version: ProtocolVersion) -> Result<AttributeFilter> {
+        if item.tag == tag::Attribute {
+            let vendor = VendorAttribute::read(item, version)?;
+            let reference = AttributeReference::Vendor {
+                vendor_identification: vendor.vendor_identification.clone(),
+                attribute_name: vendor.attribute_name.clone(),
+            };
+            return Ok(AttributeFilter { reference, value: vendor.attribute_value.clone() });
+        }
+        let reference = AttributeReference::Standard(item.tag);
+        if !reference.in_version(version) {
+            return Err(DecodeError::unexpected(item));
+        }
+        Ok(AttributeFilter { reference, value: TreeValue::read(&item.value)? })
+    }
+}
+
+impl Member for AttributeFilters {
+    const CARDINALITY: Cardinality = Cardinality::Repeated;
+
+    fn read_member(fields: &mut Fields<'_>, tag: Tag, _in_version: bool) -> Result<Self> {
+        let version = fields.version;
+        let mut filters = Vec::new();
+        if version.is_1x() {
+            while let Some(item) = fields.take(tag)? {
+                filters.push(v1::read_attribute_filter(&item, version)?);
+            }
+        } else if let Some(item) = fields.take(tag)? {
+            let mut inside = Fields::of(&item, version)?;
+            while let Some(item) = inside.next_item()? {
+                filters.push(Self::read_tagged(&item, version)?);
+            }
+        }
+        Ok(Self(filters))
+    }
+
+    fn write_member(&self, writer: &mut Writer, tag: Tag, version: ProtocolVersion) {
+        if version.is_1x() {
+            for filter in &self.0 {
+                v1::write_attribute_filter(filter, writer, tag);
+            }
+            return;
+        }
+        writer.structure(tag, |writer| {
+            for filter in &self.0 {
+                match &filter.reference {
+                    AttributeReference::Standard(tag) => filter.value.write(writer, *tag),
+                    AttributeReference::Vendor { vendor_identification, attribute_name } => {
+                        writer.structure(tag::Attribute, |writer| {
+                            writer.text_string(tag::VendorIdentification, vendor_identification);
+                            writer.text_string(tag::AttributeName, attribute_name);
+                            filter.value.write(writer, tag::AttributeValue);
+                        });
+                    }
+                    AttributeReference::Unknown(_) => {}
+                }
+            }
+        });
+    }
+}

@@ -19,4 +19,4 @@ pub use error::{Error, ErrorKind, path_at};
 pub use item::{HEADER_LENGTH, Item, ItemType, Tag, Value, padded};
 pub use reader::Reader;
 pub use tree::{Tree, TreeValue};
-pub use writer::Writer;
+pub use writer::{OpenStructure, Writer};

@@ -59,11 +59,34 @@ impl Writer {
 
     /// A structure, whose items `inside` writes.
     pub fn structure(&mut self, tag: Tag, inside: impl FnOnce(&mut Self)) {
-        self.value(tag, ItemType::Structure, &[]);
-        let start = self.buffer.len();
+        let open = self.begin(tag);
         inside(self);
+        self.end(open);
+    }
+
+    /// Begins a structure that [`Writer::end`] ends, where a closure cannot write its inside.
+    pub fn begin(&mut self, tag: Tag) -> OpenStructure {
+        self.value(tag, ItemType::Structure, &[]);
+        OpenStructure(self.buffer.len())
+    }
+
+    /// Ends a structure: what was written since it began is its inside.
+    ///
+    /// # Panics
+    /// If the beginning has been truncated away.
+    #[allow(clippy::needless_pass_by_value)] // The beginning is used up.
+    pub fn end(&mut self, open: OpenStructure) {
+        let OpenStructure(start) = open;
         let length = wire_length(self.buffer.len() - start);
         self.buffer[start - 4..start].copy_from_slice(&length);
+    }
+
+    /// Overwrites the value of an Integer or Enumeration that was written when the writer had `offset` bytes.
+    ///
+    /// # Panics
+    /// If nothing was written there.
+    pub fn overwrite(&mut self, offset: usize, value: u32) {
+        self.buffer[offset + HEADER_LENGTH..offset + HEADER_LENGTH + 4].copy_from_slice(&value.to_be_bytes());
     }
 
     /// An Integer.
@@ -186,6 +209,10 @@ impl Writer {
         }
     }
 }
+
+/// The beginning of a structure that is being written.
+#[must_use = "a structure that is not ended has no length"]
+pub struct OpenStructure(usize);
 
 impl Drop for Writer {
     fn drop(&mut self) {

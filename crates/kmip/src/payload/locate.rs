@@ -2,7 +2,7 @@
 //!
 //! See 1.4, section 4.9; 2.1, section 6.1.28.
 
-use crate::attribute::{Attributes, TemplateAttribute};
+use crate::attribute::{AttributeFilters, TemplateAttribute};
 use crate::enumerations::ObjectGroupMember;
 use crate::identifier::UniqueIdentifier;
 use crate::masks::{ObjectClassMask, StorageStatusMask};
@@ -17,7 +17,7 @@ structure! {
         ObjectGroupMember => object_group_member: Option<ObjectGroupMember>, V1_1..V3_0;
         ObjectClassMask => object_class_mask: Option<ObjectClassMask>, V3_0..;
         /// All of these the objects must have.
-        Attribute / Attributes => attributes: Attributes, V1_0..;
+        Attribute / Attributes => attributes: AttributeFilters, V1_0..;
         /// Not in the standard: some clients of 1.x wrap the attributes.
         TemplateAttribute => template_attribute: Option<TemplateAttribute>, V1_0..V2_0;
     }

@@ -4,7 +4,7 @@
 
 use ttlv_codec::{Item, Tag, Writer};
 
-use crate::attribute::{
+use crate::attribute::{AttributeFilter, 
     Attribute, AttributeInstance, AttributeReference, Attributes, TemplateAttribute, VendorAttribute, rules_of,
 };
 use crate::codec::{DecodeError, Fields, Member, Result, Value};
@@ -98,5 +98,27 @@ pub fn write_template_attribute(value: &TemplateAttribute, writer: &mut Writer, 
     writer.structure(tag, |writer| {
         value.names.write_member(writer, tag::Name, version);
         value.attributes.0.write_member(writer, tag::Attribute, version);
+    });
+}
+
+/// Reads an Attribute structure as a condition of Locate. The index does not matter there.
+///
+/// # Errors
+/// If it is no Attribute structure.
+pub fn read_attribute_filter(item: &Item<'_>, version: ProtocolVersion) -> Result<AttributeFilter> {
+    let mut fields = Fields::of(item, version)?;
+    let reference = Member::read_member(&mut fields, tag::AttributeName, true)?;
+    let _index: Option<i32> = Member::read_member(&mut fields, tag::AttributeIndex, true)?;
+    let value = Member::read_member(&mut fields, tag::AttributeValue, true)?;
+    fields.end()?;
+    Ok(AttributeFilter { reference, value })
+}
+
+/// Writes a condition of Locate. Writes nothing if 1.x cannot spell the attribute.
+pub fn write_attribute_filter(filter: &AttributeFilter, writer: &mut Writer, tag: Tag) {
+    let Some(name) = attribute_name(&filter.reference) else { return };
+    writer.structure(tag, |writer| {
+        writer.text_string(tag::AttributeName, &name);
+        filter.value.write(writer, tag::AttributeValue);
     });
 }

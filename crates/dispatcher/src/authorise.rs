@@ -1,0 +1,42 @@
+//! The one place where an object becomes an authorised object.
+
+use policy::{Actor, Decision, ObjectFacts, Permission, decide};
+
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
+use kmip::result_reason::ResultReason;
+
+/// An object that the actor may use for the operation at hand. Made by [`authorise`] alone.
+#[derive(Debug)]
+pub(crate) struct Authorised(StoredObject);
+
+impl Authorised {
+    /// The object, to change.
+    #[must_use]
+    pub(crate) fn into_inner(self) -> StoredObject {
+        self.0
+    }
+}
+
+impl std::ops::Deref for Authorised {
+    type Target = StoredObject;
+
+    fn deref(&self) -> &StoredObject {
+        &self.0
+    }
+}
+
+/// Asks the policy.
+///
+/// # Errors
+/// Permission Denied, or Object Not Found where the actor must not learn that the object is there.
+pub(crate) fn authorise(actor: &Actor, tenant: u32, permission: Permission, object: StoredObject) -> Result<Authorised> {
+    let facts = ObjectFacts { tenant, owner: &object.owner };
+    match decide(actor, permission, &facts) {
+        Decision::Allow => Ok(Authorised(object)),
+        Decision::Deny { reason } => {
+            Err(Error::new(ResultReason::PermissionDenied, "The client may not do this with the object").because(reason))
+        }
+        Decision::Absent => Err(Error::object_not_found()),
+    }
+}

@@ -1,0 +1,262 @@
+//! The batch loop: items in order, each visible to the next; Stop, Continue and Undo (2.1, section 9.4).
+
+use kmip::codec::ByteString;
+use kmip::codec::Value as _;
+use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
+use kmip::message::RequestBatchItem;
+use kmip::tag;
+use store::{Commit, Store, StoreError, Tenant};
+use ttlv_codec::Writer;
+use zeroize::Zeroizing;
+
+use audit::{Action, AuditRecord, Outcome};
+
+use crate::engine::{CONFLICT_RETRIES, Engine, ItemLog, Request, Response, write_header};
+use crate::error::{Error, Result};
+use crate::operation::Batch;
+use crate::operations;
+use crate::view::View;
+
+/// What became of an item, and where its status stands in the response.
+pub(crate) struct ItemResult {
+    status_at: usize,
+    log: ItemLog,
+    record: AuditRecord,
+}
+
+impl<S: Store> Engine<S> {
+    /// Runs the items of a request.
+    pub(crate) async fn run_batch(&self, request: &Request<'_>) -> Response {
+        if request.continuation == BatchErrorContinuationOption::Undo {
+            return self.run_undoable(request).await;
+        }
+        let mut view = View::new(&self.store, tenant(request));
+        let mut batch = Batch::default();
+        let mut answer = Answer::begin(request);
+        for item in &request.message.items {
+            let failed = self.run_item(request, item, &mut view, &mut batch, &mut answer, true).await;
+            if failed && request.continuation == BatchErrorContinuationOption::Stop {
+                break;
+            }
+        }
+        answer.end()
+    }
+
+    /// Runs the items as one change: all of them are committed, or none.
+    async fn run_undoable(&self, request: &Request<'_>) -> Response {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut view = View::new(&self.store, tenant(request));
+            let mut batch = Batch::default();
+            let mut answer = Answer::begin(request);
+            let mut failed = false;
+            for item in &request.message.items {
+                failed = self.run_item(request, item, &mut view, &mut batch, &mut answer, false).await;
+                if failed {
+                    break;
+                }
+            }
+            if failed {
+                answer.undo();
+                self.record(request, answer.records()).await;
+                return answer.end();
+            }
+            let commit = Commit { changes: view.take_staged(), log: encode(answer.records()) };
+            match self.store.commit(tenant(request), commit).await {
+                Ok(_) => return answer.end(),
+                Err(StoreError::Conflict { .. }) if attempt < CONFLICT_RETRIES => {}
+                Err(error) => return self.refuse_items(request, &error.into()).await,
+            }
+        }
+    }
+
+    /// Runs one item and writes its answer. Returns whether it failed.
+    async fn run_item(
+        &self,
+        request: &Request<'_>,
+        item: &RequestBatchItem<'_>,
+        view: &mut View<'_, S>,
+        batch: &mut Batch,
+        answer: &mut Answer,
+        commit: bool,
+    ) -> bool {
+        let start = answer.writer.len();
+        let run = Run { request, item, commit };
+        let error = match operations::run(self, &run, view, batch, answer).await {
+            Ok(()) => return false,
+            Err(error) => error,
+        };
+        answer.writer.truncate(start);
+        batch.fail();
+        let record = answer.write_failure(&run, &error);
+        if commit {
+            self.record(request, std::iter::once(&record)).await;
+        }
+        answer.push(&run, record, start, &error.reason, Some(error.to_string()));
+        true
+    }
+
+    /// Answers every item with the same failure.
+    pub(crate) async fn refuse_items(&self, request: &Request<'_>, error: &Error) -> Response {
+        let mut answer = Answer::begin(request);
+        for item in &request.message.items {
+            let run = Run { request, item, commit: false };
+            let start = answer.writer.len();
+            let record = answer.write_failure(&run, error);
+            answer.push(&run, record, start, &error.reason, Some(error.to_string()));
+        }
+        self.record(request, answer.records()).await;
+        answer.end()
+    }
+
+    /// Logs what changed nothing. A log that cannot be written is reported by the store's own health.
+    async fn record(&self, request: &Request<'_>, records: impl Iterator<Item = &AuditRecord>) {
+        let commit = Commit { changes: Vec::new(), log: encode(records) };
+        if let Err(error) = self.store.commit(tenant(request), commit).await {
+            tracing::error!(%error, "the log entry of a refused request could not be written");
+        }
+    }
+}
+
+/// One item while it runs.
+pub(crate) struct Run<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) item: &'a RequestBatchItem<'a>,
+    /// Whether its changes are committed at once.
+    pub(crate) commit: bool,
+}
+
+impl Run<'_> {
+    /// The log entry of the item.
+    pub(crate) fn record(&self, identifiers: Vec<String>, outcome: Outcome) -> AuditRecord {
+        AuditRecord {
+            time_us: self.request.now_us,
+            tenant: self.request.actor.tenant,
+            actor: self.request.actor.name.clone(),
+            peer: Some(self.request.peer.to_owned()),
+            action: Action::Operation(self.item.operation.0),
+            identifiers,
+            outcome,
+        }
+    }
+}
+
+/// The tenant of a request.
+pub(crate) const fn tenant(request: &Request<'_>) -> Tenant {
+    Tenant(request.actor.tenant)
+}
+
+/// Log entries as bytes.
+pub(crate) fn encode<'a>(records: impl Iterator<Item = &'a AuditRecord>) -> Vec<Vec<u8>> {
+    records.map(AuditRecord::encode).collect()
+}
+
+/// A response while it is written.
+pub(crate) struct Answer {
+    pub(crate) writer: Writer,
+    message: ttlv_codec::OpenStructure,
+    batch_count_at: usize,
+    items: Vec<ItemResult>,
+}
+
+impl Answer {
+    fn begin(request: &Request<'_>) -> Self {
+        let mut writer = Writer::with_capacity(1024);
+        let message = writer.begin(tag::ResponseMessage);
+        let header = &request.message.header;
+        write_header(&mut writer, header.protocol_version, request.now_us, Some(request.message), 0);
+        // Batch Count is the last item of the header: 16 bytes.
+        let batch_count_at = writer.len() - 16;
+        Self { writer, message, batch_count_at, items: Vec::new() }
+    }
+
+    /// Writes what stands before the status of an item, and returns where the status will stand.
+    pub(crate) fn begin_item(&mut self, run: &Run<'_>) -> (ttlv_codec::OpenStructure, usize) {
+        let version = run.request.message.version;
+        let item = self.writer.begin(tag::BatchItem);
+        run.item.operation.write(&mut self.writer, tag::Operation, version);
+        if let Some(ByteString(identifier)) = &run.item.unique_batch_item_id {
+            self.writer.byte_string(tag::UniqueBatchItemID, identifier);
+        }
+        (item, self.writer.len())
+    }
+
+    fn write_failure(&mut self, run: &Run<'_>, error: &Error) -> AuditRecord {
+        let version = run.request.message.version;
+        let reason = error.reason.at(version);
+        let (item, _) = self.begin_item(run);
+        ResultStatus::OperationFailed.write(&mut self.writer, tag::ResultStatus, version);
+        reason.write(&mut self.writer, tag::ResultReason, version);
+        self.writer.text_string(tag::ResultMessage, &error.text);
+        self.writer.end(item);
+        run.record(Vec::new(), Outcome::Failure(reason.0))
+    }
+
+    fn push(
+        &mut self,
+        run: &Run<'_>,
+        record: AuditRecord,
+        status_at: usize,
+        reason: &kmip::result_reason::ResultReason,
+        cause: Option<String>,
+    ) {
+        let version = run.request.message.version;
+        let log = ItemLog {
+            operation: run.item.operation.name(version),
+            actor: record.actor.clone(),
+            identifiers: record.identifiers.clone(),
+            result: reason.at(version).name(version).unwrap_or("unknown reason"),
+            cause,
+        };
+        self.items.push(ItemResult { status_at, log, record });
+    }
+
+    /// Notes an item that succeeded.
+    pub(crate) fn push_success(&mut self, run: &Run<'_>, record: AuditRecord, status_at: usize) {
+        let log = ItemLog {
+            operation: run.item.operation.name(run.request.message.version),
+            actor: record.actor.clone(),
+            identifiers: record.identifiers.clone(),
+            result: "Success",
+            cause: None,
+        };
+        self.items.push(ItemResult { status_at, log, record });
+    }
+
+    /// The last item failed: all before it were undone. Their payloads stay (1.4, section 11.1).
+    fn undo(&mut self) {
+        let before = self.items.len().saturating_sub(1);
+        for item in &mut self.items[..before] {
+            self.writer.overwrite(item.status_at, ResultStatus::OperationUndone.0);
+            item.log.result = "OperationUndone";
+            item.record.outcome = Outcome::Undone;
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = &AuditRecord> {
+        self.items.iter().map(|item| &item.record)
+    }
+
+    fn end(mut self) -> Response {
+        let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
+        self.writer.overwrite(self.batch_count_at, count);
+        self.writer.end(self.message);
+        let items = self.items.into_iter().map(|item| item.log).collect();
+        Response { bytes: Zeroizing::new(self.writer.finish()), items, close: false }
+    }
+}
+
+/// A size that a response must not exceed.
+///
+/// # Errors
+/// Response Too Large (1.4, section 6.3).
+pub(crate) fn check_size(run: &Run<'_>, writer: &Writer) -> Result<()> {
+    if writer.len() > run.request.maximum_response_size {
+        return Err(Error::new(
+            kmip::result_reason::ResultReason::ResponseTooLarge,
+            "The response would be larger than Maximum Response Size",
+        ));
+    }
+    Ok(())
+}

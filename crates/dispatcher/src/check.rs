@@ -1,0 +1,68 @@
+//! Check: whether an object may be used in a certain way (2.1, section 6.1.7).
+
+use kmip::ProtocolVersion;
+use kmip::attribute::Attribute;
+use kmip::identifier::UniqueIdentifier;
+use kmip::masks::CryptographicUsageMask;
+use kmip::payload::check::{CheckRequest, CheckResponse};
+use kmip::result_reason::ResultReason;
+use policy::Permission;
+
+use crate::error::{Error, Result};
+use crate::operation::{Context, Done, Loaded, Operation, Plan};
+
+pub(crate) struct Check;
+
+impl Operation for Check {
+    type Request = CheckRequest;
+    type Response = CheckResponse;
+    type Prepared = ();
+
+    const PERMISSION: Permission = Permission::Check;
+
+    fn plan(request: &CheckRequest, context: &Context<'_>) -> Result<Plan> {
+        context.plan_one(request.unique_identifier.as_ref())
+    }
+
+    fn prepare(_: &CheckRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
+        Ok(())
+    }
+
+    fn handle(request: &CheckRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<CheckResponse>> {
+        let object = loaded.one()?;
+        if let Some(wanted) = request.cryptographic_usage_mask {
+            let allowed = object
+                .first(|attribute| match attribute {
+                    Attribute::CryptographicUsageMask(mask) => Some(*mask),
+                    _ => None,
+                })
+                .unwrap_or(CryptographicUsageMask::default());
+            if allowed & wanted != wanted {
+                return Err(Error::new(
+                    ResultReason::IncompatibleCryptographicUsageMask,
+                    "The object may not be used for all of the operations",
+                ));
+            }
+        }
+        let limit = object.first(|attribute| match attribute {
+            Attribute::UsageLimits(limits) => limits.usage_limits_count,
+            _ => None,
+        });
+        if let (Some(wanted), Some(left)) = (request.usage_limits_count, limit)
+            && wanted > left
+        {
+            return Err(Error::new(ResultReason::UsageLimitExceeded, "The Usage Limits of the object do not allow as much"));
+        }
+        if request.lease_time.is_some_and(|wanted| wanted.0 > context.settings.lease_time_s) {
+            return Err(Error::new(ResultReason::PermissionDenied, "The server grants no lease of this length"));
+        }
+        let identifier = object.identifier.clone();
+        let response = CheckResponse {
+            unique_identifier: UniqueIdentifier(identifier.clone()),
+            usage_limits_count: None,
+            cryptographic_usage_mask: None,
+            lease_time: None,
+        };
+        Ok(Done::reply(response).about(&identifier))
+    }
+}

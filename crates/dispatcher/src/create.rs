@@ -1,0 +1,120 @@
+//! Create: the server generates a symmetric key (2.1, section 6.1.8), or secret data since 2.0.
+
+use kmip::ProtocolVersion;
+use kmip::attribute::Attribute;
+use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, ObjectType, SecretDataType, UniqueIdentifierEnumeration};
+use kmip::identifier::UniqueIdentifier;
+use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, SecretData, SymmetricKey};
+use kmip::payload::create::{CreateRequest, CreateResponse};
+use kmip::result_reason::ResultReason;
+use policy::Permission;
+
+use crate::creation::{self, Origin};
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
+use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+
+/// The longest secret that is made, in bits.
+const SECRET_BITS: i32 = 1 << 16;
+
+pub(crate) struct Create;
+
+impl Operation for Create {
+    type Request = CreateRequest;
+    type Response = CreateResponse;
+    type Prepared = ();
+
+    const PERMISSION: Permission = Permission::Create;
+
+    fn plan(request: &CreateRequest, context: &Context<'_>) -> Result<Plan> {
+        creation::check_protection_storage(
+            request.protection_storage_masks.as_ref(),
+            ResultReason::ProtectionStorageUnavailable,
+        )?;
+        Ok(creation::plan(&[Some(&request.attributes)], context))
+    }
+
+    fn prepare(_: &CreateRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
+        Ok(())
+    }
+
+    fn handle(request: &CreateRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<CreateResponse>> {
+        let identifier = context.new_identifier()?;
+        let owner = context.actor.name.clone();
+        let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
+        let given = creation::merged(Some(&request.attributes), &mut loaded.templates.into_iter())?;
+        creation::apply(&mut object, given, context)?;
+        object.object = Some(generate(&mut object, context)?);
+        creation::complete(&mut object, Origin::Generated, context);
+        let response = CreateResponse {
+            object_type: request.object_type,
+            unique_identifier: UniqueIdentifier(identifier.clone()),
+            template_attribute: None,
+        };
+        Ok(Done::reply(response)
+            .with(Change::Write(Box::new(object)))
+            .returning(UniqueIdentifierEnumeration::Create, &identifier))
+    }
+}
+
+fn generate(object: &mut StoredObject, context: &Context<'_>) -> Result<ManagedObject> {
+    let algorithm = object.first(|attribute| match attribute {
+        Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
+        _ => None,
+    });
+    let length = object.first(|attribute| match attribute {
+        Attribute::CryptographicLength(length) => Some(*length),
+        _ => None,
+    });
+    match object.object_type {
+        ObjectType::SymmetricKey => symmetric_key(object, algorithm, length, context),
+        ObjectType::SecretData if !context.version.is_1x() => secret_data(length, context),
+        _ => Err(Error::new(ResultReason::InvalidObjectType, "Create makes symmetric keys and secret data only")),
+    }
+}
+
+fn symmetric_key(
+    object: &mut StoredObject,
+    algorithm: Option<CryptographicAlgorithm>,
+    length: Option<i32>,
+    context: &Context<'_>,
+) -> Result<ManagedObject> {
+    let algorithm = algorithm.ok_or_else(|| Error::invalid_field("Cryptographic Algorithm is missing"))?;
+    let length = length.ok_or_else(|| Error::invalid_field("Cryptographic Length is missing"))?;
+    let key = crypto::generate_symmetric(context.random, algorithm, length)?;
+    let length = i32::try_from(crypto::symmetric_length(algorithm, key.len())?).unwrap_or(i32::MAX);
+    object.set(Attribute::CryptographicLength(length));
+    Ok(ManagedObject::SymmetricKey(SymmetricKey {
+        key_block: KeyBlock {
+            key_format_type: KeyFormatType::Raw,
+            key_compression_type: None,
+            key_value: Some(KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(key), attributes: None })),
+            cryptographic_algorithm: Some(algorithm),
+            cryptographic_length: Some(length),
+            key_wrapping_data: None,
+        },
+    }))
+}
+
+fn secret_data(length: Option<i32>, context: &Context<'_>) -> Result<ManagedObject> {
+    let bits = length.ok_or_else(|| Error::invalid_field("Cryptographic Length is missing"))?;
+    if bits <= 0 || bits % 8 != 0 || bits > SECRET_BITS {
+        return Err(Error::invalid_field("Cryptographic Length of secret data must be a multiple of 8 up to 65536"));
+    }
+    let mut bytes = vec![0; usize::try_from(bits / 8).unwrap_or_default()];
+    context.random.fill(&mut bytes)?;
+    Ok(ManagedObject::SecretData(SecretData {
+        secret_data_type: SecretDataType::Seed,
+        key_block: KeyBlock {
+            key_format_type: KeyFormatType::Raw,
+            key_compression_type: None,
+            key_value: Some(KeyValue::Plain(PlainKeyValue {
+                key_material: KeyMaterial::Bytes(kmip::Secret::new(bytes)),
+                attributes: None,
+            })),
+            cryptographic_algorithm: None,
+            cryptographic_length: Some(bits),
+            key_wrapping_data: None,
+        },
+    }))
+}

@@ -1,0 +1,173 @@
+//! Create Key Pair: the server generates an RSA or elliptic-curve pair (2.1, section 6.1.9).
+
+use kmip::ProtocolVersion;
+use kmip::attribute::{Attribute, AttributeInstance, Attributes, TemplateAttribute};
+use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, UniqueIdentifierEnumeration as Kind};
+use kmip::identifier::UniqueIdentifier;
+use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, PrivateKey, PublicKey};
+use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
+use kmip::result_reason::ResultReason;
+use policy::Permission;
+
+use crate::creation::{self, Origin};
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
+use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+
+pub(crate) struct CreateKeyPair;
+
+/// A pair, generated before anything is loaded: RSA takes its time.
+pub(crate) struct Pair {
+    algorithm: CryptographicAlgorithm,
+    length: i32,
+    private: kmip::Secret,
+    private_format: KeyFormatType,
+    public: Vec<u8>,
+    public_format: KeyFormatType,
+}
+
+impl Operation for CreateKeyPair {
+    type Request = CreateKeyPairRequest;
+    type Response = CreateKeyPairResponse;
+    type Prepared = Option<Pair>;
+
+    const PERMISSION: Permission = Permission::CreateKeyPair;
+    const HEAVY: bool = true;
+
+    fn plan(request: &CreateKeyPairRequest, context: &Context<'_>) -> Result<Plan> {
+        for (masks, reason) in [
+            (&request.common_protection_storage_masks, ResultReason::ProtectionStorageUnavailable),
+            (&request.private_protection_storage_masks, ResultReason::PrivateProtectionStorageUnavailable),
+            (&request.public_protection_storage_masks, ResultReason::PublicProtectionStorageUnavailable),
+        ] {
+            creation::check_protection_storage(masks.as_ref(), reason)?;
+        }
+        Ok(creation::plan(&parts(request), context))
+    }
+
+    fn prepare(request: &CreateKeyPairRequest, _: ProtocolVersion, random: &dyn crypto::Random) -> Result<Option<Pair>> {
+        if parts(request).into_iter().flatten().any(|part| !part.names.is_empty()) {
+            // What to generate may stand in a template, which is not loaded yet.
+            return Ok(None);
+        }
+        let given = parts(request).into_iter().flatten().flat_map(|part| part.attributes.iter());
+        generate(&Wanted::of(given), random).map(Some)
+    }
+
+    fn handle(
+        request: &CreateKeyPairRequest,
+        loaded: Loaded,
+        prepared: &Option<Pair>,
+        context: &Context<'_>,
+    ) -> Result<Done<CreateKeyPairResponse>> {
+        let mut templates = loaded.templates.into_iter();
+        let common = creation::merged(request.common_attributes.as_ref(), &mut templates)?;
+        let private = creation::merged(request.private_key_attributes.as_ref(), &mut templates)?;
+        let public = creation::merged(request.public_key_attributes.as_ref(), &mut templates)?;
+        let generated;
+        let pair = match prepared {
+            Some(pair) => pair,
+            None => {
+                let all = common.iter().chain(&private).chain(&public).map(|instance| &instance.attribute);
+                generated = generate(&Wanted::of(all), context.random)?;
+                &generated
+            }
+        };
+        let mut private = new_half(ObjectType::PrivateKey, &common, private, pair, context)?;
+        let mut public = new_half(ObjectType::PublicKey, &common, public, pair, context)?;
+        private.add(creation::link(LinkType::PublicKeyLink, &public.identifier));
+        public.add(creation::link(LinkType::PrivateKeyLink, &private.identifier));
+        let (private_id, public_id) = (private.identifier.clone(), public.identifier.clone());
+        let response = CreateKeyPairResponse {
+            private_key_unique_identifier: UniqueIdentifier(private_id.clone()),
+            public_key_unique_identifier: UniqueIdentifier(public_id.clone()),
+            private_key_template_attribute: None,
+            public_key_template_attribute: None,
+        };
+        // The ID Placeholder names the private key (2.1, section 6.1.9), which is therefore returned last.
+        Ok(Done::reply(response)
+            .with(Change::Write(Box::new(private)))
+            .with(Change::Write(Box::new(public)))
+            .returning(Kind::CreateKeyPairPublicKey, &public_id)
+            .returning(Kind::CreateKeyPairPrivateKey, &private_id))
+    }
+}
+
+const fn parts(request: &CreateKeyPairRequest) -> [Option<&TemplateAttribute>; 3] {
+    [request.common_attributes.as_ref(), request.private_key_attributes.as_ref(), request.public_key_attributes.as_ref()]
+}
+
+/// What the attributes of a request say about the pair.
+#[derive(Default)]
+struct Wanted {
+    algorithm: Option<CryptographicAlgorithm>,
+    length: Option<i32>,
+    curve: Option<kmip::enumerations::RecommendedCurve>,
+}
+
+impl Wanted {
+    fn of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Self {
+        let mut wanted = Self::default();
+        for attribute in attributes {
+            match attribute {
+                Attribute::CryptographicAlgorithm(algorithm) => wanted.algorithm = Some(*algorithm),
+                Attribute::CryptographicLength(length) => wanted.length = Some(*length),
+                Attribute::CryptographicDomainParameters(parameters) => wanted.curve = parameters.recommended_curve,
+                _ => {}
+            }
+        }
+        wanted
+    }
+}
+
+fn generate(wanted: &Wanted, random: &dyn crypto::Random) -> Result<Pair> {
+    let algorithm = wanted.algorithm.ok_or_else(|| Error::invalid_field("Cryptographic Algorithm is missing"))?;
+    let pair = crypto::generate_key_pair(random, algorithm, wanted.length, wanted.curve)?;
+    let private_format = crypto::default_format(ObjectType::PrivateKey, algorithm);
+    let public_format = crypto::default_format(ObjectType::PublicKey, algorithm);
+    let facts = pair.private.facts();
+    Ok(Pair {
+        algorithm,
+        length: i32::try_from(facts.length).unwrap_or(i32::MAX),
+        private: pair.private.encode(private_format)?,
+        private_format,
+        public: pair.public.encode(public_format)?,
+        public_format,
+    })
+}
+
+fn new_half(
+    object_type: ObjectType,
+    common: &[AttributeInstance],
+    own: Vec<AttributeInstance>,
+    pair: &Pair,
+    context: &Context<'_>,
+) -> Result<StoredObject> {
+    let mut object = StoredObject::new(context.new_identifier()?, context.actor.name.clone(), object_type, context.version);
+    // What is said of one half prevails over what is said of both.
+    let own = Attributes(own);
+    let overridden = |attribute: &Attribute| {
+        attribute.rules().instances == kmip::attribute::Instances::One && own.iter().any(|other| other.is(&attribute.reference()))
+    };
+    let mut given: Vec<AttributeInstance> = common.iter().filter(|instance| !overridden(&instance.attribute)).cloned().collect();
+    given.extend(own.0.iter().cloned());
+    creation::apply(&mut object, given, context)?;
+    object.set(Attribute::CryptographicAlgorithm(pair.algorithm));
+    object.set(Attribute::CryptographicLength(pair.length));
+    let block = |format, bytes| KeyBlock {
+        key_format_type: format,
+        key_compression_type: None,
+        key_value: Some(KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(bytes), attributes: None })),
+        cryptographic_algorithm: Some(pair.algorithm),
+        cryptographic_length: Some(pair.length),
+        key_wrapping_data: None,
+    };
+    object.object = Some(match object_type {
+        ObjectType::PrivateKey => {
+            ManagedObject::PrivateKey(PrivateKey { key_block: block(pair.private_format, pair.private.clone()) })
+        }
+        _ => ManagedObject::PublicKey(PublicKey { key_block: block(pair.public_format, kmip::Secret::from_slice(&pair.public)) }),
+    });
+    creation::complete(&mut object, Origin::Generated, context);
+    Ok(object)
+}

@@ -1,0 +1,261 @@
+//! What every new object gets: the attributes the client gave, judged, and those the server sets.
+
+use kmip::ProtocolVersion;
+use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Instances, SetBy, TemplateAttribute};
+use kmip::codec::{ByteString, DateTime, Interval};
+use kmip::enumerations::{HashingAlgorithm, LinkType, ObjectType};
+use kmip::identifier::ObjectReference;
+use kmip::masks::{CryptographicUsageMask, ProtectionStorageMask};
+use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
+use kmip::result_reason::ResultReason;
+use kmip::structures::{Digest, Link, Name, ProtectionStorageMasks};
+use kmip::tag;
+use ttlv_codec::Tag;
+
+use crate::certificate;
+use crate::error::{Error, Result};
+use crate::object::{Instance, StoredObject};
+use crate::operation::{Context, Plan};
+
+/// Attributes the server sets, but which a request that makes an object may state: they say what is to be made.
+const STATED_BY_CLIENT: &[Tag] = &[
+    tag::CryptographicAlgorithm,
+    tag::CryptographicLength,
+    tag::CertificateType,
+    tag::DigitalSignatureAlgorithm,
+    tag::KeyFormatType,
+    tag::ObjectType,
+    tag::OpaqueDataType,
+    tag::ProtectionStorageMask,
+];
+
+/// The needs of a request that makes an object: its templates, and that its names are free (from 2.0 on).
+pub(crate) fn plan(requests: &[Option<&TemplateAttribute>], context: &Context<'_>) -> Plan {
+    let given = || requests.iter().copied().flatten();
+    let names = || given().flat_map(|request| request.attributes.iter()).filter_map(name);
+    Plan {
+        templates: given().flat_map(|request| request.names.iter().cloned()).collect(),
+        free_names: if context.version.is_1x() { Vec::new() } else { names().cloned().collect() },
+        ..Plan::default()
+    }
+}
+
+const fn name(attribute: &Attribute) -> Option<&Name> {
+    match attribute {
+        Attribute::Name(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// The attributes of a request: those of its templates, over which its own prevail.
+pub(crate) fn merged(
+    request: Option<&TemplateAttribute>,
+    templates: &mut std::vec::IntoIter<StoredObject>,
+) -> Result<Vec<AttributeInstance>> {
+    let Some(request) = request else { return Ok(Vec::new()) };
+    let own = &request.attributes.0;
+    let mut merged: Vec<AttributeInstance> = Vec::new();
+    for _ in &request.names {
+        let template = templates.next().ok_or_else(|| Error::general_failure("a template was not loaded"))?;
+        let Some(ManagedObject::Template(content)) = template.object else { continue };
+        for instance in content.attributes.0 {
+            let single = instance.attribute.rules().instances == Instances::One;
+            let reference = instance.attribute.reference();
+            let prevails = |other: &AttributeInstance| other.attribute.is(&reference);
+            // A template's own Name is the template's.
+            if !(single && own.iter().any(prevails)) && instance.attribute.tag() != tag::Name {
+                merged.retain(|earlier| !(single && prevails(earlier)));
+                merged.push(AttributeInstance { index: None, ..instance });
+            }
+        }
+    }
+    merged.extend(own.iter().cloned());
+    Ok(merged)
+}
+
+/// Judges the attributes of a request and gives them to a new object.
+///
+/// # Errors
+/// Attribute Read Only, Attribute Single Valued, Invalid Attribute Value, Server Limit Exceeded.
+pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, context: &Context<'_>) -> Result<()> {
+    if given.len() > context.settings.attributes_per_object {
+        return Err(Error::new(ResultReason::ServerLimitExceeded, "The object would have too many attributes"));
+    }
+    for AttributeInstance { index, attribute } in given {
+        let rules = attribute.rules();
+        if rules.set_by == SetBy::Server && !STATED_BY_CLIENT.contains(&rules.tag) {
+            return Err(Error::new(ResultReason::AttributeReadOnly, format!("{} is set by the server", attribute.reference())));
+        }
+        if !rules.applies_to.contains(object.object_type) {
+            return Err(Error::new(
+                ResultReason::InvalidAttribute,
+                format!("{} does not apply to this type of object", attribute.reference()),
+            ));
+        }
+        let reference = attribute.reference();
+        let taken = object.values(&reference).count();
+        if rules.instances == Instances::One && taken > 0 {
+            return Err(single_valued(&reference));
+        }
+        let attribute = completed(attribute)?;
+        match index {
+            Some(index) if index < 0 || object.values(&reference).any(|other| other.index == index) => {
+                return Err(Error::invalid_field(format!("Attribute Index {index} of {reference} is given twice")));
+            }
+            Some(index) => object.instances.push(Instance { index, attribute }),
+            None => {
+                object.add(attribute);
+            }
+        }
+    }
+    check_dates(object)
+}
+
+/// An attribute that must not have a second value.
+pub(crate) fn single_valued(reference: &AttributeReference) -> Error {
+    Error::new(ResultReason::AttributeSingleValued, format!("{reference} can have only one value"))
+}
+
+/// Fills in what the client may leave to the server, and refuses values that mean nothing.
+///
+/// # Errors
+/// Invalid Attribute Value.
+pub(crate) fn completed(attribute: Attribute) -> Result<Attribute> {
+    let invalid = |text: &'static str| Err(Error::new(ResultReason::InvalidAttributeValue, text));
+    Ok(match attribute {
+        Attribute::UsageLimits(mut limits) => {
+            if limits.usage_limits_total < 0 {
+                return invalid("Usage Limits Total must not be negative");
+            }
+            // The server keeps the count; it starts with the total.
+            limits.usage_limits_count = Some(limits.usage_limits_total);
+            Attribute::UsageLimits(limits)
+        }
+        Attribute::Name(name) if name.name_value.is_empty() => return invalid("A Name must not be empty"),
+        Attribute::CryptographicLength(length) if length < 0 => return invalid("Cryptographic Length must not be negative"),
+        Attribute::ApplicationSpecificInformation(information) if information.application_data.is_none() => {
+            return Err(Error::new(
+                ResultReason::ApplicationNamespaceNotSupported,
+                "The server makes no Application Data for this Application Namespace",
+            ));
+        }
+        other => other,
+    })
+}
+
+/// Dates that contradict each other.
+///
+/// # Errors
+/// Invalid Attribute Value.
+pub(crate) fn check_dates(object: &StoredObject) -> Result<()> {
+    let dates = object.dates();
+    if let (Some(activation), Some(deactivation)) = (dates.activation, dates.deactivation)
+        && deactivation < activation
+    {
+        return Err(Error::new(ResultReason::InvalidAttributeValue, "Deactivation Date must not be before Activation Date"));
+    }
+    Ok(())
+}
+
+/// How an object came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The server generated it.
+    Generated,
+    /// The client brought it.
+    Registered,
+}
+
+/// Sets what the server sets on every new object (1.4, section 3; 2.1, section 4: "when implicitly set").
+pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Context<'_>) {
+    let now = DateTime(context.now);
+    object.set(Attribute::InitialDate(now));
+    object.set(Attribute::LastChangeDate(now));
+    object.set(Attribute::ShortUniqueIdentifier(ByteString(crypto::sha256(object.identifier.as_bytes()).to_vec())));
+    object.set_if_absent(Attribute::LeaseTime(Interval(context.settings.lease_time_s)));
+    object.set_if_absent(Attribute::Fresh(true));
+    object.set_if_absent(Attribute::ProtectionStorageMask(ProtectionStorageMask::Software));
+    if object.object_type == ObjectType::Template {
+        return;
+    }
+    if origin == Origin::Generated {
+        object.set_if_absent(Attribute::OriginalCreationDate(now));
+    }
+    object.set_if_absent(Attribute::Sensitive(false));
+    object.set_if_absent(Attribute::Extractable(true));
+    let sensitive = object.attributes().any(|attribute| *attribute == Attribute::Sensitive(true));
+    let extractable = object.attributes().any(|attribute| *attribute == Attribute::Extractable(true));
+    object.set(Attribute::AlwaysSensitive(sensitive));
+    object.set(Attribute::NeverExtractable(!extractable));
+    if object.object_type != ObjectType::OpaqueObject {
+        // Clients register secrets without a mask; the attribute always has a value.
+        object.set_if_absent(Attribute::CryptographicUsageMask(CryptographicUsageMask::default()));
+    }
+    describe(object);
+}
+
+/// Sets what follows from the material: formats, digest, and what a certificate says of itself.
+fn describe(object: &mut StoredObject) {
+    let Some(managed) = object.object.take() else { return };
+    match &managed {
+        ManagedObject::Certificate(certificate) => {
+            object.set(Attribute::CertificateType(certificate.certificate_type));
+            certificate::describe(object, certificate);
+        }
+        ManagedObject::OpaqueObject(opaque) => object.set(Attribute::OpaqueDataType(opaque.opaque_data_type)),
+        _ => {}
+    }
+    let key_format_type = managed.key_block().map(|block| block.key_format_type);
+    if let Some(format) = key_format_type {
+        object.set(Attribute::KeyFormatType(format));
+    }
+    if let Some(digest) = digest(&managed) {
+        object.set(Attribute::Digest(Digest {
+            hashing_algorithm: HashingAlgorithm::SHA_256,
+            digest_value: Some(ByteString(digest.to_vec())),
+            key_format_type,
+        }));
+    }
+    object.object = Some(managed);
+}
+
+/// SHA-256 over the material, in the encoding it is kept in (1.4, section 3.17).
+fn digest(object: &ManagedObject) -> Option<[u8; 32]> {
+    let key_block = match object {
+        ManagedObject::Certificate(certificate) => return Some(crypto::sha256(certificate.certificate_value.expose())),
+        ManagedObject::CertificateRequest(request) => return Some(crypto::sha256(request.certificate_request_value.expose())),
+        ManagedObject::OpaqueObject(opaque) => return Some(crypto::sha256(opaque.opaque_data_value.expose())),
+        other => other.key_block()?,
+    };
+    Some(match key_block.key_value.as_ref()? {
+        KeyValue::Wrapped(bytes) => crypto::sha256(bytes.expose()),
+        KeyValue::Plain(plain) => match &plain.key_material {
+            KeyMaterial::Bytes(bytes) => crypto::sha256(bytes.expose()),
+            transparent @ KeyMaterial::Transparent(_) => {
+                // The digest of a transparent key covers its fields, without the header of the structure around them.
+                let bytes = kmip::codec::to_bytes(transparent, tag::KeyMaterial, ProtocolVersion::V2_1);
+                let bytes = zeroize::Zeroizing::new(bytes);
+                crypto::sha256(bytes.get(ttlv_codec::HEADER_LENGTH..)?)
+            }
+        },
+    })
+}
+
+/// Refuses storage that the server is not (2.1, section 6.1.8): it is software.
+///
+/// # Errors
+/// Protection Storage Unavailable.
+pub(crate) fn check_protection_storage(masks: Option<&ProtectionStorageMasks>, reason: ResultReason) -> Result<()> {
+    let offers = |mask: &ProtectionStorageMask| mask.0 & !ProtectionStorageMask::Software.0 == 0;
+    match masks {
+        Some(masks) if !masks.protection_storage_masks.is_empty() && !masks.protection_storage_masks.iter().any(offers) => {
+            Err(Error::new(reason, "The server keeps keys in software storage only"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A link to another object.
+pub(crate) fn link(link_type: LinkType, identifier: &str) -> Attribute {
+    Attribute::Link(Link { link_type, linked_object_identifier: ObjectReference::from(identifier) })
+}

@@ -1,0 +1,227 @@
+//! From the bytes of a request to the bytes of its response.
+
+use kmip::ProtocolVersion;
+use kmip::codec::{DateTime, Value as _};
+use kmip::credential::Authentication;
+use kmip::enumerations::{AsynchronousIndicator, BatchErrorContinuationOption, Enumeration as _, ResultStatus};
+use kmip::message::{MessageError, MessageErrorKind, RequestMessage, ResponseHeader, VersionNumbers};
+use kmip::result_reason::ResultReason;
+use kmip::tag;
+use policy::Actor;
+use store::Store;
+use ttlv_codec::Writer;
+use zeroize::Zeroizing;
+
+use crate::environment::{Environment, Settings};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// The versions the server speaks, the one it prefers first.
+pub const OFFERED: [ProtocolVersion; 7] = [
+    ProtocolVersion::V2_1,
+    ProtocolVersion::V2_0,
+    ProtocolVersion::V1_4,
+    ProtocolVersion::V1_3,
+    ProtocolVersion::V1_2,
+    ProtocolVersion::V1_1,
+    ProtocolVersion::V1_0,
+];
+
+/// How often an operation is tried again because another request changed its objects meanwhile.
+pub(crate) const CONFLICT_RETRIES: usize = 64;
+
+/// The dispatcher: requests in, responses out. Shared by all connections.
+pub struct Engine<S> {
+    pub(crate) store: S,
+    pub(crate) settings: Settings,
+    pub(crate) environment: Environment,
+}
+
+/// The answer to one request.
+pub struct Response {
+    /// The response message.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// What happened to each batch item, for the log.
+    pub items: Vec<ItemLog>,
+    /// Whether the client and the server have lost each other, so that the connection is better closed.
+    pub close: bool,
+}
+
+/// What happened to one batch item. Never holds key material.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemLog {
+    /// The operation, or `None` where the message could not be read.
+    pub operation: Option<&'static str>,
+    /// Who asked.
+    pub actor: String,
+    /// The objects concerned.
+    pub identifiers: Vec<String>,
+    /// `Success`, or the Result Reason.
+    pub result: &'static str,
+    /// Why it failed, with what the client is not told.
+    pub cause: Option<String>,
+}
+
+/// What a message says about all of its items.
+pub(crate) struct Request<'a> {
+    pub(crate) message: &'a RequestMessage<'a>,
+    pub(crate) actor: Actor,
+    pub(crate) peer: &'a str,
+    pub(crate) now_us: i64,
+    pub(crate) maximum_response_size: usize,
+    pub(crate) continuation: BatchErrorContinuationOption,
+}
+
+impl<S: Store> Engine<S> {
+    /// An engine over a store.
+    #[must_use]
+    pub const fn new(store: S, settings: Settings, environment: Environment) -> Self {
+        Self { store, settings, environment }
+    }
+
+    /// The store, for the server's own checks.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, session: &mut Session, request: &[u8]) -> Response {
+        let now_us = self.environment.clock.now_us();
+        match RequestMessage::read(request, &self.settings.limits, self.settings.batch_items) {
+            Ok(message) if OFFERED.contains(&message.version) => self.answer(session, &message, now_us).await,
+            Ok(message) => {
+                let numbers = message.header.protocol_version;
+                let error = MessageErrorKind::UnsupportedVersion(numbers);
+                refuse(&MessageError { version: Some(numbers), error }, now_us, session.certificate_actor())
+            }
+            Err(error) => refuse(&error, now_us, session.certificate_actor()),
+        }
+    }
+
+    async fn answer(&self, session: &mut Session, message: &RequestMessage<'_>, now_us: i64) -> Response {
+        let actor = match &message.header.authentication {
+            Some(authentication) => self.authenticate(session, authentication).await,
+            None => Ok(session.certificate_actor.clone()),
+        };
+        let (actor, refused) = match actor {
+            Ok(actor) => (actor, self.check_header(message, now_us).err()),
+            Err(error) => (session.certificate_actor.clone(), Some(error)),
+        };
+        let continuation = message.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
+        let asked_for = message.header.maximum_response_size.and_then(|size| usize::try_from(size).ok());
+        let request = Request {
+            message,
+            actor,
+            peer: &session.peer,
+            now_us,
+            maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
+            continuation,
+        };
+        match refused {
+            Some(error) => self.refuse_items(&request, &error).await,
+            None => self.run_batch(&request).await,
+        }
+    }
+
+    /// What a header may ask for that the server cannot do, or that cannot be right.
+    fn check_header(&self, message: &RequestMessage<'_>, now_us: i64) -> Result<()> {
+        let header = &message.header;
+        if header.asynchronous_indicator.is_some_and(|preference| preference.0 == AsynchronousIndicator::Mandatory) {
+            return Err(Error::new(
+                ResultReason::FeatureNotSupported,
+                "The server answers synchronously; Asynchronous Indicator must not be Mandatory",
+            ));
+        }
+        if header.maximum_response_size.is_some_and(|size| size <= 0) {
+            return Err(Error::invalid_field("Maximum Response Size must be positive"));
+        }
+        if let (Some(DateTime(time)), Some(tolerance)) = (header.time_stamp, self.settings.time_stamp_tolerance_s)
+            && time.abs_diff(now_us.div_euclid(1_000_000)) > tolerance
+        {
+            return Err(Error::new(ResultReason::InvalidMessage, "Time Stamp is too far from the time of the server"));
+        }
+        if header.batch_error_continuation_option.is_some_and(|option| !option.known_in(message.version)) {
+            return Err(Error::invalid_field("Batch Error Continuation Option has an unknown value"));
+        }
+        Ok(())
+    }
+
+    /// Verifies every credential. All must be good, and of one user.
+    async fn authenticate(&self, session: &mut Session, authentication: &Authentication) -> Result<Actor> {
+        let refused = || Error::new(ResultReason::AuthenticationNotSuccessful, "The credential could not be verified");
+        let mut actor: Option<Actor> = None;
+        for credential in &authentication.credentials {
+            let proved = match &session.verified {
+                Some((known, actor)) if known == credential => actor.clone(),
+                _ => {
+                    let name = self.environment.authenticator.verify(credential).await;
+                    let name = name.map_err(|cause| refused().because(cause.0))?;
+                    let actor = Actor { name, tenant: session.certificate_actor.tenant };
+                    session.verified = Some((credential.clone(), actor.clone()));
+                    actor
+                }
+            };
+            if actor.as_ref().is_some_and(|earlier| *earlier != proved) {
+                return Err(refused().because("the credentials of the request belong to different users"));
+            }
+            actor = Some(proved);
+        }
+        actor.ok_or_else(|| refused().because("Authentication holds no credential"))
+    }
+}
+
+/// The header of a response.
+pub(crate) fn write_header(
+    writer: &mut Writer,
+    version: VersionNumbers,
+    now_us: i64,
+    request: Option<&RequestMessage<'_>>,
+    batch_count: i32,
+) {
+    let spelling = ProtocolVersion::from_numbers(version.major, version.minor).unwrap_or(ProtocolVersion::V1_0);
+    let header = ResponseHeader {
+        protocol_version: version,
+        time_stamp: DateTime(now_us.div_euclid(1_000_000)),
+        nonce: None,
+        server_hashed_password: None,
+        attestation_types: Vec::new(),
+        client_correlation_value: request.and_then(|request| request.header.client_correlation_value.clone()),
+        server_correlation_value: None,
+        batch_count: Some(batch_count),
+    };
+    header.write(writer, tag::ResponseHeader, spelling);
+}
+
+/// The answer to a message that cannot be answered item by item: one item without an operation.
+fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
+    let (reason, close) = match error.error {
+        MessageErrorKind::Decode(error) => (Error::from(error).reason, true),
+        MessageErrorKind::UnsupportedVersion(_) => (ResultReason::UnsupportedProtocolVersion, false),
+        MessageErrorKind::BatchCount { .. } => (ResultReason::InvalidMessage, false),
+        MessageErrorKind::TooManyItems { .. } => (ResultReason::ServerLimitExceeded, false),
+    };
+    // The client's own version where the server speaks it, else the newest it speaks of that major version.
+    let version = error.version.map_or(ProtocolVersion::V1_0, |numbers| {
+        let same = OFFERED.into_iter().find(|version| version.numbers() == (numbers.major, numbers.minor));
+        let close = || OFFERED.into_iter().find(|version| version.numbers().0 == numbers.major);
+        same.or_else(close).unwrap_or(OFFERED[0])
+    });
+    let reason = reason.at(version);
+    let mut writer = Writer::new();
+    writer.structure(tag::ResponseMessage, |writer| {
+        write_header(writer, version.into(), now_us, None, 1);
+        writer.structure(tag::BatchItem, |writer| {
+            ResultStatus::OperationFailed.write(writer, tag::ResultStatus, version);
+            reason.write(writer, tag::ResultReason, version);
+            writer.text_string(tag::ResultMessage, &error.error.to_string());
+        });
+    });
+    let item = ItemLog {
+        operation: None,
+        actor: actor.name.clone(),
+        identifiers: Vec::new(),
+        result: reason.name(version).unwrap_or("unknown reason"),
+        cause: Some(error.error.to_string()),
+    };
+    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close }
+}

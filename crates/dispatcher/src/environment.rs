@@ -1,0 +1,85 @@
+//! What the dispatcher asks of the world: time, threads for slow work, and the verification of credentials. Tests hold them still.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use kmip::credential::Credential;
+
+/// A future that owns or borrows what it needs.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The time of day.
+pub trait Clock: Send + Sync + 'static {
+    /// Micro-seconds since 1970 (UTC).
+    fn now_us(&self) -> i64;
+}
+
+/// Threads for work that takes long, such as making an RSA key; bounded, so that it never starves the rest.
+pub trait HeavyWork: Send + Sync + 'static {
+    /// Runs the work and returns when it is done.
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()>;
+}
+
+/// The judge of credentials in messages.
+pub trait Authenticator: Send + Sync + 'static {
+    /// The name of the user or device that the credential proves.
+    fn verify<'a>(&'a self, credential: &'a Credential) -> Pending<'a, Result<String, Refused>>;
+}
+
+/// A credential that proves nothing. The cause is for the log.
+#[derive(Debug)]
+pub struct Refused(pub String);
+
+/// The world, as the engine sees it.
+pub struct Environment {
+    /// The time of day.
+    pub clock: Box<dyn Clock>,
+    /// Threads for slow work.
+    pub heavy_work: Box<dyn HeavyWork>,
+    /// The judge of credentials.
+    pub authenticator: Box<dyn Authenticator>,
+    /// Where keys and identifiers come from.
+    pub random: std::sync::Arc<dyn crypto::Random>,
+}
+
+/// What a configuration decides.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Limits of a message.
+    pub limits: ttlv_codec::Limits,
+    /// Batch items in a message.
+    pub batch_items: usize,
+    /// The size of a response that no client may exceed, in bytes.
+    pub response_size: usize,
+    /// Identifiers in the response to a Locate that names no maximum itself.
+    pub located_items: usize,
+    /// Attribute values of one object.
+    pub attributes_per_object: usize,
+    /// How far the time stamp of a request may be from the server's clock, in seconds; `None`: not checked.
+    pub time_stamp_tolerance_s: Option<u64>,
+    /// Whether the Interop operation is offered: for tests only, since it removes objects.
+    pub interop: bool,
+    /// What Query says the server's maker is. Some clients recognise servers by it.
+    pub vendor_identification: String,
+    /// The Lease Time of new objects, in seconds.
+    pub lease_time_s: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: ttlv_codec::Limits::default(),
+            // Tape libraries send batches of 32.
+            batch_items: 256,
+            response_size: 16 << 20,
+            // MySQL asks for 65,535 at start-up.
+            located_items: 65_536,
+            // Tape libraries keep 30 and more custom attributes with a key.
+            attributes_per_object: 1_024,
+            time_stamp_tolerance_s: None,
+            interop: false,
+            vendor_identification: concat!("kmipd ", env!("CARGO_PKG_VERSION")).to_owned(),
+            lease_time_s: 3_600,
+        }
+    }
+}

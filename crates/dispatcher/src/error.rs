@@ -1,0 +1,102 @@
+//! Why an operation failed: a Result Reason, a text for the client, and a cause for the log alone.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use kmip::codec::{DecodeError, DecodeErrorKind};
+use kmip::result_reason::ResultReason;
+use store::StoreError;
+
+/// The failure of an operation. Never carries key material.
+#[derive(Debug)]
+pub(crate) struct Error {
+    /// The reason, before the fallback for the client's version.
+    pub(crate) reason: ResultReason,
+    /// What the client is told. Plain ASCII: some clients decode texts byte by byte.
+    pub(crate) text: Cow<'static, str>,
+    /// What only the log is told.
+    pub(crate) cause: Option<String>,
+}
+
+/// The result of an operation.
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure without a private cause.
+    #[must_use]
+    pub(crate) fn new(reason: ResultReason, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, text: text.into(), cause: None }
+    }
+
+    /// Adds what only the log is told.
+    #[must_use]
+    pub(crate) fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// No object has this identifier, or none that the client may know of.
+    #[must_use]
+    pub(crate) fn object_not_found() -> Self {
+        Self::new(ResultReason::ObjectNotFound, "No object has this Unique Identifier")
+    }
+
+    /// A field has a value that cannot be used.
+    #[must_use]
+    pub(crate) fn invalid_field(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ResultReason::InvalidField, text)
+    }
+
+    /// The server failed; the client is not told how.
+    #[must_use]
+    pub(crate) fn general_failure(cause: impl fmt::Display) -> Self {
+        Self::new(ResultReason::GeneralFailure, "The server could not perform the operation").because(cause)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.reason, self.text)?;
+        match &self.cause {
+            Some(cause) => write!(f, " ({cause})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A payload that cannot be decoded: Invalid Message, but Invalid Field for a field the version does not define (1.4,
+/// section 11.1) and for a value out of its range.
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        let reason = match error.kind {
+            DecodeErrorKind::Malformed(_) | DecodeErrorKind::Missing(_) | DecodeErrorKind::WrongType { .. } => {
+                ResultReason::InvalidMessage
+            }
+            DecodeErrorKind::Unexpected(_) | DecodeErrorKind::Invalid { .. } => ResultReason::InvalidField,
+        };
+        Self::new(reason, error.kind.to_string()).because(format_args!("at byte {}", error.offset))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let text = match error {
+            StoreError::TooLarge { .. } => "The object is larger than the server can keep",
+            StoreError::Full => "The server has no space left",
+            StoreError::ReadOnly(_) => "The server accepts no changes at the moment",
+            StoreError::Conflict { .. } => "The object was changed by another request; try again",
+            StoreError::Damaged { .. } | StoreError::NewerFormat(_) | StoreError::Failed { .. } => {
+                "The server could not perform the operation"
+            }
+        };
+        Self::new(ResultReason::GeneralFailure, text).because(error)
+    }
+}
+
+impl From<crypto::CryptoError> for Error {
+    fn from(error: crypto::CryptoError) -> Self {
+        Self::new(ResultReason::CryptographicFailure, "The cryptographic operation failed").because(error)
+    }
+}

@@ -1,0 +1,135 @@
+//! The life of an object (2.1, section 4.57): State x Event -> State, or the Result Reason of the refusal.
+//!
+//! A state is not stored. It follows from the dates of the object and the clock, so that a key becomes Active or
+//! Deactivated by itself at the second its owner chose.
+
+use kmip::enumerations::State;
+use kmip::result_reason::ResultReason;
+
+/// What happens to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Activate.
+    Activate,
+    /// Revoke for a reason other than a compromise.
+    Deactivate,
+    /// Revoke because the key, or its authority, was compromised.
+    Compromise,
+    /// Destroy.
+    Destroy,
+}
+
+/// The states of the standard.
+pub const STATES: [State; 6] =
+    [State::PreActive, State::Active, State::Deactivated, State::Compromised, State::Destroyed, State::DestroyedCompromised];
+
+/// The table. One line per state, one column per event.
+///
+/// A Pre-Active object may be revoked without having been active: clients clean up after themselves so, and no reading of it
+/// remains possible that was not before.
+///
+/// # Errors
+/// The reason, before the fallback for old versions: Wrong Key Lifecycle State, or Object Destroyed once it is gone.
+pub fn next(state: State, event: Event) -> Result<State, ResultReason> {
+    use State as S;
+    const WRONG: Result<State, ResultReason> = Err(ResultReason::WrongKeyLifecycleState);
+    const GONE: Result<State, ResultReason> = Err(ResultReason::ObjectDestroyed);
+    #[rustfmt::skip]
+    let line = match state {
+        //                               Activate       Deactivate            Compromise                      Destroy
+        S::PreActive =>            [Ok(S::Active), Ok(S::Deactivated), Ok(S::Compromised),          Ok(S::Destroyed)],
+        S::Active =>               [WRONG,         Ok(S::Deactivated), Ok(S::Compromised),          WRONG],
+        S::Deactivated =>          [WRONG,         WRONG,              Ok(S::Compromised),          Ok(S::Destroyed)],
+        S::Compromised =>          [WRONG,         WRONG,              WRONG,                       Ok(S::DestroyedCompromised)],
+        S::Destroyed =>            [GONE,          GONE,               Ok(S::DestroyedCompromised), GONE],
+        _ =>                       [GONE,          GONE,               GONE,                        GONE],
+    };
+    line[event as usize]
+}
+
+/// The dates from which a state follows, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dates {
+    /// Activation Date.
+    pub activation: Option<i64>,
+    /// Deactivation Date.
+    pub deactivation: Option<i64>,
+    /// Compromise Date.
+    pub compromise: Option<i64>,
+    /// Destroy Date.
+    pub destroy: Option<i64>,
+}
+
+/// The state at a moment.
+#[must_use]
+pub fn state(dates: &Dates, now: i64) -> State {
+    let reached = |date: Option<i64>| date.is_some_and(|date| date <= now);
+    match (dates.destroy.is_some(), dates.compromise.is_some()) {
+        (true, true) => State::DestroyedCompromised,
+        (true, false) => State::Destroyed,
+        (false, true) => State::Compromised,
+        (false, false) if reached(dates.deactivation) => State::Deactivated,
+        (false, false) if reached(dates.activation) => State::Active,
+        (false, false) => State::PreActive,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cell() {
+        use Event::{Activate, Compromise, Deactivate, Destroy};
+        use ResultReason as R;
+        use State as S;
+        let wrong = Err(R::WrongKeyLifecycleState);
+        let gone = Err(R::ObjectDestroyed);
+        for (state, event, expected) in [
+            (S::PreActive, Activate, Ok(S::Active)),
+            (S::PreActive, Deactivate, Ok(S::Deactivated)),
+            (S::PreActive, Compromise, Ok(S::Compromised)),
+            (S::PreActive, Destroy, Ok(S::Destroyed)),
+            (S::Active, Activate, wrong),
+            (S::Active, Deactivate, Ok(S::Deactivated)),
+            (S::Active, Compromise, Ok(S::Compromised)),
+            (S::Active, Destroy, wrong),
+            (S::Deactivated, Activate, wrong),
+            (S::Deactivated, Deactivate, wrong),
+            (S::Deactivated, Compromise, Ok(S::Compromised)),
+            (S::Deactivated, Destroy, Ok(S::Destroyed)),
+            (S::Compromised, Activate, wrong),
+            (S::Compromised, Deactivate, wrong),
+            (S::Compromised, Compromise, wrong),
+            (S::Compromised, Destroy, Ok(S::DestroyedCompromised)),
+            (S::Destroyed, Activate, gone),
+            (S::Destroyed, Deactivate, gone),
+            (S::Destroyed, Compromise, Ok(S::DestroyedCompromised)),
+            (S::Destroyed, Destroy, gone),
+            (S::DestroyedCompromised, Activate, gone),
+            (S::DestroyedCompromised, Deactivate, gone),
+            (S::DestroyedCompromised, Compromise, gone),
+            (S::DestroyedCompromised, Destroy, gone),
+        ] {
+            assert_eq!(next(state, event), expected, "{state:?} {event:?}");
+        }
+    }
+
+    #[test]
+    fn states_follow_the_dates() {
+        let dates = Dates { activation: Some(10), deactivation: Some(20), ..Dates::default() };
+        for (now, expected) in [
+            (9, State::PreActive),
+            (10, State::Active),
+            (19, State::Active),
+            (20, State::Deactivated),
+            (i64::MAX, State::Deactivated),
+        ] {
+            assert_eq!(state(&dates, now), expected, "{now}");
+        }
+        assert_eq!(state(&Dates { compromise: Some(5), ..dates }, 15), State::Compromised);
+        assert_eq!(state(&Dates { destroy: Some(5), ..dates }, 0), State::Destroyed);
+        assert_eq!(state(&Dates { destroy: Some(5), compromise: Some(5), ..dates }, 0), State::DestroyedCompromised);
+        assert_eq!(state(&Dates::default(), i64::MAX), State::PreActive);
+    }
+}

@@ -1,0 +1,151 @@
+//! A stored object: its attributes with their indices, and what the client stored.
+
+use kmip::ProtocolVersion;
+use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes};
+use kmip::codec::DateTime;
+use kmip::enumerations::{ObjectType, State};
+use kmip::identifier::UniqueIdentifier;
+use kmip::object::ManagedObject;
+use store::Revision;
+
+use crate::error::{Error, Result};
+use crate::lifecycle::{self, Dates};
+
+/// An attribute value and its index among the values of the same attribute. Indices never move while the value lives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Instance {
+    /// The Attribute Index of 1.x.
+    pub(crate) index: i32,
+    /// The attribute.
+    pub(crate) attribute: Attribute,
+}
+
+/// A managed object with its attributes.
+///
+/// Three attributes are not kept but computed: Unique Identifier, Object Type and State.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredObject {
+    /// Its identifier.
+    pub(crate) identifier: String,
+    /// Whose it is.
+    pub(crate) owner: String,
+    /// Its type, which outlives the object itself.
+    pub(crate) object_type: ObjectType,
+    /// The revision it was loaded at; `None`: it is new.
+    pub(crate) revision: Option<Revision>,
+    /// Its attributes, in the order they were given.
+    pub(crate) instances: Vec<Instance>,
+    /// What the client stored; `None` once it is destroyed, or where the key is held elsewhere.
+    pub(crate) object: Option<ManagedObject>,
+    /// The version of the request that brought the object, in whose spelling it is kept.
+    pub(crate) spelling: ProtocolVersion,
+}
+
+impl StoredObject {
+    /// A new object without attributes.
+    #[must_use]
+    pub(crate) fn new(identifier: String, owner: String, object_type: ObjectType, spelling: ProtocolVersion) -> Self {
+        Self { identifier, owner, object_type, revision: None, instances: Vec::new(), object: None, spelling }
+    }
+
+    /// Its attributes, in the order they were given.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.instances.iter().map(|instance| &instance.attribute)
+    }
+
+    /// The values of one attribute.
+    pub(crate) fn values<'a>(&'a self, reference: &'a AttributeReference) -> impl Iterator<Item = &'a Instance> {
+        self.instances.iter().filter(move |instance| instance.attribute.is(reference))
+    }
+
+    /// The first of its attributes for which `pick` has an answer: `object.first(|a| pick!(a, Attribute::Fresh))`.
+    pub(crate) fn first<T>(&self, pick: impl Fn(&Attribute) -> Option<T>) -> Option<T> {
+        self.attributes().find_map(pick)
+    }
+
+    /// The dates its state follows from.
+    #[must_use]
+    pub(crate) fn dates(&self) -> Dates {
+        let mut dates = Dates::default();
+        for attribute in self.attributes() {
+            match attribute {
+                Attribute::ActivationDate(DateTime(date)) => dates.activation = Some(*date),
+                Attribute::DeactivationDate(DateTime(date)) => dates.deactivation = Some(*date),
+                Attribute::CompromiseDate(DateTime(date)) => dates.compromise = Some(*date),
+                Attribute::DestroyDate(DateTime(date)) => dates.destroy = Some(*date),
+                _ => {}
+            }
+        }
+        dates
+    }
+
+    /// Its state at a moment, in seconds since 1970.
+    #[must_use]
+    pub(crate) fn state(&self, now: i64) -> State {
+        lifecycle::state(&self.dates(), now)
+    }
+
+    /// Whether it is gone.
+    #[must_use]
+    pub(crate) fn is_destroyed(&self) -> bool {
+        self.dates().destroy.is_some()
+    }
+
+    /// Everything it has an attribute for, the computed ones first.
+    #[must_use]
+    pub(crate) fn view(&self, now: i64) -> Attributes {
+        let computed = [
+            Attribute::UniqueIdentifier(UniqueIdentifier(self.identifier.clone())),
+            Attribute::ObjectType(self.object_type),
+            Attribute::State(self.state(now)),
+        ];
+        let computed = computed.into_iter().map(AttributeInstance::from);
+        let kept = self
+            .instances
+            .iter()
+            .map(|instance| AttributeInstance { index: Some(instance.index), attribute: instance.attribute.clone() });
+        Attributes(computed.chain(kept).collect())
+    }
+
+    /// Adds a value at the next free index, and returns the index.
+    pub(crate) fn add(&mut self, attribute: Attribute) -> i32 {
+        let reference = attribute.reference();
+        let next = self.values(&reference).map(|instance| instance.index + 1).max().unwrap_or(0);
+        self.instances.push(Instance { index: next, attribute });
+        next
+    }
+
+    /// Gives a single-valued attribute its value, in place of any other.
+    pub(crate) fn set(&mut self, attribute: Attribute) {
+        let reference = attribute.reference();
+        match self.instances.iter_mut().find(|instance| instance.attribute.is(&reference)) {
+            Some(instance) => instance.attribute = attribute,
+            None => self.instances.push(Instance { index: 0, attribute }),
+        }
+    }
+
+    /// Gives an attribute a value unless it has one.
+    pub(crate) fn set_if_absent(&mut self, attribute: Attribute) {
+        if self.values(&attribute.reference()).next().is_none() {
+            self.set(attribute);
+        }
+    }
+
+    /// Notes that the object changed.
+    pub(crate) fn touch(&mut self, now: i64) {
+        self.set(Attribute::LastChangeDate(DateTime(now)));
+    }
+
+    /// Its material, as long as it has one.
+    ///
+    /// # Errors
+    /// Object Destroyed, or Key Value Not Present for an object whose key is held elsewhere.
+    pub(crate) fn material(&self) -> Result<&ManagedObject> {
+        use kmip::result_reason::ResultReason;
+        match &self.object {
+            Some(object) => Ok(object),
+            None if self.is_destroyed() => Err(Error::new(ResultReason::ObjectDestroyed, "The object has been destroyed")),
+            None => Err(Error::new(ResultReason::KeyValueNotPresent, "The server does not hold the key value")),
+        }
+    }
+}

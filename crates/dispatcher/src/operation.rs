@@ -1,0 +1,238 @@
+//! What an operation is to the engine: what it needs, what it prepares, what it does.
+
+use std::collections::HashMap;
+
+use kmip::ProtocolVersion;
+use kmip::codec::Value;
+use kmip::enumerations::UniqueIdentifierEnumeration;
+use kmip::identifier::ObjectReference;
+use kmip::result_reason::ResultReason;
+use kmip::structures::Name;
+use policy::{Actor, Permission};
+use store::Term;
+
+use crate::authorise::Authorised;
+use crate::environment::Settings;
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
+
+/// An operation: pure, but for the random source that the context hands in.
+pub(crate) trait Operation {
+    /// Its request payload.
+    type Request: Value + Send + Sync + 'static;
+    /// Its response payload.
+    type Response: Value;
+    /// What [`Operation::prepare`] makes.
+    type Prepared: Send + Sync + 'static;
+
+    /// What the actor must be allowed to do.
+    const PERMISSION: Permission;
+    /// Whether [`Operation::prepare`] is slow enough to need a thread of its own.
+    const HEAVY: bool = false;
+
+    /// Names what the operation needs from the store.
+    fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
+
+    /// Does what takes long and needs nothing from the store. Is not repeated when a change collides with another.
+    fn prepare(request: &Self::Request, version: ProtocolVersion, random: &dyn crypto::Random) -> Result<Self::Prepared>;
+
+    /// Decides what happens. May run again with fresh objects if a change collides with another.
+    fn handle(
+        request: &Self::Request,
+        loaded: Loaded,
+        prepared: &Self::Prepared,
+        context: &Context<'_>,
+    ) -> Result<Done<Self::Response>>;
+
+    /// Whether an object that a [`Search`] found is wanted.
+    fn matches(_request: &Self::Request, _object: &StoredObject, _context: &Context<'_>) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// What an operation needs from the store.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Objects by identifier. Each must exist, and the actor must hold the operation's permission on it.
+    pub(crate) objects: Vec<String>,
+    /// Objects by what they are.
+    pub(crate) search: Option<Search>,
+    /// Names that no other living object of the actor may have.
+    pub(crate) free_names: Vec<Name>,
+    /// Templates by name (1.x).
+    pub(crate) templates: Vec<Name>,
+}
+
+/// A search over the actor's own objects.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    /// Terms that the store narrows the search with. [`Operation::matches`] judges what is left.
+    pub(crate) terms: Vec<Term>,
+    /// Whether the objects are wanted too, and not only their identifiers: then all of them are in memory at once.
+    pub(crate) keep: bool,
+}
+
+/// What was loaded for a plan.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// The objects, in the order of the plan.
+    pub(crate) objects: Vec<Authorised>,
+    /// The templates, in the order of the plan.
+    pub(crate) templates: Vec<StoredObject>,
+    /// Identifiers that the search found, the newest object first.
+    pub(crate) found: Vec<String>,
+}
+
+impl Loaded {
+    /// The first object: for operations that plan exactly one.
+    pub(crate) fn one(self) -> Result<Authorised> {
+        self.objects.into_iter().next().ok_or_else(Error::object_not_found)
+    }
+}
+
+/// What an operation did.
+pub(crate) struct Done<R> {
+    /// Its response payload.
+    pub(crate) response: R,
+    /// What is to change.
+    pub(crate) changes: Vec<Change>,
+    /// What happens to the ID Placeholder.
+    pub(crate) placeholder: Placeholder,
+    /// Identifiers the response returns and what an item that follows may call them.
+    pub(crate) returned: Vec<(UniqueIdentifierEnumeration, String)>,
+    /// The objects concerned, for the records.
+    pub(crate) concerned: Vec<String>,
+}
+
+impl<R> Done<R> {
+    /// A response that changes nothing.
+    pub(crate) const fn reply(response: R) -> Self {
+        Self { response, changes: Vec::new(), placeholder: Placeholder::Keep, returned: Vec::new(), concerned: Vec::new() }
+    }
+
+    /// Adds a change.
+    pub(crate) fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// Adds an object that was concerned.
+    pub(crate) fn about(mut self, identifier: &str) -> Self {
+        self.concerned.push(identifier.to_owned());
+        self
+    }
+
+    /// Notes a new object: it is returned, and the ID Placeholder names it.
+    pub(crate) fn returning(mut self, kind: UniqueIdentifierEnumeration, identifier: &str) -> Self {
+        self.placeholder = Placeholder::Set(identifier.to_owned());
+        self.returned.push((kind, identifier.to_owned()));
+        self.about(identifier)
+    }
+}
+
+/// A change of one object.
+pub(crate) enum Change {
+    /// It is written as it is now.
+    Write(Box<StoredObject>),
+    /// It is removed, with all that was known of it.
+    Remove(Box<StoredObject>),
+}
+
+/// What happens to the ID Placeholder.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Placeholder {
+    /// It stays what it is.
+    Keep,
+    /// It names this object.
+    Set(String),
+    /// It names nothing.
+    Clear,
+}
+
+/// What the items of a batch know of their predecessors (2.1, section 6.1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    placeholder: Option<String>,
+    by_kind: HashMap<UniqueIdentifierEnumeration, String>,
+    returned: Vec<String>,
+}
+
+impl Batch {
+    /// Takes over what an item did.
+    pub(crate) fn advance(&mut self, placeholder: Placeholder, returned: Vec<(UniqueIdentifierEnumeration, String)>) {
+        match placeholder {
+            Placeholder::Keep => {}
+            Placeholder::Set(identifier) => self.placeholder = Some(identifier),
+            Placeholder::Clear => self.placeholder = None,
+        }
+        for (kind, identifier) in returned {
+            self.by_kind.insert(kind, identifier.clone());
+            self.returned.push(identifier);
+        }
+    }
+
+    /// An item failed, so that the ID Placeholder names nothing.
+    pub(crate) fn fail(&mut self) {
+        self.placeholder = None;
+    }
+
+    fn resolve(&self, reference: Option<&ObjectReference>) -> Option<&str> {
+        match reference {
+            None => self.placeholder.as_deref(),
+            Some(ObjectReference::Enumeration(UniqueIdentifierEnumeration::IDPlaceholder)) => self.placeholder.as_deref(),
+            Some(ObjectReference::Enumeration(kind)) => self.by_kind.get(kind).map(String::as_str),
+            Some(ObjectReference::Position(position)) => {
+                let length = i64::try_from(self.returned.len()).ok()?;
+                let position = i64::from(*position);
+                let index = if position < 0 { length + position } else { position };
+                self.returned.get(usize::try_from(index).ok()?).map(String::as_str)
+            }
+            // An identifier needs no batch to resolve it; references are spellings of 3.0.
+            Some(ObjectReference::Identifier(_) | ObjectReference::Reference(_) | ObjectReference::NameReference(_)) => None,
+        }
+    }
+}
+
+/// What an operation knows beside its request and its objects.
+pub(crate) struct Context<'a> {
+    /// The version of the request.
+    pub(crate) version: ProtocolVersion,
+    /// Who asks.
+    pub(crate) actor: &'a Actor,
+    /// The time, in seconds since 1970.
+    pub(crate) now: i64,
+    /// What the configuration decides.
+    pub(crate) settings: &'a Settings,
+    /// What the batch did so far.
+    pub(crate) batch: &'a Batch,
+    /// Where identifiers come from.
+    pub(crate) random: &'a dyn crypto::Random,
+}
+
+impl Context<'_> {
+    /// The identifier of the object that a request names, or leaves to the ID Placeholder.
+    pub(crate) fn identifier(&self, reference: Option<&ObjectReference>) -> Result<String> {
+        if let Some(ObjectReference::Identifier(identifier)) = reference {
+            return Ok(identifier.clone());
+        }
+        self.batch
+            .resolve(reference)
+            .map(str::to_owned)
+            .ok_or_else(|| Error::new(ResultReason::MissingData, "The request names no object and the ID Placeholder is empty"))
+    }
+
+    /// A plan of one object.
+    pub(crate) fn plan_one(&self, reference: Option<&ObjectReference>) -> Result<Plan> {
+        Ok(Plan { objects: vec![self.identifier(reference)?], ..Plan::default() })
+    }
+
+    /// A new identifier: a random UUID, 36 characters of ASCII, as every client can hold.
+    pub(crate) fn new_identifier(&self) -> Result<String> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes).map_err(Error::general_failure)?;
+        bytes[6] = bytes[6] & 0x0F | 0x40;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+    }
+}

@@ -1,0 +1,271 @@
+//! The table of operations, and the one path that every batch item takes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use audit::Outcome;
+use kmip::ProtocolVersion;
+use kmip::codec::Value as _;
+use kmip::enumerations::{Enumeration as _, ResultStatus};
+use kmip::message::MessageExtension;
+use kmip::operation::Operation as Code;
+use kmip::result_reason::ResultReason;
+use kmip::tag;
+use store::{Commit, Query, Store, StoreError};
+
+use crate::authorise::{Authorised, authorise};
+use crate::batch::{Answer, Run, check_size, encode, tenant};
+use crate::engine::{CONFLICT_RETRIES, Engine};
+use crate::environment::Settings;
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
+use crate::operation::{Batch, Context, Loaded, Operation, Plan, Search};
+use crate::view::{View, to_store};
+
+/// Objects loaded at once while a search is judged: bounds the memory of a Locate over everything.
+const SEARCH_CHUNK: usize = 256;
+
+/// One row per operation. An operation that is not here is answered with Operation Not Supported.
+macro_rules! operations {
+    ($($name:ident => $type:path;)*) => {
+        /// The operations the server performs, in the order of their codes.
+        pub const SUPPORTED: &[Code] = &[$(Code::$name),*];
+
+        /// Runs one item.
+        pub(crate) async fn run<S: Store>(
+            engine: &Engine<S>, run: &Run<'_>, view: &mut View<'_, S>, batch: &mut Batch, answer: &mut Answer,
+        ) -> Result<()> {
+            let version = run.request.message.version;
+            if !offered(run.item.operation, version, &engine.settings) {
+                return Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation"));
+            }
+            check_extensions(&run.item.message_extensions)?;
+            match run.item.operation {
+                $(Code::$name => {
+                    // Boxed, so that the futures of all operations do not add up to one huge one.
+                    Box::pin(perform::<$type, S>(engine, run, view, batch, answer)).await
+                })*
+                _ => Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation")),
+            }
+        }
+    };
+}
+
+operations! {
+    Create => crate::create::Create;
+    CreateKeyPair => crate::create_key_pair::CreateKeyPair;
+    Register => crate::register::Register;
+    Locate => crate::locate::Locate;
+    Check => crate::check::Check;
+    Get => crate::get::Get;
+    GetAttributes => crate::get_attributes::GetAttributes;
+    GetAttributeList => crate::get_attribute_list::GetAttributeList;
+    AddAttribute => crate::add_attribute::AddAttribute;
+    ModifyAttribute => crate::modify_attribute::ModifyAttribute;
+    DeleteAttribute => crate::delete_attribute::DeleteAttribute;
+    Activate => crate::activate::Activate;
+    Revoke => crate::revoke::Revoke;
+    Destroy => crate::destroy::Destroy;
+    Query => crate::query::Query;
+    DiscoverVersions => crate::discover_versions::DiscoverVersions;
+    Interop => crate::interop::Interop;
+}
+
+/// Whether the server performs an operation for clients of a version.
+#[must_use]
+pub fn offered(operation: Code, version: ProtocolVersion, settings: &Settings) -> bool {
+    SUPPORTED.contains(&operation) && operation.known_in(version) && (operation != Code::Interop || settings.interop)
+}
+
+/// Vendors' extensions are unknown here: those that are critical stop the item (2.1, section 9.13).
+fn check_extensions(extensions: &[MessageExtension]) -> Result<()> {
+    if extensions.iter().any(|extension| extension.criticality_indicator) {
+        return Err(Error::new(ResultReason::FeatureNotSupported, "The server does not know a critical Message Extension"));
+    }
+    Ok(())
+}
+
+/// The path of a batch item: decode, plan, load, authorise, prepare, handle, encode, check the size, commit.
+async fn perform<O: Operation, S: Store>(
+    engine: &Engine<S>,
+    run: &Run<'_>,
+    view: &mut View<'_, S>,
+    batch: &mut Batch,
+    answer: &mut Answer,
+) -> Result<()> {
+    let version = run.request.message.version;
+    let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
+    let start = answer.writer.len();
+    let mut prepared = None;
+    for _ in 0..CONFLICT_RETRIES {
+        let context = Context {
+            version,
+            actor: &run.request.actor,
+            now: run.request.now_us.div_euclid(1_000_000),
+            settings: &engine.settings,
+            batch,
+            random: &*engine.environment.random,
+        };
+        if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
+            && !matches!(O::PERMISSION.scope(), policy::Scope::Object)
+        {
+            return Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation"));
+        }
+        let plan = guarded(|| O::plan(&payload, &context))?;
+        let loaded = load::<O, S>(view, plan, &payload, &context).await?;
+        let prepared = match &prepared {
+            Some(prepared) => prepared,
+            None => prepared.insert(prepare::<O, S>(engine, &payload, version).await?),
+        };
+        let done = guarded(|| O::handle(&payload, loaded, prepared, &context))?;
+
+        let (item, status_at) = answer.begin_item(run);
+        ResultStatus::Success.write(&mut answer.writer, tag::ResultStatus, version);
+        done.response.write(&mut answer.writer, tag::ResponsePayload, version);
+        answer.writer.end(item);
+        check_size(run, &answer.writer)?;
+
+        let record = run.record(done.concerned, Outcome::Success);
+        if run.commit {
+            let commit = Commit { changes: to_store(done.changes), log: encode(std::iter::once(&record)) };
+            match engine.store.commit(tenant(run.request), commit).await {
+                Ok(_) => {}
+                Err(StoreError::Conflict { .. }) => {
+                    answer.writer.truncate(start);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            view.stage(done.changes);
+        }
+        batch.advance(done.placeholder, done.returned);
+        answer.push_success(run, record, status_at);
+        return Ok(());
+    }
+    Err(Error::general_failure("the objects of the request kept changing"))
+}
+
+/// A panic fails one item, not the connection. The item changed nothing yet, so that nothing is left half done.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::general_failure("an operation panicked")))
+}
+
+/// Loads what a plan names, and asks the policy about each object.
+async fn load<O: Operation, S: Store>(
+    view: &View<'_, S>,
+    plan: Plan,
+    payload: &O::Request,
+    context: &Context<'_>,
+) -> Result<Loaded> {
+    let mut loaded = Loaded::default();
+    let authorised = |object: StoredObject| authorise(context.actor, context.actor.tenant, O::PERMISSION, object);
+    if !plan.objects.is_empty() {
+        let identifiers: Vec<&str> = plan.objects.iter().map(String::as_str).collect();
+        for object in view.load(&identifiers).await? {
+            loaded.objects.push(authorised(object.ok_or_else(Error::object_not_found)?)?);
+        }
+    }
+    for name in &plan.templates {
+        let object = template(view, name, context).await?;
+        let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner };
+        if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
+            return Err(Error::object_not_found());
+        }
+        loaded.templates.push(object);
+    }
+    for name in &plan.free_names {
+        check_name_is_free(view, name, context).await?;
+    }
+    if let Some(search) = plan.search {
+        find::<O, S>(view, &search, payload, context, &authorised, &mut loaded).await?;
+    }
+    Ok(loaded)
+}
+
+/// The actor's newest template of a name.
+async fn template<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, context: &Context<'_>) -> Result<StoredObject> {
+    let named = with_name(view, name, context).await?;
+    named
+        .into_iter()
+        .find(|object| object.object_type == kmip::enumerations::ObjectType::Template && !object.is_destroyed())
+        .ok_or_else(|| Error::new(ResultReason::ItemNotFound, "No template has this Name"))
+}
+
+/// The actor's objects of a name, destroyed ones included, the newest first.
+async fn with_name<S: Store>(
+    view: &View<'_, S>,
+    name: &kmip::structures::Name,
+    context: &Context<'_>,
+) -> Result<Vec<StoredObject>> {
+    let attribute = kmip::attribute::Attribute::Name(name.clone());
+    let terms = crate::record::term(&attribute).into_iter().collect();
+    let query = Query { owner: Some(context.actor.name.clone()), terms };
+    let found = view.find(&query).await?;
+    let identifiers: Vec<&str> = found.iter().map(String::as_str).collect();
+    let mut objects = Vec::new();
+    for object in view.load(&identifiers).await?.into_iter().flatten() {
+        if object.attributes().any(|own| *own == attribute) {
+            objects.push(object);
+        }
+    }
+    Ok(objects)
+}
+
+/// From 2.0 on a name belongs to one living object of its owner.
+async fn check_name_is_free<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, context: &Context<'_>) -> Result<()> {
+    if with_name(view, name, context).await?.iter().any(|object| !object.is_destroyed()) {
+        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
+    }
+    Ok(())
+}
+
+/// Runs a search: the store narrows it, the policy and the operation judge what is left.
+async fn find<O: Operation, S: Store>(
+    view: &View<'_, S>,
+    search: &Search,
+    payload: &O::Request,
+    context: &Context<'_>,
+    authorised: &(impl Fn(StoredObject) -> Result<Authorised> + Sync),
+    loaded: &mut Loaded,
+) -> Result<()> {
+    let query = Query { owner: Some(context.actor.name.clone()), terms: search.terms.clone() };
+    for chunk in view.find(&query).await?.chunks(SEARCH_CHUNK) {
+        let identifiers: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        for object in view.load(&identifiers).await?.into_iter().flatten() {
+            let Ok(object) = authorised(object) else { continue };
+            if O::matches(payload, &object, context)? {
+                loaded.found.push(object.identifier.clone());
+                if search.keep {
+                    loaded.objects.push(object);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the slow part of an operation, on a thread of its own if it is heavy.
+async fn prepare<O: Operation, S: Store>(
+    engine: &Engine<S>,
+    payload: &Arc<O::Request>,
+    version: ProtocolVersion,
+) -> Result<O::Prepared> {
+    let random = &engine.environment.random;
+    if !O::HEAVY {
+        return guarded(|| O::prepare(payload, version, &**random));
+    }
+    let result = Arc::new(Mutex::new(None));
+    let work = {
+        let (result, payload, random) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(random));
+        move || {
+            let prepared = guarded(|| O::prepare(&payload, version, &*random));
+            if let Ok(mut slot) = result.lock() {
+                *slot = Some(prepared);
+            }
+        }
+    };
+    engine.environment.heavy_work.run(Box::new(work)).await;
+    let prepared = result.lock().ok().and_then(|mut slot| slot.take());
+    prepared.unwrap_or_else(|| Err(Error::general_failure("the work was not done")))
+}

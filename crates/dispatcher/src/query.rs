@@ -1,0 +1,170 @@
+//! Query: what the server can do, as far as it does it (2.1, section 6.1.40).
+
+use kmip::ProtocolVersion;
+use kmip::enumerations::{
+    ClientRegistrationMethod, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction, Enumeration as _, ObjectType, ProfileName,
+    QueryFunction, RNGAlgorithm, RNGMode, ShreddingAlgorithm, UnwrapMode,
+};
+use kmip::masks::ProtectionStorageMask;
+use kmip::payload::query::{QueryRequest, QueryResponse};
+use kmip::structures::{
+    CapabilityInformation, DefaultsInformation, ProfileInformation, ProtectionStorageMasks, RNGParameters, ServerInformation,
+};
+use policy::Permission;
+
+use crate::error::Result;
+use crate::operation::{Context, Done, Loaded, Operation, Plan};
+use crate::operations::{SUPPORTED, offered};
+
+/// The object types that Register takes and Get returns.
+const OBJECT_TYPES: &[ObjectType] = &[
+    ObjectType::Certificate,
+    ObjectType::SymmetricKey,
+    ObjectType::PublicKey,
+    ObjectType::PrivateKey,
+    ObjectType::SplitKey,
+    ObjectType::Template,
+    ObjectType::SecretData,
+    ObjectType::OpaqueObject,
+    ObjectType::PGPKey,
+    ObjectType::CertificateRequest,
+];
+
+/// The profiles whose operations and object types are all there, and whose test cases the conformance runs pass.
+const PROFILES: &[ProfileName] = &[
+    ProfileName::OpaqueManagedObjectStoreServerKMIPV1_0,
+    ProfileName::OpaqueManagedObjectStoreServerKMIPV1_2,
+    ProfileName::OpaqueManagedObjectStoreServerKMIPV1_4,
+    ProfileName::SymmetricKeyLifecycleServerKMIPV1_0,
+    ProfileName::SymmetricKeyLifecycleServerKMIPV1_2,
+    ProfileName::SymmetricKeyLifecycleServerKMIPV1_4,
+    ProfileName::AsymmetricKeyLifecycleServerKMIPV1_0,
+    ProfileName::AsymmetricKeyLifecycleServerKMIPV1_2,
+    ProfileName::AsymmetricKeyLifecycleServerKMIPV1_4,
+    ProfileName::OpaqueManagedObjectStoreServer,
+    ProfileName::SymmetricKeyLifecycleServer,
+    ProfileName::AsymmetricKeyLifecycleServer,
+];
+
+pub(crate) struct Query;
+
+impl Operation for Query {
+    type Request = QueryRequest;
+    type Response = QueryResponse;
+    type Prepared = ();
+
+    const PERMISSION: Permission = Permission::Query;
+
+    fn plan(_: &QueryRequest, _: &Context<'_>) -> Result<Plan> {
+        Ok(Plan::default())
+    }
+
+    fn prepare(_: &QueryRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
+        Ok(())
+    }
+
+    fn handle(request: &QueryRequest, _: Loaded, (): &(), context: &Context<'_>) -> Result<Done<QueryResponse>> {
+        let version = context.version;
+        let mut response = empty();
+        for function in &request.query_functions {
+            match *function {
+                QueryFunction::QueryOperations => {
+                    let offered = |operation: &_| offered(*operation, version, context.settings);
+                    response.operations = SUPPORTED.iter().copied().filter(offered).collect();
+                }
+                QueryFunction::QueryObjects => {
+                    let known = |object_type: &ObjectType| object_type.known_in(version);
+                    response.object_types = OBJECT_TYPES.iter().copied().filter(known).collect();
+                }
+                QueryFunction::QueryServerInformation => {
+                    response.vendor_identification = Some(context.settings.vendor_identification.clone());
+                    response.server_information = Some(server_information());
+                }
+                QueryFunction::QueryRNGs => response.rng_parameters = vec![random_number_generator()],
+                QueryFunction::QueryProfiles => {
+                    let known = |profile: &ProfileName| profile.known_in(version);
+                    response.profile_information = PROFILES.iter().copied().filter(known).map(profile_information).collect();
+                }
+                QueryFunction::QueryCapabilities => response.capability_information = vec![capabilities()],
+                QueryFunction::QueryClientRegistrationMethods => {
+                    // Certificates are made by the server's administrator, on the server or from a client's request.
+                    response.client_registration_methods =
+                        vec![ClientRegistrationMethod::ServerPreGenerated, ClientRegistrationMethod::ClientGenerated];
+                }
+                QueryFunction::QueryDefaultsInformation => {
+                    response.defaults_information = Some(DefaultsInformation { object_defaults: Vec::new() });
+                }
+                QueryFunction::QueryStorageProtectionMasks => {
+                    response.protection_storage_masks =
+                        Some(ProtectionStorageMasks { protection_storage_masks: vec![ProtectionStorageMask::Software] });
+                }
+                // The server has no namespaces, extensions, attestation types or validations to report, and passes over
+                // functions it does not know.
+                _ => {}
+            }
+        }
+        Ok(Done::reply(response))
+    }
+}
+
+const fn empty() -> QueryResponse {
+    QueryResponse {
+        operations: Vec::new(),
+        object_types: Vec::new(),
+        vendor_identification: None,
+        server_information: None,
+        application_namespaces: Vec::new(),
+        extension_information: Vec::new(),
+        attestation_types: Vec::new(),
+        rng_parameters: Vec::new(),
+        profile_information: Vec::new(),
+        validation_information: Vec::new(),
+        capability_information: Vec::new(),
+        client_registration_methods: Vec::new(),
+        defaults_information: None,
+        protection_storage_masks: None,
+        credential_information: None,
+    }
+}
+
+fn server_information() -> ServerInformation {
+    ServerInformation {
+        server_name: Some("kmipd".to_owned()),
+        server_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        product_name: Some("kmipd".to_owned()),
+        ..ServerInformation::default()
+    }
+}
+
+/// The generator of aws-lc-rs: CTR_DRBG with AES-256.
+const fn random_number_generator() -> RNGParameters {
+    RNGParameters {
+        rng_algorithm: RNGAlgorithm::DRBG,
+        cryptographic_algorithm: Some(CryptographicAlgorithm::AES),
+        cryptographic_length: Some(256),
+        hashing_algorithm: None,
+        drbg_algorithm: Some(DRBGAlgorithm::CTR),
+        recommended_curve: None,
+        fips186_variation: None,
+        prediction_resistance: Some(false),
+    }
+}
+
+const fn profile_information(profile_name: ProfileName) -> ProfileInformation {
+    ProfileInformation { profile_name, profile_version: None, server_uri: None, server_port: None }
+}
+
+const fn capabilities() -> CapabilityInformation {
+    CapabilityInformation {
+        streaming_capability: Some(false),
+        asynchronous_capability: Some(false),
+        attestation_capability: Some(false),
+        batch_undo_capability: Some(true),
+        batch_continue_capability: Some(true),
+        unwrap_mode: Some(UnwrapMode::NotProcessed),
+        destroy_action: Some(DestroyAction::KeyMaterialDeleted),
+        shredding_algorithm: Some(ShreddingAlgorithm::Unsupported),
+        rng_mode: Some(RNGMode::SharedInstantiation),
+        quantum_safe_capability: Some(false),
+    }
+}

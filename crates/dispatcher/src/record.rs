@@ -1,0 +1,169 @@
+//! Stored objects as the bytes of a record.
+//!
+//! A record is TTLV: a structure of the format number, the version whose spelling the object has, the object type, then one
+//! structure per attribute value (index and value) and, last, the object. The store seals it.
+
+use kmip::attribute::Attribute;
+use kmip::codec::{DecodeError, Fields, Value, to_bytes};
+use kmip::enumerations::ObjectType;
+use kmip::message::VersionNumbers;
+use kmip::object::ManagedObject;
+use kmip::tag;
+use kmip::{ProtocolVersion, Versions};
+use store::{Put, Record, Term};
+use ttlv_codec::{Reader, Tag, Writer};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::object::{Instance, StoredObject};
+
+/// The format this release writes, and the newest it reads.
+const FORMAT: i32 = 1;
+
+// Tags from the range that the standard leaves to vendors; they never leave the store.
+const RECORD: Tag = Tag(0x54_0001);
+const RECORD_FORMAT: Tag = Tag(0x54_0002);
+
+/// Attributes that Locate compares for equality. Their values are terms of the record, so that the store finds it by them.
+const INDEXED: &[Tag] = &[
+    tag::Name,
+    tag::ObjectGroup,
+    tag::CryptographicAlgorithm,
+    tag::CryptographicLength,
+    tag::CertificateType,
+    tag::ContactInformation,
+    tag::ApplicationSpecificInformation,
+    tag::Attribute,
+];
+
+/// What the store needs to write the object.
+#[must_use]
+pub(crate) fn to_put(object: &StoredObject) -> Put {
+    Put {
+        identifier: object.identifier.clone(),
+        owner: object.owner.clone(),
+        expected: object.revision,
+        body: encode(object),
+        terms: terms(object),
+    }
+}
+
+/// The term of an attribute value, if records can be found by it.
+#[must_use]
+pub(crate) fn term(attribute: &Attribute) -> Option<Term> {
+    let tag = attribute.tag();
+    INDEXED.contains(&tag).then(|| {
+        let mut writer = Writer::new();
+        attribute.write_as(tag, &mut writer, spelling_of(attribute));
+        Term { field: tag.0, value: writer.finish().into() }
+    })
+}
+
+/// The term of an object type.
+#[must_use]
+pub(crate) fn object_type_term(object_type: ObjectType) -> Term {
+    Term { field: tag::ObjectType.0, value: to_bytes(&object_type, tag::ObjectType, ProtocolVersion::V2_1).into() }
+}
+
+fn terms(object: &StoredObject) -> Vec<Term> {
+    let mut terms: Vec<Term> = object.attributes().filter_map(term).collect();
+    terms.push(object_type_term(object.object_type));
+    terms
+}
+
+fn spelling_of(attribute: &Attribute) -> ProtocolVersion {
+    newest_of(attribute.rules().versions)
+}
+
+/// The version in which nothing of a value is lost: 2.1, else the last or the first that has the attribute.
+fn newest_of(versions: Versions) -> ProtocolVersion {
+    [ProtocolVersion::V2_1, ProtocolVersion::V1_4, ProtocolVersion::V3_0]
+        .into_iter()
+        .find(|version| versions.contains(*version))
+        .unwrap_or(ProtocolVersion::V1_0)
+}
+
+fn encode(object: &StoredObject) -> Zeroizing<Vec<u8>> {
+    let mut writer = Writer::with_capacity(2048);
+    writer.structure(RECORD, |writer| {
+        writer.integer(RECORD_FORMAT, FORMAT);
+        VersionNumbers::from(object.spelling).write(writer, tag::ProtocolVersion, object.spelling);
+        object.object_type.write(writer, tag::ObjectType, object.spelling);
+        for instance in &object.instances {
+            writer.structure(tag::Attributes, |writer| {
+                writer.integer(tag::AttributeIndex, instance.index);
+                let attribute = &instance.attribute;
+                attribute.write_as(attribute.tag(), writer, spelling_of(attribute));
+            });
+        }
+        if let Some(managed) = &object.object {
+            managed.write_tagged(writer, object.spelling);
+        }
+    });
+    Zeroizing::new(writer.finish())
+}
+
+/// The object of a record.
+///
+/// # Errors
+/// General Failure, if the record is of a newer format or not one of ours; the cause names the object.
+pub(crate) fn from_record(record: Record) -> Result<StoredObject> {
+    let damaged = |cause: &dyn std::fmt::Display| Error::general_failure(format_args!("record {}: {cause}", record.identifier));
+    let (object_type, spelling, instances, object) =
+        decode(&record.body).map_err(|error| damaged(&error))?.map_err(|cause| damaged(&cause))?;
+    Ok(StoredObject {
+        identifier: record.identifier,
+        owner: record.owner,
+        object_type,
+        revision: Some(record.revision),
+        instances,
+        object,
+        spelling,
+    })
+}
+
+type Body = (ObjectType, ProtocolVersion, Vec<Instance>, Option<ManagedObject>);
+
+fn decode(body: &[u8]) -> Result<Result<Body, String>, DecodeError> {
+    let any = ProtocolVersion::V2_1;
+    let Some(item) = Reader::new(body).next_item()?.filter(|item| item.tag == RECORD) else {
+        return Ok(Err("it is no record of an object".to_owned()));
+    };
+    let mut fields = Fields::of(&item, any)?;
+    let format = read_required::<i32>(&mut fields, RECORD_FORMAT)?;
+    if format != FORMAT {
+        return Ok(Err(format!("its format is {format}, this release reads {FORMAT}")));
+    }
+    let numbers = read_required::<VersionNumbers>(&mut fields, tag::ProtocolVersion)?;
+    let Some(spelling) = ProtocolVersion::from_numbers(numbers.major, numbers.minor) else {
+        return Ok(Err(format!("its object is spelled in version {}.{}", numbers.major, numbers.minor)));
+    };
+    let object_type = read_required::<ObjectType>(&mut fields, tag::ObjectType)?;
+    let mut instances = Vec::new();
+    while let Some(item) = fields.take(tag::Attributes)? {
+        let mut pair = Fields::of(&item, any)?;
+        let index = read_required::<i32>(&mut pair, tag::AttributeIndex)?;
+        let value = pair.next_item()?.ok_or(pair.missing(tag::Attribute))?;
+        let attribute = read_attribute(&value)?;
+        instances.push(Instance { index, attribute });
+    }
+    let object = match fields.next_item()? {
+        Some(item) => ManagedObject::read_tagged(&item, spelling)?,
+        None => None,
+    };
+    fields.end()?;
+    Ok(Ok((object_type, spelling, instances, object)))
+}
+
+fn read_required<T: Value>(fields: &mut Fields<'_>, tag: Tag) -> Result<T, DecodeError> {
+    let item = fields.take(tag)?.ok_or(fields.missing(tag))?;
+    T::read(&item, fields.version)
+}
+
+fn read_attribute(item: &ttlv_codec::Item<'_>) -> Result<Attribute, DecodeError> {
+    if item.tag == tag::Attribute {
+        return Attribute::read_tagged(item, ProtocolVersion::V2_1);
+    }
+    let versions = kmip::attribute::rules_of(item.tag).ok_or(DecodeError::unexpected(item))?.versions;
+    Attribute::read_as(item.tag, item, newest_of(versions))?.ok_or(DecodeError::unexpected(item))
+}

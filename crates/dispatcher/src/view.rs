@@ -1,0 +1,105 @@
+//! What an operation sees of the store: committed objects, over which a batch with Undo lays its own changes.
+
+use std::collections::HashMap;
+
+use store::{Query, Store, Tenant};
+
+use crate::error::Result;
+use crate::object::StoredObject;
+use crate::operation::Change;
+use crate::record;
+
+/// The store as one batch sees it.
+pub(crate) struct View<'a, S> {
+    store: &'a S,
+    tenant: Tenant,
+    /// Changes of this batch that are not committed yet; `None`: removed.
+    staged: HashMap<String, Staged>,
+    /// The order in which identifiers were staged for the first time.
+    order: Vec<String>,
+}
+
+struct Staged {
+    now: Option<StoredObject>,
+    expected: Option<store::Revision>,
+}
+
+impl<'a, S: Store> View<'a, S> {
+    /// A view without changes of its own.
+    pub(crate) fn new(store: &'a S, tenant: Tenant) -> Self {
+        Self { store, tenant, staged: HashMap::new(), order: Vec::new() }
+    }
+
+    /// Loads objects; absent ones are `None`.
+    pub(crate) async fn load(&self, identifiers: &[&str]) -> Result<Vec<Option<StoredObject>>> {
+        let mut found = Vec::with_capacity(identifiers.len());
+        for (record, identifier) in self.store.load(self.tenant, identifiers).await?.into_iter().zip(identifiers) {
+            found.push(match self.staged.get(*identifier) {
+                Some(staged) => staged.now.clone(),
+                None => record.map(record::from_record).transpose()?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Finds identifiers, the newest first. Staged objects are newer than all others, and are all found: the caller judges
+    /// what it loads.
+    pub(crate) async fn find(&self, query: &Query) -> Result<Vec<String>> {
+        let mut found: Vec<String> = self
+            .order
+            .iter()
+            .rev()
+            .filter(|identifier| self.staged.get(*identifier).is_some_and(|staged| staged.now.is_some()))
+            .cloned()
+            .collect();
+        let committed = self.store.find(self.tenant, query).await?;
+        found.extend(committed.into_iter().filter(|identifier| !self.staged.contains_key(identifier)));
+        Ok(found)
+    }
+
+    /// Lays changes over the store.
+    pub(crate) fn stage(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let (object, now) = match change {
+                Change::Write(object) => (object.clone(), Some(*object)),
+                Change::Remove(object) => (object, None),
+            };
+            match self.staged.get_mut(&object.identifier) {
+                Some(staged) => staged.now = now,
+                None => {
+                    self.order.push(object.identifier.clone());
+                    self.staged.insert(object.identifier.clone(), Staged { now, expected: object.revision });
+                }
+            }
+        }
+    }
+
+    /// Takes the staged changes out, as a commit wants them.
+    pub(crate) fn take_staged(&mut self) -> Vec<store::Change> {
+        let mut changes = Vec::new();
+        for identifier in std::mem::take(&mut self.order) {
+            match self.staged.remove(&identifier) {
+                Some(Staged { now: Some(object), .. }) => changes.push(store::Change::Put(record::to_put(&object))),
+                Some(Staged { now: None, expected: Some(expected) }) => {
+                    changes.push(store::Change::Remove { identifier, expected });
+                }
+                // Made and removed within the batch.
+                _ => {}
+            }
+        }
+        changes
+    }
+}
+
+/// Changes as a commit wants them.
+pub(crate) fn to_store(changes: Vec<Change>) -> Vec<store::Change> {
+    changes
+        .into_iter()
+        .filter_map(|change| match change {
+            Change::Write(object) => Some(store::Change::Put(record::to_put(&object))),
+            Change::Remove(object) => {
+                object.revision.map(|expected| store::Change::Remove { identifier: object.identifier.clone(), expected })
+            }
+        })
+        .collect()
+}
