@@ -21,7 +21,7 @@ use kmip::ProtocolVersion;
 /// # Errors
 /// If there is a difference that is not in the list of exceptions, an exception without a difference, or a file that cannot
 /// be read. No error without the directory: that is said, and nothing is compared.
-pub fn run(spec_dir: Option<&Path>) -> Result<(), String> {
+pub(crate) fn run(spec_dir: Option<&Path>) -> Result<(), String> {
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec");
     let directory = spec_dir.unwrap_or(&default);
     if !directory.join("tags.csv").is_file() {

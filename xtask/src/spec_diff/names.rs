@@ -108,9 +108,10 @@ pub(super) fn errors(directory: &Path, differences: &mut Differences) -> Result<
     for row in &rows {
         let reason = row.get("result_reason")?;
         let version = version(row.get("version")?)?;
-        let known = ResultReason::ROW.values.iter().any(|table| {
-            table.versions.contains(version) && table.name.eq_ignore_ascii_case(reason.trim_end_matches('.'))
-        });
+        let known = ResultReason::ROW
+            .values
+            .iter()
+            .any(|table| table.versions.contains(version) && table.name.eq_ignore_ascii_case(reason.trim_end_matches('.')));
         if !known && !reason.is_empty() {
             differences.add_in(version, format!("error reason {reason:?}: not in the table"));
         }

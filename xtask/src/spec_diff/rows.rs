@@ -100,7 +100,7 @@ fn compare(what: &str, members: &[MemberRow], form: &Forms, differences: &mut Di
         }
         for field in csv {
             match table.iter().find(|row| tag_in(row, version) == field.tag) {
-                Some(row) => cardinality(what, row, field, (version, members, form), differences),
+                Some(row) => cardinality(what, row, field, (version, form), differences),
                 None => differences.add_in(version, format!("{what}: {} is missing", tag::display(field.tag))),
             }
         }
@@ -122,7 +122,7 @@ fn cardinality(
     what: &str,
     row: &MemberRow,
     field: &Field,
-    (version, members, form): (ProtocolVersion, &[MemberRow], &Forms),
+    (version, form): (ProtocolVersion, &Forms),
     differences: &mut Differences,
 ) {
     let name = tag::display(field.tag);
@@ -131,13 +131,12 @@ fn cardinality(
     let repeated = row.cardinality == Cardinality::Repeated;
     if repeated != field.repeatable && !attributes {
         let is = if repeated { "repeated" } else { "not repeated" };
-        differences.add_in(version, format!("{what}: {name} is {is}, in the standard not so"));
+        differences.add_in(version, format!("{what}: {name} is {is}, unlike in the standard"));
     }
-    let always_required = members.iter().all(|member| member.versions.since <= row.versions.since)
-        && form.iter().all(|(version, fields)| {
-            let here = |field: &&Field| row.versions.contains(*version) && field.tag == tag_in(row, *version);
-            fields.iter().find(here).is_some_and(|field| field.requirement == Requirement::Required)
-        });
+    let always_required = form.iter().all(|(version, fields)| {
+        let here = |field: &&Field| row.versions.contains(*version) && field.tag == tag_in(row, *version);
+        fields.iter().find(here).is_some_and(|field| field.requirement == Requirement::Required)
+    });
     match (row.cardinality, field.requirement) {
         // The type says "optional" for all versions, so that it can say "required" only for a field of all of them.
         (Cardinality::Optional, Requirement::Required) if always_required => {
@@ -226,7 +225,7 @@ mod tests {
         let optional = field(tag::State, Requirement::Optional, false);
         assert_eq!(found(&members, vec![optional, offset()]), ["x: State is required, in the standard optional"]);
         let repeated = field(tag::Offset, Requirement::Optional, true);
-        assert_eq!(found(&members, vec![state(), repeated]), ["x: Offset is not repeated, in the standard not so"]);
+        assert_eq!(found(&members, vec![state(), repeated]), ["x: Offset is not repeated, unlike in the standard"]);
     }
 
     #[test]

@@ -360,7 +360,7 @@ attributes! {
     KeyValuePresent(bool) => key_value_present, V1_2.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: One,
-        implicitly_set_by: [], applies_to: ObjectTypes::ALL
+        implicitly_set_by: [Register], applies_to: ObjectTypes::ALL
     };
     LastChangeDate(DateTime) => last_change_date, V1_0.., {
         always_has_value: true, set_by: Server, server_modifies: Yes,

@@ -55,8 +55,8 @@ structure! {
     pub struct DerivationParameters {
         CryptographicParameters => cryptographic_parameters: Option<CryptographicParameters>, V1_0..;
         InitializationVector => initialization_vector: Option<ByteString>, V1_0..;
-        /// May be a password.
-        DerivationData => derivation_data: Option<Secret>, V1_0..;
+        /// May be a password. More than one only since 2.0 (AWS Signature Version 4: date, region and service).
+        DerivationData => derivation_data: Vec<Secret>, V1_0..;
         Salt => salt: Option<ByteString>, V1_0..;
         IterationCount => iteration_count: Option<i32>, V1_0..;
     }

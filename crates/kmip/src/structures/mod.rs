@@ -25,7 +25,7 @@ pub use wrapping::*;
 
 use ttlv_codec::{Tag, Tree, Writer};
 
-use crate::codec::{self, Cardinality, Fields, Member, Value};
+use crate::codec::{self, Cardinality, Fields, Member, MemberRow, Value};
 use crate::version::ProtocolVersion;
 
 /// All fields that are left at the end of a structure, whatever they are: what vendors add. The tag of its row is
@@ -49,6 +49,113 @@ impl Member for Rest {
             item.write(writer);
         }
     }
+}
+
+/// A structure, as data.
+#[derive(Clone, Copy, Debug)]
+pub struct StructureRow {
+    /// Its name in the standard. Several structures share a name where another field says which of them it is.
+    pub name: &'static str,
+    /// The name of its type here.
+    pub type_name: &'static str,
+    /// Its fields.
+    pub members: &'static [MemberRow],
+}
+
+macro_rules! structures {
+    ($($name:literal => $type:ident $(in $module:ident)?;)*) => {
+        /// Every structure that is made of rows, managed objects and message parts included.
+        pub const ALL: &[StructureRow] = &[$(StructureRow {
+            name: $name,
+            type_name: stringify!($type),
+            members: $(crate::$module::)?$type::MEMBERS,
+        },)*];
+    };
+}
+
+structures! {
+    "Alternative Name" => AlternativeName;
+    "Application Specific Information" => ApplicationSpecificInformation;
+    "Asynchronous Correlation Values" => AsynchronousCorrelationValues;
+    "Asynchronous Request" => AsynchronousRequest;
+    "Authentication" => Authentication in credential;
+    "Capability Information" => CapabilityInformation;
+    "Certificate" => Certificate in object;
+    "Certificate Identifier" => CertificateIdentifier;
+    "Certificate Issuer" => CertificateIssuer;
+    "Certificate Request" => CertificateRequest in object;
+    "Certificate Subject" => CertificateSubject;
+    "Constraint" => Constraint;
+    "Constraints" => Constraints;
+    "Credential Information" => CredentialInformation;
+    "Credential Value" => UsernameAndPassword in credential;
+    "Credential Value" => Device in credential;
+    "Credential Value" => Attestation in credential;
+    "Credential Value" => OneTimePassword in credential;
+    "Credential Value" => HashedPassword in credential;
+    "Credential Value" => TicketCredential in credential;
+    "Cryptographic Domain Parameters" => CryptographicDomainParameters;
+    "Cryptographic Parameters" => CryptographicParameters;
+    "Deactivation Reason" => DeactivationReason;
+    "Defaults Information" => DefaultsInformation;
+    "Derivation Parameters" => DerivationParameters;
+    "Device Credential" => DeviceCredential;
+    "Digest" => Digest;
+    "Encryption Key Information" => EncryptionKeyInformation;
+    "Extension Information" => ExtensionInformation;
+    "Hashed Password Credential" => HashedPasswordCredential;
+    "Key Block" => KeyBlock in object;
+    "Key Material" => TransparentSymmetricKey;
+    "Key Material" => TransparentDSAPrivateKey;
+    "Key Material" => TransparentDSAPublicKey;
+    "Key Material" => TransparentRSAPrivateKey;
+    "Key Material" => TransparentRSAPublicKey;
+    "Key Material" => TransparentDHPrivateKey;
+    "Key Material" => TransparentDHPublicKey;
+    "Key Material" => TransparentECPrivateKey;
+    "Key Material" => TransparentECPublicKey;
+    "Key Value" => PlainKeyValue in object;
+    "Key Value Location" => KeyValueLocation;
+    "Key Wrapping Data" => KeyWrappingData;
+    "Key Wrapping Specification" => KeyWrappingSpecification;
+    "Link" => Link;
+    "MAC/Signature Key Information" => MACSignatureKeyInformation;
+    "Message Extension" => MessageExtension in message;
+    "Name" => Name;
+    "Nonce" => Nonce in credential;
+    "OTP Credential" => OTPCredential;
+    "Object Defaults" => ObjectDefaults;
+    "Object Groups" => ObjectGroups;
+    "Object Types" => ObjectTypes;
+    "Objects" => Objects;
+    "Opaque Object" => OpaqueObject in object;
+    "Operations" => Operations;
+    "PGP Key" => PGPKey in object;
+    "Password Credential" => PasswordCredential;
+    "Private Key" => PrivateKey in object;
+    "Profile Information" => ProfileInformation;
+    "Profile Version" => ProfileVersion;
+    "Protection Storage Masks" => ProtectionStorageMasks;
+    "Protocol Version" => VersionNumbers in message;
+    "Public Key" => PublicKey in object;
+    "RNG Parameters" => RNGParameters;
+    "Request Header" => RequestHeader in message;
+    "Response Header" => ResponseHeader in message;
+    "Revocation Reason" => RevocationReason;
+    "Right" => Right;
+    "Rights" => Rights;
+    "Rotate Name" => RotateName;
+    "Secret Data" => SecretData in object;
+    "Server Information" => ServerInformation;
+    "Split Key" => SplitKey in object;
+    "Symmetric Key" => SymmetricKey in object;
+    "Template" => Template in object;
+    "Ticket" => Ticket in credential;
+    "Usage Limits" => UsageLimits;
+    "Validation Information" => ValidationInformation;
+    "X.509 Certificate Identifier" => X509CertificateIdentifier;
+    "X.509 Certificate Issuer" => X509CertificateIssuer;
+    "X.509 Certificate Subject" => X509CertificateSubject;
 }
 
 #[cfg(test)]
