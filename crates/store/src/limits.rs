@@ -25,7 +25,6 @@ pub const MAX_COMMIT: usize = 32 << 20;
 /// [`StoreError::TooLarge`] names the part; [`StoreError::Failed`] an empty identifier or one that is named twice.
 pub fn check_limits(commit: &Commit) -> Result<(), StoreError> {
     let mut identifiers = HashSet::with_capacity(commit.changes.len());
-    let mut total = 0;
     for change in &commit.changes {
         let identifier = change.identifier();
         within(|| "an identifier".into(), identifier.len(), MAX_IDENTIFIER)?;
@@ -36,24 +35,35 @@ pub fn check_limits(commit: &Commit) -> Result<(), StoreError> {
         }
         if let Change::Put(put) = change {
             within(|| format!("the owner of {identifier}"), put.owner.len(), MAX_OWNER)?;
-            let terms: usize = put.terms.iter().map(|term| 8 + term.value.len()).sum();
-            let size = put.body.len().saturating_add(terms);
-            within(|| identifier.into(), size, MAX_BODY)?;
-            total += size;
+            within(|| identifier.into(), change.size(), MAX_BODY)?;
         }
     }
     for entry in &commit.log {
         within(|| "a log entry".into(), entry.len(), MAX_LOG_ENTRY)?;
-        total += entry.len();
     }
-    within(|| "the commit".into(), total, MAX_COMMIT)
+    within(|| "the commit".into(), commit.size(), MAX_COMMIT)
 }
 
 fn within(what: impl FnOnce() -> String, size: usize, limit: usize) -> Result<(), StoreError> {
     if size > limit { Err(StoreError::TooLarge { what: what(), size, limit }) } else { Ok(()) }
 }
 
+impl Commit {
+    /// What counts towards [`MAX_COMMIT`]: bodies, terms and log entries in bytes.
+    pub fn size(&self) -> usize {
+        let changes: usize = self.changes.iter().map(Change::size).sum();
+        changes + self.log.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
 impl Change {
+    fn size(&self) -> usize {
+        match self {
+            Self::Put(put) => put.body.len() + put.terms.iter().map(|term| 8 + term.value.len()).sum::<usize>(),
+            Self::Remove { .. } => 0,
+        }
+    }
+
     /// The record that is changed.
     pub fn identifier(&self) -> &str {
         match self {

@@ -1,0 +1,213 @@
+//! sled, guarded: every call is wrapped so that a panic inside becomes an error, and a group of commits is on the disk, not
+//! only handed to the operating system, when [`Engine::sync`] returns.
+
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use sled::transaction::{TransactionError, UnabortableTransactionError};
+use sled::{Batch, Db, IVec, Transactional, Tree};
+use store::StoreError;
+
+use crate::files;
+use crate::layout::{self, Number};
+
+/// The largest segments sled has. With smaller ones, values of 16 KiB already become files that nobody syncs.
+const SEGMENT: usize = 16 << 20;
+
+/// The only key of the tree "head".
+const HEAD: &[u8] = b"head";
+
+/// sled lets go of its own lock a little after it was dropped: (attempts, pause between them).
+const OPENING: (u32, Duration) = (100, Duration::from_millis(20));
+
+pub(crate) struct Engine {
+    records: Tree,
+    log: Tree,
+    head: Tree,
+    db: Db,
+    /// sled's file, for syncing it. Open all the time: the kernel reports a failed write once to each open file.
+    file: File,
+    blobs: PathBuf,
+}
+
+/// What a group of commits writes, as one.
+#[derive(Default)]
+pub(crate) struct Writes {
+    pub(crate) records: Batch,
+    pub(crate) log: Batch,
+    pub(crate) head: Vec<u8>,
+}
+
+/// Why the engine failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    #[error("{0}")]
+    Io(io::Error),
+    #[error("{0}")]
+    Damaged(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl EngineError {
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Io(cause) if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+
+    /// As the store's error, of an operation on something.
+    pub(crate) fn during(self, what: impl Into<String>) -> StoreError {
+        match self {
+            Self::Damaged(cause) => StoreError::Damaged { what: what.into(), cause },
+            other => StoreError::Failed { what: what.into(), cause: other.to_string() },
+        }
+    }
+}
+
+impl From<sled::Error> for EngineError {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(cause) => Self::Io(cause),
+            sled::Error::Corruption { .. } => Self::Damaged(format!("sled found corruption ({error})")),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for EngineError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Calls into sled and catches its panics, which are how it reports much of the damage it finds.
+fn guarded<T>(call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(EngineError::Damaged(format!("sled panicked: {text}")))
+    })
+}
+
+impl Engine {
+    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
+        let objects = files::objects(directory);
+        let config = sled::Config::new()
+            .path(&objects)
+            .cache_capacity(cache_bytes)
+            .mode(sled::Mode::HighThroughput)
+            .segment_size(SEGMENT)
+            .use_compression(false)
+            .flush_every_ms(None);
+        let mut attempts = OPENING.0;
+        let db = loop {
+            match guarded(|| Ok(config.open()?)) {
+                // Ours is the only process at it, by our own lock: it is an earlier store of this one, still closing.
+                Err(EngineError::Io(cause)) if attempts > 0 && cause.to_string().contains("could not acquire lock") => {
+                    attempts -= 1;
+                    thread::sleep(OPENING.1);
+                }
+                result => break result?,
+            }
+        };
+        guarded(|| {
+            let (records, log, head) = (db.open_tree("records")?, db.open_tree("log")?, db.open_tree("head")?);
+            Ok(Self { records, log, head, db, file: File::open(objects.join("db"))?, blobs: objects.join("blobs") })
+        })
+    }
+
+    /// Reads the sealed bytes of a record.
+    pub(crate) fn read(&self, number: Number) -> Result<Option<Vec<u8>>, EngineError> {
+        let Some(chunk) = guarded(|| Ok(self.records.get(number.key(0))?))? else { return Ok(None) };
+        self.join(number, &chunk).map(Some)
+    }
+
+    /// Completes a record of which chunk 0 is there.
+    fn join(&self, number: Number, chunk: &[u8]) -> Result<Vec<u8>, EngineError> {
+        let damaged = || EngineError::Damaged("its first chunk does not have the form of one".into());
+        let (length, start) = layout::first(chunk).ok_or_else(damaged)?;
+        let mut sealed = start.to_vec();
+        for part in 1..layout::chunks(length) {
+            let chunk = guarded(|| Ok(self.records.get(number.key(part))?))?;
+            let chunk = chunk.ok_or_else(|| EngineError::Damaged(format!("its chunk {part} is missing")))?;
+            sealed.extend_from_slice(&chunk);
+        }
+        if sealed.len() != length {
+            return Err(EngineError::Damaged(format!("it has {} bytes instead of {length}", sealed.len())));
+        }
+        Ok(sealed)
+    }
+
+    /// Shows every record to a visitor, in the order of tenants and creation. What belongs to no record is shown as damage.
+    pub(crate) fn visit<E: From<EngineError>>(
+        &self,
+        mut visitor: impl FnMut(Number, Result<Vec<u8>, EngineError>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.records.iter();
+        let mut expected: Option<(Number, u16)> = None;
+        while let Some((key, value)) = guarded(|| Ok(entries.next().transpose()?))? {
+            let Some((number, part)) = Number::read(&key) else {
+                return Err(EngineError::Damaged(format!("the tree of records has a key of {} bytes", key.len())).into());
+            };
+            if part == 0 {
+                let sealed = self.join(number, &value);
+                expected = sealed.as_ref().ok().map(|sealed| (number, layout::chunks(sealed.len())));
+                visitor(number, sealed)?;
+            } else if expected.is_none_or(|(of, chunks)| of != number || part >= chunks) {
+                visitor(number, Err(EngineError::Damaged(format!("chunk {part} belongs to nothing"))))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read_head(&self) -> Result<Option<IVec>, EngineError> {
+        guarded(|| Ok(self.head.get(HEAD)?))
+    }
+
+    /// The last entry of the log.
+    pub(crate) fn last_log(&self) -> Result<Option<(u64, IVec)>, EngineError> {
+        let Some((key, value)) = guarded(|| Ok(self.log.last()?))? else { return Ok(None) };
+        let sequence = key.as_ref().try_into().map_err(|_| EngineError::Damaged("the log has a key of another form".into()))?;
+        Ok(Some((u64::from_be_bytes(sequence), value)))
+    }
+
+    pub(crate) fn read_log(&self, sequence: u64) -> Result<Option<IVec>, EngineError> {
+        guarded(|| Ok(self.log.get(sequence.to_be_bytes())?))
+    }
+
+    /// Applies a group of commits; all of it survives a crash or nothing.
+    pub(crate) fn apply(&self, writes: &Writes) -> Result<(), EngineError> {
+        guarded(|| {
+            let trees = (&self.records, &self.log, &self.head);
+            let result = trees.transaction(|(records, log, head)| {
+                records.apply_batch(&writes.records)?;
+                log.apply_batch(&writes.log)?;
+                head.insert(HEAD, &writes.head[..])?;
+                Ok::<_, sled::transaction::ConflictableTransactionError<UnabortableTransactionError>>(())
+            });
+            result.map_err(|error| match error {
+                TransactionError::Storage(error) => error.into(),
+                TransactionError::Abort(error) => EngineError::Failed(error.to_string()),
+            })
+        })
+    }
+
+    /// Brings everything applied so far to the disk. After an error nobody knows what is there: it is never tried again.
+    pub(crate) fn sync(&self) -> Result<(), EngineError> {
+        guarded(|| Ok(self.db.flush()?))?;
+        // Values of at most 60 KiB in the largest segments never become files of their own; if one does, it is synced.
+        if fs::read_dir(&self.blobs)?.next().is_some() {
+            files::sync_all(&self.blobs)?;
+        }
+        Ok(self.file.sync_data()?)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Engine({})", self.blobs.display())
+    }
+}

@@ -1,0 +1,122 @@
+//! The files beside sled: the lock, the key file, and the mark of a store that is being made.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::open::OpenError;
+
+const LOCK: &str = "lock";
+const KEYS: &str = "keys";
+const CREATING: &str = "creating";
+const OBJECTS: &str = "objects";
+
+/// A key file of this release has 187 bytes; one with a thousand epochs has 50 KB.
+const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// Held while a store is open. The operating system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock(#[allow(dead_code, reason = "the lock is released when the file is closed")] File);
+
+pub(crate) fn exists(directory: &Path) -> bool {
+    // Without a key file, objects are a damaged store, unless they were being made for the first time.
+    let there = |name: &str| directory.join(name).exists();
+    there(KEYS) || (there(OBJECTS) && !there(CREATING))
+}
+
+pub(crate) fn objects(directory: &Path) -> PathBuf {
+    directory.join(OBJECTS)
+}
+
+/// Makes the directory if it is not there; only its owner may enter it.
+pub(crate) fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|cause| OpenError::failed(format!("making the directory {}", directory.display()), cause))
+}
+
+/// Takes the lock of a directory, before anything else in it is touched.
+pub(crate) fn lock(directory: &Path) -> Result<Lock, OpenError> {
+    let path = directory.join(LOCK);
+    let failed = |cause| OpenError::failed(format!("locking {}", path.display()), cause);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(directory.into())),
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+/// Marks a store as being made: until [`finish`], what is there may be thrown away. Clears what an earlier, unfinished
+/// attempt left.
+pub(crate) fn begin(directory: &Path) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::failed(format!("beginning a store in {}", directory.display()), cause);
+    if exists(directory) {
+        return Err(OpenError::Exists(directory.into()));
+    }
+    File::create(directory.join(CREATING)).and_then(|mark| mark.sync_all()).map_err(failed)?;
+    sync_directory(directory).map_err(failed)?;
+    match fs::remove_dir_all(objects(directory)) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed(cause)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the key file, which makes the store a complete one, and takes the mark away. sled's files are synced before.
+pub(crate) fn finish(directory: &Path, keys: &[u8]) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::failed(format!("writing the key file of {}", directory.display()), cause);
+    sync_all(&objects(directory)).map_err(failed)?;
+    replace(directory, KEYS, keys).map_err(failed)?;
+    fs::remove_file(directory.join(CREATING)).map_err(failed)?;
+    sync_directory(directory).map_err(failed)?;
+    match directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => sync_directory(parent).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+/// Reads the key file of a complete store.
+pub(crate) fn read_keys(directory: &Path) -> Result<Vec<u8>, OpenError> {
+    let path = directory.join(KEYS);
+    if !exists(directory) {
+        return Err(OpenError::Absent(directory.into()));
+    }
+    let failed = |cause: io::Error| OpenError::failed(format!("reading the key file {}", path.display()), cause);
+    let length = fs::metadata(&path).map_err(|cause| match cause.kind() {
+        io::ErrorKind::NotFound => {
+            OpenError::Damaged { what: format!("the store in {}", directory.display()), cause: "its key file is missing".into() }
+        }
+        _ => failed(cause),
+    })?;
+    if length.len() > MAX_KEY_FILE {
+        return Err(OpenError::Damaged { what: path.display().to_string(), cause: "it is too large for a key file".into() });
+    }
+    fs::read(&path).map_err(failed)
+}
+
+/// Replaces a file by one with new contents, whole or not at all.
+fn replace(directory: &Path, name: &str, contents: &[u8]) -> io::Result<()> {
+    let (new, path) = (directory.join(format!("{name}.new")), directory.join(name));
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    fs::rename(&new, &path)?;
+    sync_directory(directory)
+}
+
+/// Syncs every file and directory below a path.
+pub(crate) fn sync_all(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_directory(path)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,72 @@
+//! The head: what the store must hold. It is written with every group of commits, sealed, and compared when the store
+//! opens: sled may lose a record silently, and then the start says so.
+
+use store::index::Place;
+use store::log::LogEnd;
+use store::sealing::{Keyring, Kind, Label, SealingError};
+use store::{Revision, Tenant};
+
+const LENGTH: usize = 8 + 8 + 32 + 8 + 32;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The last commit.
+    pub(crate) revision: Revision,
+    /// How many records there are.
+    pub(crate) count: u64,
+    /// The exclusive or of what every record adds to it: see [`Keyring::set_element`].
+    pub(crate) set: [u8; 32],
+    pub(crate) log: LogEnd,
+}
+
+impl Head {
+    pub(crate) const EMPTY: Self = Self { revision: Revision(0), count: 0, set: [0; 32], log: LogEnd::EMPTY };
+
+    pub(crate) fn enter(&mut self, keyring: &Keyring, tenant: Tenant, place: &Place) {
+        self.count += 1;
+        self.toggle(keyring, tenant, place);
+    }
+
+    pub(crate) fn leave(&mut self, keyring: &Keyring, tenant: Tenant, place: &Place) {
+        self.count = self.count.saturating_sub(1);
+        self.toggle(keyring, tenant, place);
+    }
+
+    fn toggle(&mut self, keyring: &Keyring, tenant: Tenant, place: &Place) {
+        let element = keyring.set_element(tenant, place);
+        self.set.iter_mut().zip(element).for_each(|(set, element)| *set ^= element);
+    }
+
+    pub(crate) fn seal(&self, keyring: &Keyring) -> Result<Vec<u8>, SealingError> {
+        let mut contents = Vec::with_capacity(LENGTH);
+        contents.extend_from_slice(&self.revision.0.to_be_bytes());
+        contents.extend_from_slice(&self.count.to_be_bytes());
+        contents.extend_from_slice(&self.set);
+        contents.extend_from_slice(&self.log.sequence.to_be_bytes());
+        contents.extend_from_slice(&self.log.hash);
+        keyring.seal(&label(self.revision), &contents)
+    }
+
+    pub(crate) fn open(keyring: &Keyring, sealed: &[u8]) -> Result<Self, SealingError> {
+        let revision = store::sealing::revision_of(sealed).unwrap_or(Revision(0));
+        let contents = keyring.open(&label(revision), sealed)?;
+        Self::read(&contents).ok_or(SealingError::Damaged("its contents do not have the form of a head"))
+    }
+
+    fn read(contents: &[u8]) -> Option<Self> {
+        let (revision, rest) = contents.split_first_chunk()?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let (set, rest) = rest.split_first_chunk()?;
+        let (sequence, hash) = rest.split_first_chunk()?;
+        Some(Self {
+            revision: Revision(u64::from_be_bytes(*revision)),
+            count: u64::from_be_bytes(*count),
+            set: *set,
+            log: LogEnd { sequence: u64::from_be_bytes(*sequence), hash: hash.try_into().ok()? },
+        })
+    }
+}
+
+fn label(revision: Revision) -> Label {
+    Label { kind: Kind::Head, tenant: Tenant::DEFAULT, number: 0, position: 0, revision }
+}

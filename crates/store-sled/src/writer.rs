@@ -1,0 +1,298 @@
+//! The writer: one thread that makes whatever commits are waiting durable together.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use store::index::Place;
+use store::sealing::encode_record;
+use store::{Change, Commit, LogRecord, MAX_COMMIT, Revision, StoreError, Tenant, Term};
+
+use crate::answer::{self, Receiver, Sender};
+use crate::engine::{EngineError, Writes};
+use crate::head::Head;
+use crate::layout::{self, Number};
+use crate::open::OpenError;
+use crate::shared::{Shared, seal_log_record};
+
+/// Commits on their way to the writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Job {
+    tenant: Tenant,
+    commit: Commit,
+    answer: Sender<Revision>,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self { waiting: Mutex::default(), arrived: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push(&self, tenant: Tenant, commit: Commit) -> Result<Receiver<Revision>, StoreError> {
+        let (sender, receiver) = answer::channel();
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(StoreError::Failed { what: "committing".into(), cause: "the store is closing".into() });
+        }
+        waiting.jobs.push_back(Job { tenant, commit, answer: sender });
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(receiver)
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// Takes what is waiting, up to the size of the largest commit; `None`: closed, and nothing is left.
+    fn take(&self) -> Option<Vec<Job>> {
+        let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
+        let mut waiting = self.arrived.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut size = 0;
+        let mut fits = |job: &Job| {
+            size += job.commit.size();
+            size <= MAX_COMMIT
+        };
+        let count = waiting.jobs.iter().take_while(|job| fits(job)).count().max(1).min(waiting.jobs.len());
+        let jobs: Vec<_> = waiting.jobs.drain(..count).collect();
+        (!jobs.is_empty()).then_some(jobs)
+    }
+}
+
+pub(crate) fn spawn(shared: Arc<Shared>, head: Head) -> Result<JoinHandle<()>, OpenError> {
+    let mut writer = Writer { shared, head };
+    let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run());
+    thread.map_err(|cause| OpenError::failed("starting the writer".into(), cause))
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    head: Head,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Some(jobs) = self.shared.queue.take() {
+            // The answers that a panic drops say so themselves.
+            if catch_unwind(AssertUnwindSafe(|| self.write(jobs))).is_err() {
+                self.fail("the writer panicked");
+            }
+        }
+    }
+
+    fn write(&mut self, jobs: Vec<Job>) {
+        let mut group = Group::new(&self.shared, self.head.clone());
+        let mut answers = Vec::with_capacity(jobs.len());
+        for Job { tenant, commit, answer } in jobs {
+            let staged = self.shared.writable().and_then(|()| group.stage(tenant, commit));
+            answers.push((answer, staged));
+        }
+        // A refused commit is answered after the group, too: what it was in conflict with is visible then.
+        let written = if group.revisions > 0 { group.write() } else { Ok(self.head.clone()) };
+        match written {
+            Ok(head) => {
+                self.head = head;
+                answers.into_iter().for_each(|(answer, staged)| answer.send(staged));
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                self.fail(&cause);
+                for (answer, staged) in answers {
+                    answer.send(staged.and_then(|_| {
+                        let failed = StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() };
+                        Err(if error.is_full() { StoreError::Full } else { failed })
+                    }));
+                }
+            }
+        }
+    }
+
+    /// No commit is accepted from now on. What readers see stays as it is.
+    fn fail(&self, cause: &str) {
+        tracing::error!(cause, "a write failed; the store is read-only until it is opened again");
+        *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.into());
+    }
+}
+
+/// Commits that become durable together.
+struct Group<'a> {
+    shared: &'a Shared,
+    head: Head,
+    revisions: u64,
+    writes: Writes,
+    /// What the group did to a record so far: where it is now and in how many chunks, or that it is gone.
+    staged: HashMap<(Tenant, String), Option<(Place, u16)>>,
+    aside: HashMap<Number, Vec<u8>>,
+    index: Vec<IndexChange>,
+}
+
+/// What to tell the index, in the order of the commits.
+enum IndexChange {
+    Put { tenant: Tenant, identifier: String, owner: String, place: Place, terms: Vec<Term> },
+    Remove { tenant: Tenant, identifier: String },
+}
+
+/// A change that was checked and sealed.
+struct Sealed {
+    before: Option<(Place, u16)>,
+    /// The published bytes, if this group did not change the record before.
+    aside: Option<Vec<u8>>,
+    after: Option<(Place, Vec<u8>)>,
+    index: IndexChange,
+}
+
+impl<'a> Group<'a> {
+    fn new(shared: &'a Shared, head: Head) -> Self {
+        Self {
+            shared,
+            head,
+            revisions: 0,
+            writes: Writes::default(),
+            staged: HashMap::new(),
+            aside: HashMap::new(),
+            index: Vec::new(),
+        }
+    }
+
+    /// Adds a commit to the group, all of it or, with an error, nothing.
+    fn stage(&mut self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
+        for change in &commit.changes {
+            let identifier = change.identifier();
+            if self.place(tenant, identifier).map(|place| place.revision) != change.expected() {
+                return Err(StoreError::Conflict { identifier: identifier.into() });
+            }
+        }
+        let revision = Revision(self.head.revision.0 + 1);
+        let mut changes = Vec::with_capacity(commit.changes.len());
+        for (position, change) in (0..).zip(commit.changes) {
+            changes.push(self.seal(tenant, revision, position, change)?);
+        }
+        let mut end = self.head.log.clone();
+        let entries: Vec<LogRecord> = commit.log.into_iter().map(|entry| end.append(entry)).collect();
+        let mut log = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let sealed = seal_log_record(&self.shared.keyring, revision, &entry);
+            log.push((entry.sequence, sealed.map_err(|error| failed("sealing a log entry", error))?));
+        }
+
+        // Nothing fails from here on.
+        changes.into_iter().for_each(|change| self.enter(tenant, change));
+        for (sequence, sealed) in log {
+            self.writes.log.insert(&sequence.to_be_bytes(), sealed);
+        }
+        self.head.log = end;
+        self.head.revision = revision;
+        self.revisions += 1;
+        Ok(revision)
+    }
+
+    fn place(&self, tenant: Tenant, identifier: &str) -> Option<Place> {
+        match self.staged.get(&(tenant, identifier.to_owned())) {
+            Some(staged) => staged.map(|(place, _)| place),
+            None => self.shared.published().index.place(tenant, identifier),
+        }
+    }
+
+    fn seal(&self, tenant: Tenant, revision: Revision, position: u32, change: Change) -> Result<Sealed, StoreError> {
+        let identifier = change.identifier();
+        let (before, aside) = match self.staged.get(&(tenant, identifier.to_owned())) {
+            Some(staged) => (*staged, None),
+            None => match self.shared.published().index.place(tenant, identifier) {
+                None => (None, None),
+                Some(place) => {
+                    let sealed = self
+                        .shared
+                        .engine
+                        .read(Number::of(tenant, &place))
+                        .and_then(|sealed| sealed.ok_or_else(|| EngineError::Damaged("the engine lost it".into())));
+                    let sealed = sealed.map_err(|error| error.during(identifier))?;
+                    (Some((place, layout::chunks(sealed.len()))), Some(sealed))
+                }
+            },
+        };
+        let put = match change {
+            Change::Remove { identifier, .. } => {
+                return Ok(Sealed { before, aside, after: None, index: IndexChange::Remove { tenant, identifier } });
+            }
+            Change::Put(put) => put,
+        };
+        let place = match before {
+            Some((place, _)) => Place { revision, ..place },
+            None => Place { created: revision, position, revision },
+        };
+        let sealed = self.shared.keyring.seal(&layout::label(tenant, &place), &encode_record(&put));
+        let sealed = sealed.map_err(|error| failed("sealing a record", error))?;
+        let index = IndexChange::Put { tenant, identifier: put.identifier, owner: put.owner, place, terms: put.terms };
+        Ok(Sealed { before, aside, after: Some((place, sealed)), index })
+    }
+
+    fn enter(&mut self, tenant: Tenant, change: Sealed) {
+        let keyring = &self.shared.keyring;
+        if let Some((place, chunks)) = change.before {
+            let number = Number::of(tenant, &place);
+            (0..chunks).for_each(|part| self.writes.records.remove(&number.key(part)));
+            self.head.leave(keyring, tenant, &place);
+            if let Some(sealed) = change.aside {
+                self.aside.insert(number, sealed);
+            }
+        }
+        let staged = change.after.map(|(place, sealed)| {
+            let number = Number::of(tenant, &place);
+            // Of a removal and an insertion of one key the later counts.
+            for (part, chunk) in (0..).zip(layout::split(&sealed)) {
+                self.writes.records.insert(&number.key(part), chunk);
+            }
+            self.head.enter(keyring, tenant, &place);
+            (place, layout::chunks(sealed.len()))
+        });
+        let identifier = match &change.index {
+            IndexChange::Put { identifier, .. } | IndexChange::Remove { identifier, .. } => identifier.clone(),
+        };
+        self.staged.insert((tenant, identifier), staged);
+        self.index.push(change.index);
+    }
+
+    /// Makes the group durable, then visible.
+    fn write(mut self) -> Result<Head, EngineError> {
+        let sealed = self.head.seal(&self.shared.keyring);
+        self.writes.head = sealed.map_err(|error| EngineError::Failed(error.to_string()))?;
+        // From here on the engine may have newer bytes than readers may see.
+        self.shared.publish().aside = self.aside;
+        self.shared.engine.apply(&self.writes)?;
+        self.shared.engine.sync()?;
+        let mut published = self.shared.publish();
+        for change in self.index {
+            match change {
+                IndexChange::Put { tenant, identifier, owner, place, terms } => {
+                    published.index.put(tenant, &identifier, &owner, place, &terms);
+                }
+                IndexChange::Remove { tenant, identifier } => drop(published.index.remove(tenant, &identifier)),
+            }
+        }
+        published.aside = HashMap::new();
+        published.log_end = self.head.log.sequence;
+        Ok(self.head)
+    }
+}
+
+fn failed(what: &str, cause: impl ToString) -> StoreError {
+    StoreError::Failed { what: what.into(), cause: cause.to_string() }
+}
