@@ -15,8 +15,21 @@ const REBOUND: [&str; 5] =
 
 /// Operations whose successful response names objects that did not exist before.
 pub const CREATING: [&str; 15] = [
-    "Create", "CreateKeyPair", "Register", "Import", "ReKey", "ReKeyKeyPair", "DeriveKey", "Certify", "ReCertify",
-    "CreateSplitKey", "JoinSplitKey", "ReProvision", "CreateCredential", "CreateGroup", "CreateUser",
+    "Create",
+    "CreateKeyPair",
+    "Register",
+    "Import",
+    "ReKey",
+    "ReKeyKeyPair",
+    "DeriveKey",
+    "Certify",
+    "ReCertify",
+    "CreateSplitKey",
+    "JoinSplitKey",
+    "ReProvision",
+    "CreateCredential",
+    "CreateGroup",
+    "CreateUser",
 ];
 
 /// Where an object came from, and so whether its material is known.
@@ -216,8 +229,8 @@ impl Bindings {
             "DeriveKey" | "JoinSplitKey" => {
                 let payload = filled.child("RequestPayload");
                 let mut bases = payload.into_iter().flat_map(|payload| children(payload, "UniqueIdentifier")).peekable();
-                let all_supplied = bases.peek().is_some()
-                    && bases.all(|base| matches!(self.origin(&base.value), Origin::Supplied { .. }));
+                let all_supplied =
+                    bases.peek().is_some() && bases.all(|base| matches!(self.origin(&base.value), Origin::Supplied { .. }));
                 if !all_supplied {
                     return if operation == "DeriveKey" { Origin::Generated } else { Origin::Unknown };
                 }

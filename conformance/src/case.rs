@@ -88,7 +88,12 @@ impl Case {
         let steps: Vec<Step> = requests
             .into_iter()
             .zip(responses)
-            .map(|(request, response)| Step { client: request.client, repeat: request.repeat, request: request.element, response })
+            .map(|(request, response)| Step {
+                client: request.client,
+                repeat: request.repeat,
+                request: request.element,
+                response,
+            })
             .collect();
         let first = steps.first().ok_or("no request")?;
         let version = version_of(&first.request).ok_or("the first request has no known protocol version")?;
@@ -234,7 +239,9 @@ mod tests {
     fn two_requests_may_precede_their_responses() {
         let request = &PAIR[PAIR.find("<RequestMessage>").unwrap()..PAIR.find("<ResponseMessage>").unwrap()];
         let second = request.replace("Get", "Locate");
-        let text = format!("<KMIP>{request}{second}<ResponseMessage><A/></ResponseMessage><ResponseMessage><B/></ResponseMessage></KMIP>");
+        let text = format!(
+            "<KMIP>{request}{second}<ResponseMessage><A/></ResponseMessage><ResponseMessage><B/></ResponseMessage></KMIP>"
+        );
         let case = parse(&text).unwrap();
         assert_eq!(text_of_operation(&case.steps[1].request), Some("Locate"));
         assert_eq!(case.steps[1].response.children[0].name, "B");

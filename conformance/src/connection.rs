@@ -44,12 +44,14 @@ impl Endpoint {
     /// # Errors
     /// If a file cannot be read or is not what its name says, or the endpoint has no port.
     pub fn new(address: &str, certificates: &Path, second: Option<&Path>) -> io::Result<Self> {
-        let host = address.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']'])).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("{address} is not HOST:PORT"))
-        })?;
+        let host = address
+            .rsplit_once(':')
+            .map(|(host, _)| host.trim_matches(['[', ']']))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{address} is not HOST:PORT")))?;
         let server_name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let mut identities = HashMap::from([(crate::case::FIRST_CLIENT.to_owned(), Arc::new(identity(certificates)?))]);
-        let others = second.map_or_else(|| Ok(identities[crate::case::FIRST_CLIENT].clone()), |second| identity(second).map(Arc::new))?;
+        let others =
+            second.map_or_else(|| Ok(identities[crate::case::FIRST_CLIENT].clone()), |second| identity(second).map(Arc::new))?;
         identities.insert(String::new(), others);
         Ok(Self { address: address.to_owned(), server_name, identities, connections: HashMap::new() })
     }
@@ -96,7 +98,10 @@ fn receive(connection: &mut impl Read) -> io::Result<Vec<u8>> {
     let length = message.last_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length));
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > RESPONSE_LIMIT {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a response of {length} bytes, the limit is {RESPONSE_LIMIT}")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a response of {length} bytes, the limit is {RESPONSE_LIMIT}"),
+        ));
     }
     message.resize(HEADER_LENGTH + length, 0);
     connection.read_exact(&mut message[HEADER_LENGTH..])?;

@@ -45,7 +45,12 @@ impl Isolation {
             }
             for account in accounts {
                 // Cases also log in with wrong passwords; those accounts have nothing to reset.
-                send(endpoint, ProtocolVersion::V2_1, account, &[item("Interop", r#"<InteropFunction type="Enumeration" value="Reset"/>"#)]);
+                send(
+                    endpoint,
+                    ProtocolVersion::V2_1,
+                    account,
+                    &[item("Interop", r#"<InteropFunction type="Enumeration" value="Reset"/>"#)],
+                );
             }
         }
     }
@@ -61,7 +66,8 @@ impl Isolation {
             let kind = if version >= ProtocolVersion::V3_0 { "Identifier" } else { "TextString" };
             let named = format!(r#"<UniqueIdentifier type="{kind}" value="{}"/>"#, escaped(identifier));
             // An active object must be revoked first; one that never was, or is gone already, answers with an error that changes nothing.
-            let reason = r#"<RevocationReason><RevocationReasonCode type="Enumeration" value="CessationOfOperation"/></RevocationReason>"#;
+            let reason =
+                r#"<RevocationReason><RevocationReasonCode type="Enumeration" value="CessationOfOperation"/></RevocationReason>"#;
             send(endpoint, version, None, &[item("Revoke", &format!("{named}{reason}"))]);
             send(endpoint, version, None, &[item("Destroy", &named)]);
         }
@@ -82,7 +88,11 @@ fn item(operation: &str, payload: &str) -> String {
 fn send(endpoint: &mut impl Exchange, version: ProtocolVersion, account: Option<&Element>, items: &[String]) -> Option<Element> {
     let (major, minor) = version.numbers();
     let authentication = account.map(|account| account.to_xml().unwrap_or_default()).unwrap_or_default();
-    let count = if version < ProtocolVersion::V3_0 { format!(r#"<BatchCount type="Integer" value="{}"/>"#, items.len()) } else { String::new() };
+    let count = if version < ProtocolVersion::V3_0 {
+        format!(r#"<BatchCount type="Integer" value="{}"/>"#, items.len())
+    } else {
+        String::new()
+    };
     let request = format!(
         r#"<RequestMessage><RequestHeader><ProtocolVersion><ProtocolVersionMajor type="Integer" value="{major}"/>
         <ProtocolVersionMinor type="Integer" value="{minor}"/></ProtocolVersion>{authentication}{count}</RequestHeader>{}</RequestMessage>"#,
@@ -147,11 +157,9 @@ mod tests {
         let isolation = Isolation::offered_by(&mut server);
         assert_eq!(isolation, Isolation::Destroy);
         let mut bindings = Bindings::default();
-        let create = Element::parse(
-            r#"<BatchItem><Operation type="Enumeration" value="Create"/></BatchItem>"#,
-            &Limits::default(),
-        )
-        .unwrap();
+        let create =
+            Element::parse(r#"<BatchItem><Operation type="Enumeration" value="Create"/></BatchItem>"#, &Limits::default())
+                .unwrap();
         let answer = Element::parse(
             r#"<BatchItem><ResultStatus type="Enumeration" value="Success"/><ResponsePayload>
             <UniqueIdentifier type="TextString" value="a&amp;b"/></ResponsePayload></BatchItem>"#,

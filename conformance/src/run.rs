@@ -58,9 +58,11 @@ fn is_follow_up(step: &Step) -> bool {
 
 /// A Poll after an operation that was answered at once: what it would have returned is compared. A Cancel has nothing to cancel.
 fn collect(step: &Step, synchronous: &Synchronous, bindings: &mut Bindings) -> Result<(), String> {
-    let Some(expected) = step.response.child("BatchItem").filter(|item| {
-        text(item, "Operation") != Some("Cancel") && text(item, "ResultStatus") != Some("OperationPending")
-    }) else {
+    let Some(expected) = step
+        .response
+        .child("BatchItem")
+        .filter(|item| text(item, "Operation") != Some("Cancel") && text(item, "ResultStatus") != Some("OperationPending"))
+    else {
         return Ok(());
     };
     let filled = bindings.fill(&synchronous.request);
@@ -107,9 +109,8 @@ fn run_step(
 
 /// Whether the server is still working on what a Poll expects to be done.
 fn still_pending(step: &Step, actual: &Element) -> bool {
-    let pending = |message: &Element| {
-        message.child("BatchItem").and_then(|item| text(item, "ResultStatus")) == Some("OperationPending")
-    };
+    let pending =
+        |message: &Element| message.child("BatchItem").and_then(|item| text(item, "ResultStatus")) == Some("OperationPending");
     is_follow_up(step) && pending(actual) && !pending(&step.response)
 }
 
@@ -176,9 +177,9 @@ mod tests {
         let poll = |identifier: &str| request("Poll") + &response("Locate", "Success", &payload(identifier));
         let cancel = request("Cancel") + &response("Cancel", "Success", "");
         let answer = response("Locate", "Success", &payload("a"));
-        let (verdict, sent) = run(&(pending.clone() + &poll("$UNIQUE_IDENTIFIER_0")), &[answer.clone()]);
+        let (verdict, sent) = run(&(pending.clone() + &poll("$UNIQUE_IDENTIFIER_0")), std::slice::from_ref(&answer));
         assert_eq!((verdict, sent), (Ok(()), 1));
-        let (verdict, sent) = run(&(pending.clone() + &cancel), &[answer.clone()]);
+        let (verdict, sent) = run(&(pending.clone() + &cancel), std::slice::from_ref(&answer));
         assert_eq!((verdict, sent), (Ok(()), 1));
         // What Poll would have returned is judged.
         let nothing = response("Locate", "Success", "<ResponsePayload/>");

@@ -12,8 +12,23 @@ const FAMILIES: [&str; 4] = ["TL-M-", "SASED-M-", "TC-CREG-", "TC-OTP-"];
 /// The operations of the first release, and its limits: no wrapped keys, and TTLV only (the cases of the other message encodings
 /// speak HTTPS, JSON and XML).
 const CORE: [&str; 17] = [
-    "DiscoverVersions", "Query", "Create", "CreateKeyPair", "Register", "Get", "GetAttributes", "GetAttributeList", "AddAttribute",
-    "ModifyAttribute", "DeleteAttribute", "Locate", "Activate", "Revoke", "Destroy", "Check", "Interop",
+    "DiscoverVersions",
+    "Query",
+    "Create",
+    "CreateKeyPair",
+    "Register",
+    "Get",
+    "GetAttributes",
+    "GetAttributeList",
+    "AddAttribute",
+    "ModifyAttribute",
+    "DeleteAttribute",
+    "Locate",
+    "Activate",
+    "Revoke",
+    "Destroy",
+    "Check",
+    "Interop",
 ];
 /// The name of that selection.
 pub const CORE_NAME: &str = "core";
@@ -93,7 +108,8 @@ impl Selection {
     #[must_use]
     pub fn includes(&self, case: &Case) -> bool {
         let named = self.filter.as_deref().is_none_or(|filter| matches(filter, &case.name));
-        let allowed = |operations: &BTreeSet<String>| case.operations().into_iter().all(|operation| operations.contains(operation));
+        let allowed =
+            |operations: &BTreeSet<String>| case.operations().into_iter().all(|operation| operations.contains(operation));
         let plain = !self.plain_ttlv || !(case.uses_key_wrapping() || case.name.starts_with("MSGENC-"));
         named && plain && self.operations.as_ref().is_none_or(allowed)
     }
@@ -105,7 +121,10 @@ pub fn groups(cases: &[Case]) -> Vec<Vec<&Case>> {
     let mut groups: Vec<Vec<&Case>> = Vec::new();
     for case in cases {
         let family = family(case);
-        match groups.last_mut().filter(|group| family.is_some() && group.first().is_some_and(|first| self::family(first) == family)) {
+        match groups
+            .last_mut()
+            .filter(|group| family.is_some() && group.first().is_some_and(|first| self::family(first) == family))
+        {
             Some(group) => group.push(case),
             None => groups.push(vec![case]),
         }

@@ -47,7 +47,8 @@ impl Exchange for Echo<'_> {
     fn exchange(&mut self, _: &str, _: &[u8]) -> io::Result<Vec<u8>> {
         let mut response = self.case.steps[self.step].response.clone();
         // A server answers in the version of the request, although one published file shows another.
-        let version = |message: &Element, header: &str| message.child(header).and_then(|header| header.child("ProtocolVersion").cloned());
+        let version =
+            |message: &Element, header: &str| message.child(header).and_then(|header| header.child("ProtocolVersion").cloned());
         if let Some(version) = version(&self.case.steps[self.step].request, "RequestHeader")
             && let Some(header) = response.children.iter_mut().find(|child| child.name == "ResponseHeader")
             && let Some(field) = header.children.iter_mut().find(|child| child.name == "ProtocolVersion")

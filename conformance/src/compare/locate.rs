@@ -52,7 +52,9 @@ impl Judge<'_> {
     fn located_items(&mut self, expected: &Element, actual: &Element, foreign: bool, received: usize) -> Verdict {
         let count = |payload: &Element| text(payload, "LocatedItems").map(str::to_owned);
         let (wanted, got) = (count(expected), count(actual));
-        let limited = ["MaximumItems", "OffsetItems"].iter().any(|limit| self.request_payload().is_some_and(|payload| payload.child(limit).is_some()));
+        let limited = ["MaximumItems", "OffsetItems"]
+            .iter()
+            .any(|limit| self.request_payload().is_some_and(|payload| payload.child(limit).is_some()));
         let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<usize>().ok());
         let same = match (number(&wanted), number(&got)) {
             // Foreign objects may be among those a Maximum Items or an Offset leaves out.

@@ -138,11 +138,7 @@ pub fn compare_items(
                 _ => false,
             };
             if !same_number {
-                return Err(Difference {
-                    path: name.into(),
-                    expected: describe_result(expected),
-                    got: describe_result(actual),
-                });
+                return Err(Difference { path: name.into(), expected: describe_result(expected), got: describe_result(actual) });
             }
         }
     }
@@ -206,10 +202,9 @@ impl<'a> Judge<'a> {
 
     /// Compares structures field by field: the order of different fields is free, that of repeated ones is not.
     fn structure(&mut self, expected: &Element, actual: &Element, attribute: Option<&str>) -> Verdict {
-        if attribute == Some("Random Number Generator") || expected.name == "RandomNumberGenerator" {
-            if self.origin == Origin::Generated {
-                return Ok(());
-            }
+        let describes_generator = attribute == Some("Random Number Generator") || expected.name == "RandomNumberGenerator";
+        if describes_generator && self.origin == Origin::Generated {
+            return Ok(());
         }
         if expected.name == "Attributes" {
             return self.attributes(expected, actual, "");

@@ -19,8 +19,11 @@ fn id(value: &str) -> String {
 }
 
 fn material(value: &str) -> String {
-    format!("<SymmetricKey><KeyBlock>{}<KeyValue>{}</KeyValue></KeyBlock></SymmetricKey>",
-        field("KeyFormatType", "Enumeration", "Raw"), field("KeyMaterial", "ByteString", value))
+    format!(
+        "<SymmetricKey><KeyBlock>{}<KeyValue>{}</KeyValue></KeyBlock></SymmetricKey>",
+        field("KeyFormatType", "Enumeration", "Raw"),
+        field("KeyMaterial", "ByteString", value)
+    )
 }
 
 /// An attribute of 1.x: name, index if any, value.
@@ -267,7 +270,8 @@ fn no_field_is_missing_and_none_unexpected() {
 fn different_fields_have_no_order_repeated_ones_have() {
     let kind = field("ObjectType", "Enumeration", "SymmetricKey");
     told_apart("Check", "", &(id("a") + &kind), &(kind.clone() + &id("a")), &(kind.clone() + &kind));
-    let names = |first: &str, second: &str| field("AttributeName", "TextString", first) + &field("AttributeName", "TextString", second);
+    let names =
+        |first: &str, second: &str| field("AttributeName", "TextString", first) + &field("AttributeName", "TextString", second);
     told_apart("Check", "", &names("A", "B"), &names("A", "B"), &names("B", "A"));
 }
 
@@ -302,11 +306,7 @@ fn an_attribute_list_has_no_order_and_may_have_more() {
     let difference = Run::default()
         .answers("GetAttributes", "", &payload(&[&name]), &payload(&[&attribute("Contact Information", None, &text_value("z"))]))
         .unwrap_err();
-    assert_eq!(
-        difference.path,
-        "BatchItem[0]/ResponsePayload/Attribute[Contact Information]/AttributeValue",
-        "{difference}"
-    );
+    assert_eq!(difference.path, "BatchItem[0]/ResponsePayload/Attribute[Contact Information]/AttributeValue", "{difference}");
 }
 
 #[test]
@@ -318,20 +318,18 @@ fn an_attribute_list_has_no_duplicates() {
     let two = |tags: &str| id("a") + "<Attributes>" + tags + "</Attributes>";
     let state = field("State", "Enumeration", "Active");
     told_apart("GetAttributes", "", &two(&state), &two(&state), &two(&state.repeat(2)));
-    let listed = |names: &[&str]| id("a") + &names.iter().map(|name| field("AttributeName", "TextString", name)).collect::<String>();
+    let listed =
+        |names: &[&str]| id("a") + &names.iter().map(|name| field("AttributeName", "TextString", name)).collect::<String>();
     told_apart("GetAttributeList", "", &listed(&["State"]), &listed(&["Digest", "State"]), &listed(&["State", "State"]));
     told_apart("GetAttributeList", "", &listed(&["State"]), &listed(&["State"]), &listed(&["Digest"]));
-    let references = |names: &[&str]| {
-        id("a") + &names.iter().map(|name| field("AttributeReference", "Enumeration", name)).collect::<String>()
-    };
+    let references =
+        |names: &[&str]| id("a") + &names.iter().map(|name| field("AttributeReference", "Enumeration", name)).collect::<String>();
     told_apart("GetAttributeList", "", &references(&["State"]), &references(&["Digest", "State"]), &references(&["Digest"]));
 }
 
 #[test]
 fn attributes_inside_a_key_value_are_expected_or_wrong() {
-    let object = |inside: &str| {
-        format!("<SymmetricKey><KeyBlock><KeyValue>{inside}</KeyValue></KeyBlock></SymmetricKey>")
-    };
+    let object = |inside: &str| format!("<SymmetricKey><KeyBlock><KeyValue>{inside}</KeyValue></KeyBlock></SymmetricKey>");
     let entry = attribute("Comment", None, &text_value("x"));
     let other = attribute("Description", None, &text_value("x"));
     assert!(Run::default().answers("Get", "", &object(""), &object(&entry)).is_err());
@@ -357,9 +355,8 @@ fn a_template_attribute_is_optional() {
 
 #[test]
 fn message_extensions_and_correlation_values_are_optional() {
-    let extension = |critical: &str| {
-        format!("<MessageExtension>{}</MessageExtension>", field("CriticalityIndicator", "Boolean", critical))
-    };
+    let extension =
+        |critical: &str| format!("<MessageExtension>{}</MessageExtension>", field("CriticalityIndicator", "Boolean", critical));
     let item = |inside: &str| format!("<BatchItem>{}{inside}</BatchItem>", field("ResultStatus", "Enumeration", "Success"));
     let mut run = Run::default();
     run.items("Get", "", &item(&extension("false")), &item("")).unwrap();
@@ -387,7 +384,8 @@ fn the_answer_has_the_version_of_the_request() {
 
 #[test]
 fn query_reports_what_was_asked_for() {
-    let asked = field("QueryFunction", "Enumeration", "QueryOperations") + &field("QueryFunction", "Enumeration", "QueryValidations");
+    let asked =
+        field("QueryFunction", "Enumeration", "QueryOperations") + &field("QueryFunction", "Enumeration", "QueryValidations");
     let operation = |name: &str| field("Operation", "Enumeration", name);
     let validation = "<ValidationInformation/>";
     told_apart("Query", &asked, &(operation("Get") + validation), &operation("Locate").repeat(2), validation);
@@ -450,7 +448,8 @@ fn discover_versions_may_list_more_only_if_none_were_listed() {
 
 #[test]
 fn pending_may_be_answered_at_once() {
-    let item = |status: &str, inside: &str| format!("<BatchItem>{}{inside}</BatchItem>", field("ResultStatus", "Enumeration", status));
+    let item =
+        |status: &str, inside: &str| format!("<BatchItem>{}{inside}</BatchItem>", field("ResultStatus", "Enumeration", status));
     let request = format!("<BatchItem>{}</BatchItem>", field("Operation", "Enumeration", "Locate"));
     let value = field("AsynchronousCorrelationValue", "ByteString", "$ASYNCHRONOUS_CORRELATION_VALUE");
     let mut run = Run::default();
