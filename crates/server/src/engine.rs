@@ -28,8 +28,11 @@ impl<S: Store> EngineService<S> {
         let environment = Environment {
             clock: Box::new(SystemClock),
             heavy_work: Box::new(Workers(Workshop::new(limits.heavy_work_max, limits.heavy_work_waiting_max))),
-            authenticator: Box::new(Passwords { users, workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX) }),
-            random: Box::new(crypto::SystemRandom::default()),
+            authenticator: Box::new(Passwords {
+                users,
+                workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
+            }),
+            random: Arc::new(crypto::SystemRandom::default()),
         };
         let settings = Settings {
             interop: config.protocol.interop,

@@ -53,8 +53,10 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
     raise_descriptor_limit(&plan.config);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| format!("start the threads: {error}"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("start the threads: {error}"))?;
     let config = &plan.config;
     let result = match config.store.kind {
         StoreKind::Sled => {

@@ -1,0 +1,258 @@
+//! What each command of `kmipd` does.
+
+use crate::{AdminCommand, ClientCommand, DevArguments, InitArguments, UserCommand};
+use certs::{Authority, ClientProfile, Validity};
+use server::admin::{Command, Password, Reply};
+use server::bundle::{self, Endpoint};
+use server::config::{Config, StoreKind};
+use server::run::{self, Plan};
+use server::setup;
+use server::{files, socket, tls, users};
+use std::io::{BufRead, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use x509_parser::pem::parse_x509_pem;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Writes lines to standard output. Nobody may be listening; that is no reason to stop a server.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{text}").and_then(|()| output.flush());
+}
+
+/// Writes a line to standard error.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}
+
+pub(crate) fn dev(arguments: DevArguments) -> Result<(), String> {
+    let file = arguments.dir.join("kmipd.toml");
+    let listen = arguments.listen.unwrap_or_else(setup::default_listen);
+    if !file.exists() {
+        refuse_remote(listen, arguments.allow_remote)?;
+        let hosts = setup::local_hosts(Some(listen.ip()));
+        setup::create(&arguments.dir, &setup::Plan { hosts, listen, dev: true })?;
+        complain(&format!("kmipd: made a new server in {}", arguments.dir.display()));
+    }
+    let as_written = Config::read(&file).map_err(text)?;
+    let mut config = as_written.clone();
+    config.protocol.interop = true;
+    config.protocol.weak_passwords = true;
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    refuse_remote(config.listen, arguments.allow_remote)?;
+    if config.authority.is_some() && setup::renew_server(&config, &setup::local_hosts(Some(config.listen.ip())))? {
+        complain("kmipd: made a new server certificate");
+    }
+    let demo = config.folder().join("clients").join(setup::DEMO_CLIENT);
+    let shown = arguments.dir.join("clients").join(setup::DEMO_CLIENT);
+    let for_endpoint = config.clone();
+    let ready = Box::new(move |address: SocketAddr| {
+        if demo.is_dir() {
+            let endpoint = Endpoint::of(&for_endpoint, address.port())?;
+            bundle::write_settings(&demo, &demo, &endpoint).map_err(text)?;
+        }
+        say(&format!("kmipd ready on {address}"));
+        say(&paste(&shown, &demo));
+        Ok(())
+    });
+    run::run(Plan { config, as_written, ready })
+}
+
+fn refuse_remote(listen: SocketAddr, allow_remote: bool) -> Result<(), String> {
+    if listen.ip().to_canonical().is_loopback() || allow_remote {
+        return Ok(());
+    }
+    Err(format!("kmipd dev is for this machine only, and {} can be reached from others; --allow-remote lifts this", listen.ip()))
+}
+
+/// Lines to try the server with.
+fn paste(shown: &Path, demo: &Path) -> String {
+    let kmip = kmip_command();
+    let client = quoted(&shown.join("client.toml"));
+    let pykmip = demo.join("pykmip.conf");
+    format!(
+        "\nTry it with kmip:\n\n  {kmip} --config {client} create --name first-key\n  {kmip} --config {client} locate --name first-key\n\n\
+         or with PyKMIP (pip install pykmip):\n\n\
+         python3 - <<'END'\nfrom kmip.core import enums\nfrom kmip.pie.client import ProxyKmipClient\n\n\
+         with ProxyKmipClient(config_file={:?}) as client:\n    \
+         identifier = client.create(enums.CryptographicAlgorithm.AES, 256, name=\"second-key\")\n    \
+         client.activate(identifier)\n    print(identifier, client.get(identifier).cryptographic_length, \"bits\")\nEND\n",
+        pykmip.display().to_string(),
+    )
+}
+
+/// How `kmip` is called from here: by its name, by its path beside this program, or through cargo in a working copy.
+fn kmip_command() -> String {
+    let Ok(program) = std::env::current_exe() else { return "kmip".to_owned() };
+    let built_in = |root: &Path| root.join("Cargo.toml").is_file() && root.join("crates/client").is_dir();
+    if let Some(root) = program.ancestors().nth(3).filter(|root| built_in(root)) {
+        let release = if program.parent().is_some_and(|folder| folder.ends_with("release")) { " --release" } else { "" };
+        return format!("cargo run -q{release} --manifest-path {} --bin kmip --", quoted(&root.join("Cargo.toml")));
+    }
+    let on_path =
+        std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("kmip").is_file()));
+    let beside = program.with_file_name("kmip");
+    if !on_path && beside.is_file() { quoted(&beside) } else { "kmip".to_owned() }
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-+,:@%".contains(letter));
+    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+pub(crate) fn init(arguments: &InitArguments) -> Result<(), String> {
+    let hosts = if arguments.host.is_empty() {
+        // The machine's own name first: clients elsewhere have no use for localhost.
+        let mut hosts = setup::local_hosts(Some(arguments.listen.ip()));
+        let own = hosts.iter().position(|host| host != "localhost" && host.parse::<std::net::IpAddr>().is_err());
+        if let Some(own) = own {
+            let name = hosts.remove(own);
+            hosts.insert(0, name);
+        }
+        hosts
+    } else {
+        arguments.host.clone()
+    };
+    let file = setup::create(&arguments.dir, &setup::Plan { hosts: hosts.clone(), listen: arguments.listen, dev: false })?;
+    let config = quoted(&file);
+    say(&format!(
+        "made {} for {}\n\n  kmipd check-config --config {config}\n  kmipd serve --config {config}\n  kmipd client add NAME --config {config} --out DIR\n\n\
+         Back up root.key, and not beside the data. Move ca-key.pem away when no client is being added.",
+        arguments.dir.display(),
+        hosts.join(", ")
+    ));
+    Ok(())
+}
+
+pub(crate) fn serve(file: &Path) -> Result<(), String> {
+    let config = Config::read(file).map_err(text)?;
+    let ready = Box::new(|address: SocketAddr| {
+        say(&format!("kmipd ready on {address}"));
+        Ok(())
+    });
+    run::run(Plan { as_written: config.clone(), config, ready })
+}
+
+pub(crate) fn check_config(file: &Path) -> Result<(), String> {
+    let config = Config::read(file).map_err(text)?;
+    say(&format!("# as understood, with defaults and absolute paths\n{}", toml::to_string(&config).map_err(text)?));
+    let mut faults = Vec::new();
+    match tls::Trust::read(&config.tls, Arc::new(rustls::server::NoServerSessionStorage {}), 1) {
+        Ok(trust) => {
+            for expiry in &trust.expiries {
+                let days = expiry.seconds_left().div_euclid(24 * 3600);
+                say(&format!("# {} {} ends in {days} day(s)", expiry.what, expiry.path.display()));
+                if days < 0 && expiry.what != "revocation list" {
+                    faults.push(format!("{} {} has expired", expiry.what, expiry.path.display()));
+                }
+            }
+        }
+        Err(error) => faults.push(error.to_string()),
+    }
+    match users::Users::read(&config.users) {
+        Ok(users) => say(&format!("# {} user(s)", users.list().len())),
+        Err(error) => faults.push(error.to_string()),
+    }
+    if config.authority.is_some() {
+        faults.extend(server::admin::read_authority(&config).err());
+    }
+    if config.store.kind == StoreKind::Sled {
+        faults.extend(store::sealing::RootKey::read_file(&config.store.root_key).err().map(text));
+        if !store_sled::SledStore::exists(&config.store.path) {
+            faults.push(format!("{}: no store in it; kmipd init makes one", config.store.path.display()));
+        }
+    }
+    let secrets = [Some(&config.tls.key), Some(&config.users), config.authority.as_ref().map(|authority| &authority.key)];
+    for path in secrets.into_iter().flatten().filter(|path| files::is_exposed(path)) {
+        faults.push(format!("{} can be read by others: chmod 600", path.display()));
+    }
+    if faults.is_empty() {
+        say("# no faults found");
+        return Ok(());
+    }
+    Err(faults.join("\nkmipd: "))
+}
+
+pub(crate) fn client(command: ClientCommand) -> Result<(), String> {
+    match command {
+        ClientCommand::Add { name, config, out, days } => {
+            let config = Config::read(&config.config).map_err(text)?;
+            // The key is made here and never travels; the server only sees the request.
+            let requested = Authority::request(&ClientProfile::named(&name, Validity::days(days))).map_err(text)?;
+            let command = Command::SignClient { request_pem: requested.request_pem.clone(), name: None, days };
+            let Reply::Certificate { certificate_pem, authority_pem, .. } = socket::give(&config, command).map_err(text)? else {
+                return Err("the server gave another reply than a certificate".to_owned());
+            };
+            let issued = requested.complete(certificate_pem).map_err(text)?;
+            bundle::write_certificates(&out, &authority_pem, &issued).map_err(text)?;
+            let (_, authority) = parse_x509_pem(authority_pem.as_bytes()).map_err(text)?;
+            bundle::write_pkcs12(&out, &authority.contents, &issued, &name)?;
+            let folder = out.canonicalize().map_err(text)?;
+            bundle::write_settings(&out, &folder, &Endpoint::of(&config, config.listen.port())?).map_err(text)?;
+            say(&format!("{}: ca.pem cert.pem key.pem client.p12 client.p12.password client.toml pykmip.conf", out.display()));
+            Ok(())
+        }
+        ClientCommand::Sign { csr, config, out, name, days } => {
+            let config = Config::read(&config.config).map_err(text)?;
+            let request_pem = files::read_text(&csr).map_err(text)?;
+            let reply = socket::give(&config, Command::SignClient { request_pem, name, days }).map_err(text)?;
+            let Reply::Certificate { name, certificate_pem, authority_pem } = reply else {
+                return Err("the server gave another reply than a certificate".to_owned());
+            };
+            files::write_new(&out, format!("{certificate_pem}{authority_pem}").as_bytes(), files::PUBLIC).map_err(text)?;
+            say(&format!("{}: the certificate of {name:?}, then the authority's", out.display()));
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn user(command: UserCommand) -> Result<(), String> {
+    let (file, command) = match command {
+        UserCommand::Add { name, config, role, device_serial, password_stdin: _ } => {
+            (config.config, Command::UserAdd { name, role, device_serial, password: read_password()? })
+        }
+        UserCommand::List(config) => (config.config, Command::UserList),
+        UserCommand::Remove { name, config } => (config.config, Command::UserRemove { name }),
+    };
+    show(&file, command)
+}
+
+pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {
+    match command {
+        AdminCommand::Status(config) => show(&config.config, Command::Status),
+        AdminCommand::Reload(config) => show(&config.config, Command::Reload),
+    }
+}
+
+fn show(file: &PathBuf, command: Command) -> Result<(), String> {
+    let config = Config::read(file).map_err(text)?;
+    match socket::give(&config, command).map_err(text)? {
+        Reply::Done { messages } => messages.iter().for_each(|message| say(message)),
+        Reply::Users { users } => {
+            for user in users {
+                let of = |what: &str, value: Option<String>| value.map_or(String::new(), |value| format!("  {what} {value}"));
+                say(&format!("{}{}{}", user.name, of("role", user.role), of("device-serial", user.device_serial)));
+            }
+        }
+        Reply::Certificate { certificate_pem, .. } => say(&certificate_pem),
+        Reply::Refused { error } => return Err(error),
+    }
+    Ok(())
+}
+
+/// One line of standard input, without its end.
+fn read_password() -> Result<Password, String> {
+    let limit = u64::try_from(users::PASSWORD_LENGTH_MAX).unwrap_or(u64::MAX) + 3;
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().lock().take(limit).read_line(&mut line).map_err(|error| format!("read the password: {error}"))?;
+    let password = Password(line.trim_end_matches(['\n', '\r']).to_owned());
+    line.zeroize();
+    Ok(password)
+}

@@ -1,0 +1,159 @@
+//! The program `kmipd`: the command line.
+
+mod commands;
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A key-management server that speaks KMIP over mutual TLS.
+#[derive(Parser)]
+#[command(name = "kmipd", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it out: makes everything on the first start, then serves it on this machine.
+    Dev(DevArguments),
+    /// Make the files of a new server for production, without serving.
+    Init(InitArguments),
+    /// Serve.
+    Serve(ConfigArguments),
+    /// Check a configuration and its files, and show what is understood.
+    CheckConfig(ConfigArguments),
+    /// Clients' certificates.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Users with passwords.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// The running server.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+#[derive(Args)]
+struct DevArguments {
+    /// The folder, made on the first start.
+    #[arg(long, default_value = "kmip-dev")]
+    dir: PathBuf,
+    /// Where to listen [default: 127.0.0.1:5696, or what kmipd.toml says].
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Listen also on an address other machines can reach.
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+#[derive(Args)]
+struct InitArguments {
+    /// The folder, which must not hold a server yet.
+    #[arg(long)]
+    dir: PathBuf,
+    /// A name or address clients reach the server by; the first is the certificate's subject [default: this machine's names].
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Where the server will listen.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:5696")]
+    listen: SocketAddr,
+}
+
+#[derive(Args)]
+struct ConfigArguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum ClientCommand {
+    /// Make a key and a certificate, with settings for kmip and PyKMIP.
+    Add {
+        /// The client's name: the actor that owns what it creates.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The folder to make.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Days the certificate is valid.
+        #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
+        days: u32,
+    },
+    /// Sign a request made on a device.
+    Sign {
+        /// The request (PKCS#10, PEM).
+        csr: PathBuf,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The file to write the certificate to, followed by the authority's.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The client's name, if not the request's common name.
+        #[arg(long)]
+        name: Option<String>,
+        /// Days the certificate is valid.
+        #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
+        days: u32,
+    },
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Add a user, or change one.
+    Add {
+        /// The user's name: the actor that owns what it creates.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// A role, kept for policies.
+        #[arg(long)]
+        role: Option<String>,
+        /// The Device Serial Number of its Device credential.
+        #[arg(long, value_name = "S")]
+        device_serial: Option<String>,
+        /// Read the password from standard input (one line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List the users.
+    List(ConfigArguments),
+    /// Remove a user.
+    Remove {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+    },
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Tell how the running server is.
+    Status(ConfigArguments),
+    /// Read certificates, revocation lists, identity rules and users again (as SIGHUP does).
+    Reload(ConfigArguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Dev(arguments) => commands::dev(arguments),
+        Command::Init(arguments) => commands::init(&arguments),
+        Command::Serve(arguments) => commands::serve(&arguments.config),
+        Command::CheckConfig(arguments) => commands::check_config(&arguments.config),
+        Command::Client(command) => commands::client(command),
+        Command::User(command) => commands::user(command),
+        Command::Admin(command) => commands::admin(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            commands::complain(&format!("kmipd: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
