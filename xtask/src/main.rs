@@ -15,8 +15,10 @@
 // A command-line tool talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod conformance;
 mod crash;
+mod docs;
 mod pykmip;
 mod run;
 mod server;
@@ -31,7 +33,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|crash [ROUNDS]";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [ROUNDS]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         ["conformance", cases] => conformance::conformance(cases.as_ref()),
         ["spec-diff"] => spec_diff::run(None),
         ["spec-diff", directory] => spec_diff::run(Some(directory.as_ref())),
+        ["docs"] => docs::docs(false),
+        ["docs", "--check"] => docs::docs(true),
+        ["bench", arguments @ ..] => bench::bench(arguments),
         ["crash"] => crash::crash(crash::SHORT),
         ["crash", rounds] => rounds.parse().map_err(|_| format!("not a number of rounds: {rounds}")).and_then(crash::crash),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),

@@ -50,9 +50,14 @@ impl DevServer {
         Ok(server)
     }
 
+    /// What `kmipd dev` made and serves.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.directory.join("dev")
+    }
+
     /// The bundle of the client `demo`: `pykmip.conf`, `client.toml` and the PEM files.
     pub(crate) fn bundle(&self) -> PathBuf {
-        self.directory.join("dev").join("clients").join("demo")
+        self.directory().join("clients").join("demo")
     }
 
     fn wait_until_ready(&mut self) -> Result<(), String> {

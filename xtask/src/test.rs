@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{crash, pykmip, setup, tidy};
+use crate::{crash, docs, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -32,6 +32,8 @@ const STEPS: &[Step] = &[
         let arguments = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
         run(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
     }),
+    ("support matrix", || docs::docs(true)),
+    ("spec-diff", || spec_diff::run(None)),
     ("PyKMIP", || pykmip::pykmip(&[])),
     ("crash", || crash::crash(crash::SHORT)),
 ];

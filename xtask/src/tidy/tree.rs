@@ -86,7 +86,7 @@ const OUTSIDE: &[&str] = &["fuzz/libfuzzer/Cargo.toml"];
 
 /// Words that open a socket or read a clock.
 const EDGE: &[&str] =
-    &["std::net", "TcpStream", "TcpListener", "UdpSocket", "SystemTime::now", "Instant::now", "tokio::", "rustls::"];
+    &["TcpStream", "TcpListener", "UdpSocket", "SystemTime::now", "Instant::now", "tokio::", "rustls::"];
 
 #[cfg(test)]
 mod tests {
