@@ -19,7 +19,9 @@ impl Server {
         assert!(program.exists(), "{} is missing: cargo build --bin kmipd (with the profile of this test)", program.display());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = format!("127.0.0.1:{port}");
+        let log = std::fs::File::create(folder.with_extension("log")).unwrap();
         let mut command = Command::new(program);
+        command.stderr(log);
         command.arg("dev").arg("--dir").arg(folder).args(["--listen", &listen]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut server = Self { child: command.spawn().unwrap(), config: folder.join("clients/demo/client.toml") };
         // When it fails to start its output ends, and so does this.
