@@ -104,7 +104,12 @@ impl Connection {
         while response.len() < total {
             let start = response.len();
             grow(&mut response, total);
-            let read = self.stream.read(&mut response[start..]).await.map_err(|error| failed(&error))?;
+            let read = match self.stream.read(&mut response[start..]).await {
+                Ok(read) => read,
+                // The end of a connection that was not closed in the orderly way.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+                Err(error) => return Err(failed(&error)),
+            };
             response.truncate(start + read);
             if read == 0 {
                 let explanation = format!("after {start} of {total} bytes of the answer");
