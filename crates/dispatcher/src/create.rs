@@ -67,23 +67,17 @@ fn generate(object: &mut StoredObject, context: &Context<'_>) -> Result<ManagedO
         _ => None,
     });
     match object.object_type {
-        ObjectType::SymmetricKey => symmetric_key(object, algorithm, length, context),
+        ObjectType::SymmetricKey => symmetric_key(algorithm, length, context),
         ObjectType::SecretData if !context.version.is_1x() => secret_data(length, context),
         _ => Err(Error::new(ResultReason::InvalidObjectType, "Create makes symmetric keys and secret data only")),
     }
 }
 
-fn symmetric_key(
-    object: &mut StoredObject,
-    algorithm: Option<CryptographicAlgorithm>,
-    length: Option<i32>,
-    context: &Context<'_>,
-) -> Result<ManagedObject> {
+fn symmetric_key(algorithm: Option<CryptographicAlgorithm>, length: Option<i32>, context: &Context<'_>) -> Result<ManagedObject> {
     let algorithm = algorithm.ok_or_else(|| Error::invalid_field("Cryptographic Algorithm is missing"))?;
     let length = length.ok_or_else(|| Error::invalid_field("Cryptographic Length is missing"))?;
     let key = crypto::generate_symmetric(context.random, algorithm, length)?;
-    let length = i32::try_from(crypto::symmetric_length(algorithm, key.len())?).unwrap_or(i32::MAX);
-    object.set(Attribute::CryptographicLength(length));
+    // The length stays the one that was asked for: of 3DES some clients count the parity bits and check that, others do not.
     Ok(ManagedObject::SymmetricKey(SymmetricKey {
         key_block: KeyBlock {
             key_format_type: KeyFormatType::Raw,
