@@ -3,6 +3,8 @@
 //!
 //! Other collections of cases are checked the same way: `CONFORMANCE_CASES=DIR cargo test -p conformance --test echo`.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The program on its own cases against a real server: `kmipd dev` on a free port, mutual TLS, in a temporary directory.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};

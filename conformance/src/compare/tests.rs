@@ -492,9 +492,3 @@ fn get_answers_with_the_object_asked_for() {
     assert!(run.answers("Get", &id("$UNIQUE_IDENTIFIER_4"), &id("$UNIQUE_IDENTIFIER_1"), &id("5")).is_err());
     assert!(run.answers("ReKey", &id("$UNIQUE_IDENTIFIER_4"), &id("$UNIQUE_IDENTIFIER_1"), &id("4")).is_err());
 }
-
-#[test]
-fn runs_of_blanks_of_a_transcription_are_one_blank() {
-    told_apart("Check", "", &text_value("a   b"), &text_value("a b"), &text_value("ab"));
-    told_apart("Check", "", &text_value("a b"), &text_value("a b"), &text_value("a  b"));
-}

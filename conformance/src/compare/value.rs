@@ -136,14 +136,10 @@ impl Judge<'_> {
     }
 }
 
-/// Whether two values are the same: as numbers where names differ, without regard to the case of hexadecimal digits, and to the line
-/// breaks that transcriptions turned into runs of blanks.
+/// Whether two values are the same: as numbers where names differ, and without regard to the case of hexadecimal digits.
 pub(super) fn same_value(expected: &Element, actual: &Element, attribute: Option<&str>) -> bool {
     if expected.value == actual.value {
         return true;
-    }
-    if matches!(expected.item_type, ItemType::TextString) && expected.value.contains("   ") {
-        return expected.value.split_whitespace().eq(actual.value.split_whitespace());
     }
     let tree = |element: &Element| match attribute {
         Some(attribute) => element.to_tree_as_attribute(attribute),
