@@ -37,122 +37,122 @@ attributes! {
         client_modifies: No, client_deletes: No, instances: One,
         implicitly_set_by: [Archive], applies_to: ObjectTypes::ALL
     };
-    CertificateSubjectCN(String) => certificate_subject_cn, V2_0.., {
+    CertificateSubjectCN(String) => certificate_subject_cn, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectO(String) => certificate_subject_o, V2_0.., {
+    CertificateSubjectO(String) => certificate_subject_o, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectOU(String) => certificate_subject_ou, V2_0.., {
+    CertificateSubjectOU(String) => certificate_subject_ou, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectEmail(String) => certificate_subject_email, V2_0.., {
+    CertificateSubjectEmail(String) => certificate_subject_email, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectC(String) => certificate_subject_c, V2_0.., {
+    CertificateSubjectC(String) => certificate_subject_c, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectST(String) => certificate_subject_st, V2_0.., {
+    CertificateSubjectST(String) => certificate_subject_st, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectL(String) => certificate_subject_l, V2_0.., {
+    CertificateSubjectL(String) => certificate_subject_l, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectUID(String) => certificate_subject_uid, V2_0.., {
+    CertificateSubjectUID(String) => certificate_subject_uid, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectSerialNumber(String) => certificate_subject_serial_number, V2_0.., {
+    CertificateSubjectSerialNumber(String) => certificate_subject_serial_number, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectTitle(String) => certificate_subject_title, V2_0.., {
+    CertificateSubjectTitle(String) => certificate_subject_title, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectDC(String) => certificate_subject_dc, V2_0.., {
+    CertificateSubjectDC(String) => certificate_subject_dc, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateSubjectDNQualifier(String) => certificate_subject_dn_qualifier, V2_0.., {
+    CertificateSubjectDNQualifier(String) => certificate_subject_dn_qualifier, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerCN(String) => certificate_issuer_cn, V2_0.., {
+    CertificateIssuerCN(String) => certificate_issuer_cn, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerO(String) => certificate_issuer_o, V2_0.., {
+    CertificateIssuerO(String) => certificate_issuer_o, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerOU(String) => certificate_issuer_ou, V2_0.., {
+    CertificateIssuerOU(String) => certificate_issuer_ou, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerEmail(String) => certificate_issuer_email, V2_0.., {
+    CertificateIssuerEmail(String) => certificate_issuer_email, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerC(String) => certificate_issuer_c, V2_0.., {
+    CertificateIssuerC(String) => certificate_issuer_c, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerST(String) => certificate_issuer_st, V2_0.., {
+    CertificateIssuerST(String) => certificate_issuer_st, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerL(String) => certificate_issuer_l, V2_0.., {
+    CertificateIssuerL(String) => certificate_issuer_l, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerUID(String) => certificate_issuer_uid, V2_0.., {
+    CertificateIssuerUID(String) => certificate_issuer_uid, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerSerialNumber(String) => certificate_issuer_serial_number, V2_0.., {
+    CertificateIssuerSerialNumber(String) => certificate_issuer_serial_number, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerTitle(String) => certificate_issuer_title, V2_0.., {
+    CertificateIssuerTitle(String) => certificate_issuer_title, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerDC(String) => certificate_issuer_dc, V2_0.., {
+    CertificateIssuerDC(String) => certificate_issuer_dc, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
     };
-    CertificateIssuerDNQualifier(String) => certificate_issuer_dn_qualifier, V2_0.., {
+    CertificateIssuerDNQualifier(String) => certificate_issuer_dn_qualifier, V1_4.., {
         always_has_value: false, set_by: Server, server_modifies: No,
         client_modifies: No, client_deletes: No, instances: Many,
         implicitly_set_by: [Register, Certify, ReCertify], applies_to: ObjectTypes::CERTIFICATE
