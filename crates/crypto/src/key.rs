@@ -28,3 +28,24 @@ pub fn default_format(object: ObjectType, algorithm: CryptographicAlgorithm) -> 
         _ => KeyFormatType::Raw,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_formats() {
+        use {CryptographicAlgorithm as Algorithm, KeyFormatType as Format, ObjectType as Type};
+        for (object, algorithm, format) in [
+            (Type::SymmetricKey, Algorithm::AES, Format::Raw),
+            (Type::PrivateKey, Algorithm::RSA, Format::PKCS_1),
+            (Type::PublicKey, Algorithm::RSA, Format::PKCS_1),
+            (Type::PrivateKey, Algorithm::EC, Format::PKCS_8),
+            (Type::PublicKey, Algorithm::ECDSA, Format::X_509),
+            (Type::Certificate, Algorithm::RSA, Format::X_509),
+            (Type::SecretData, Algorithm::AES, Format::Raw),
+        ] {
+            assert_eq!(default_format(object, algorithm), format, "{object:?} {algorithm:?}");
+        }
+    }
+}

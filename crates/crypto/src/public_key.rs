@@ -169,3 +169,31 @@ fn write_spki(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Resu
     };
     write().map_err(|_| CryptoError::Failed("encoding a public key"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dsa_keys_are_recognised_by_their_prime() {
+        // Dss-Parms of a prime p of 512 bits, q = 5 and g = 2; the key is the number 3.
+        let p = [&[0x02, 0x41, 0x00][..], &[0xC1; 64]].concat();
+        let parameters = [&p[..], b"\x02\x01\x05\x02\x01\x02"].concat();
+        let parameters = AnyRef::new(der::Tag::Sequence, &parameters).unwrap();
+        let spki = write_spki(DSA, parameters, b"\x02\x01\x03").unwrap();
+        assert_eq!(spki_facts(&spki), Some(KeyFacts { algorithm: CryptographicAlgorithm::DSA, length: 512, curve: None }));
+        assert!(PublicKey::parse(KeyFormatType::X_509, &spki).is_err(), "recognised, not understood");
+    }
+
+    #[test]
+    fn points_have_the_size_of_their_curve() {
+        let curve = crate::curve::curve(kmip::enumerations::RecommendedCurve::P_256).unwrap();
+        for (first, length, fits) in [(4, 65, true), (2, 33, true), (3, 33, true), (4, 64, false), (2, 65, false), (0, 1, false)]
+        {
+            let mut point = vec![0; length];
+            point[0] = first;
+            assert_eq!(PublicKey::from_point(curve, &point).is_ok(), fits, "{first} {length}");
+        }
+        assert!(PublicKey::from_point(curve, &[]).is_err());
+    }
+}
