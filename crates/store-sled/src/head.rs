@@ -3,10 +3,20 @@
 
 use store::index::Place;
 use store::log::LogEnd;
-use store::sealing::{Keyring, Kind, Label, SealingError};
+use store::sealing::{Keyring, Kind, Label, OVERHEAD, SealingError};
 use store::{Revision, Tenant};
 
 const LENGTH: usize = 8 + 8 + 32 + 8 + 32;
+
+/// The length of a sealed head in bytes.
+pub(crate) const SEALED: usize = LENGTH + OVERHEAD;
+
+/// Where a copy of the head is; none can be put in the place of the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Where {
+    Engine = 0,
+    Anchor = 1,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -37,19 +47,19 @@ impl Head {
         self.set.iter_mut().zip(element).for_each(|(set, element)| *set ^= element);
     }
 
-    pub(crate) fn seal(&self, keyring: &Keyring) -> Result<Vec<u8>, SealingError> {
+    pub(crate) fn seal(&self, keyring: &Keyring, place: Where) -> Result<Vec<u8>, SealingError> {
         let mut contents = Vec::with_capacity(LENGTH);
         contents.extend_from_slice(&self.revision.0.to_be_bytes());
         contents.extend_from_slice(&self.count.to_be_bytes());
         contents.extend_from_slice(&self.set);
         contents.extend_from_slice(&self.log.sequence.to_be_bytes());
         contents.extend_from_slice(&self.log.hash);
-        keyring.seal(&label(self.revision), &contents)
+        keyring.seal(&label(place, self.revision), &contents)
     }
 
-    pub(crate) fn open(keyring: &Keyring, sealed: &[u8]) -> Result<Self, SealingError> {
+    pub(crate) fn open(keyring: &Keyring, place: Where, sealed: &[u8]) -> Result<Self, SealingError> {
         let revision = store::sealing::revision_of(sealed).unwrap_or(Revision(0));
-        let contents = keyring.open(&label(revision), sealed)?;
+        let contents = keyring.open(&label(place, revision), sealed)?;
         Self::read(&contents).ok_or(SealingError::Damaged("its contents do not have the form of a head"))
     }
 
@@ -67,6 +77,6 @@ impl Head {
     }
 }
 
-fn label(revision: Revision) -> Label {
-    Label { kind: Kind::Head, tenant: Tenant::DEFAULT, number: 0, position: 0, revision }
+fn label(place: Where, revision: Revision) -> Label {
+    Label { kind: Kind::Head, tenant: Tenant::DEFAULT, number: place as u64, position: 0, revision }
 }

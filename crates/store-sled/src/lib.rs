@@ -1,7 +1,7 @@
 //! The embedded store: sealed records in sled 0.34.7, durable when a commit returns.
 //!
 //! sled keeps the bytes, and nothing else is left to it. Its `flush` does not fsync on Linux, so every group of commits is
-//! followed by an fsync of its file. It can lose records silently when a bit flips, so a sealed head counts them. It makes
+//! followed by an fsync of its file. It can lose records silently when a bit flips, so a sealed head counts them, and a copy of it is kept outside sled. It makes
 //! index keys slow, so [`Store::find`] is answered from memory. It panics on damage, so every call into it is guarded.
 //!
 //! One thread writes. It takes whatever commits are waiting, applies them as one atomic batch, syncs once, makes them
@@ -15,10 +15,12 @@
 //! ```text
 //! DIR/lock       held while the store is open
 //! DIR/keys       the keys of the store, wrapped under the root key
+//! DIR/anchor     what the store held a moment ago, in case sled goes back
 //! DIR/creating   there while the store is being made for the first time
 //! DIR/objects/   sled: trees "records", "log" and "head"
 //! ```
 
+mod anchor;
 mod answer;
 mod engine;
 mod files;
@@ -83,7 +85,7 @@ impl SledStore {
 
     fn start(opened: open::Opened) -> Result<Self, OpenError> {
         let shared = Arc::new(opened.shared);
-        let writer = writer::spawn(Arc::clone(&shared), opened.head)?;
+        let writer = writer::spawn(Arc::clone(&shared), opened.head, opened.anchor)?;
         Ok(Self { shared, writer: Some(writer), _lock: opened.lock })
     }
 }

@@ -1,18 +1,17 @@
 //! Making and opening a store.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use store::index::{Index, Place};
 use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError, decode_record, revision_of};
 use store::{Revision, StoreError};
 
+use crate::anchor::Anchor;
 use crate::engine::{Engine, EngineError, Writes};
-use crate::head::Head;
+use crate::head::{Head, Where};
 use crate::layout::{self, Number};
-use crate::shared::{Published, Shared, open_log_record};
-use crate::writer::Queue;
+use crate::shared::{Shared, open_log_record};
 use crate::{SledStore, files};
 
 /// How a store uses the machine.
@@ -116,6 +115,7 @@ impl From<EngineError> for OpenError {
 pub(crate) struct Opened {
     pub(crate) shared: Shared,
     pub(crate) head: Head,
+    pub(crate) anchor: Anchor,
     pub(crate) lock: files::Lock,
 }
 
@@ -132,12 +132,13 @@ pub(crate) fn create(
     let keyring = keys(keyring);
     let engine = Engine::open(directory, options.cache_bytes)?;
     let head = Head::EMPTY;
-    let sealed = head.seal(&keyring).map_err(|error| OpenError::sealing("the head", error))?;
+    let sealed = head.seal(&keyring, Where::Engine).map_err(|error| OpenError::sealing("the head", error))?;
     engine.apply(&Writes { head: sealed, ..Writes::default() })?;
     engine.sync()?;
+    let anchor = Anchor::create(directory, &keyring, &head)?;
     files::finish(directory, &key_file)?;
-    let shared = shared(directory, options, engine, keyring, Index::new(), &head);
-    Ok(Opened { shared, head, lock })
+    let shared = Shared::new(engine, keyring, Index::new(), 0, directory, options.reserve_bytes);
+    Ok(Opened { shared, head, anchor, lock })
 }
 
 pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Result<Opened, OpenError> {
@@ -150,25 +151,14 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let engine = Engine::open(directory, options.cache_bytes)?;
     let sealed = engine.read_head()?;
     let sealed = sealed.ok_or_else(|| OpenError::Damaged { what: "the store".into(), cause: "its head is missing".into() })?;
-    let head = Head::open(&keyring, &sealed).map_err(|error| OpenError::sealing("the head of the store", error))?;
+    let head =
+        Head::open(&keyring, Where::Engine, &sealed).map_err(|error| OpenError::sealing("the head of the store", error))?;
+    let anchor = Anchor::open(directory, &keyring, &head)?;
     let index = read_records(&engine, &keyring, &head)?;
     check_log(&engine, &keyring, &head)?;
     tracing::info!(records = head.count, log = head.log.sequence, milliseconds = started.elapsed().as_millis(), "store opened");
-    let shared = shared(directory, options, engine, keyring, index, &head);
-    Ok(Opened { shared, head, lock })
-}
-
-fn shared(directory: &Path, options: &Options, engine: Engine, keyring: Keyring, index: Index, head: &Head) -> Shared {
-    let published = Published { index, aside: Default::default(), log_end: head.log.sequence };
-    Shared {
-        engine,
-        keyring,
-        published: RwLock::new(published),
-        queue: Queue::new(),
-        failure: Mutex::new(None),
-        directory: directory.into(),
-        reserve_bytes: options.reserve_bytes,
-    }
+    let shared = Shared::new(engine, keyring, index, head.log.sequence, directory, options.reserve_bytes);
+    Ok(Opened { shared, head, anchor, lock })
 }
 
 /// Reads every record into the index and compares them with the head.

@@ -1,8 +1,8 @@
 //! What readers and the writer share, and how a reader reads.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use store::index::{Index, Place};
 use store::log::LogEnd;
@@ -17,12 +17,12 @@ use crate::writer::Queue;
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) keyring: Keyring,
-    pub(crate) published: RwLock<Published>,
+    published: RwLock<Published>,
     pub(crate) queue: Queue,
     /// Why the store accepts no further commits.
-    pub(crate) failure: Mutex<Option<String>>,
-    pub(crate) directory: PathBuf,
-    pub(crate) reserve_bytes: u64,
+    failure: Mutex<Option<String>>,
+    directory: PathBuf,
+    reserve_bytes: u64,
 }
 
 /// What readers may see: everything that is durable, nothing that is not.
@@ -36,6 +36,25 @@ pub(crate) struct Published {
 }
 
 impl Shared {
+    pub(crate) fn new(
+        engine: Engine,
+        keyring: Keyring,
+        index: Index,
+        log_end: u64,
+        directory: &Path,
+        reserve_bytes: u64,
+    ) -> Self {
+        Self {
+            engine,
+            keyring,
+            published: RwLock::new(Published { index, aside: HashMap::new(), log_end }),
+            queue: Queue::new(),
+            failure: Mutex::new(None),
+            directory: directory.into(),
+            reserve_bytes,
+        }
+    }
+
     pub(crate) fn published(&self) -> RwLockReadGuard<'_, Published> {
         self.published.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,9 +133,22 @@ impl Shared {
         open_log_record(&self.keyring, sequence, &sealed).map_err(|error| damaged(&name(), error))
     }
 
+    fn failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure().is_some()
+    }
+
+    /// Refuses every commit from now on. The first cause is kept: later ones follow from it.
+    pub(crate) fn fail(&self, cause: &str) {
+        self.failure().get_or_insert_with(|| cause.into());
+    }
+
     /// Why commits are refused, if they are.
     pub(crate) fn writable(&self) -> Result<(), StoreError> {
-        if let Some(cause) = &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(cause) = &*self.failure() {
             return Err(StoreError::ReadOnly(cause.clone()));
         }
         // sled does not survive a full disk until a restart. So it never meets one: commits are refused before.

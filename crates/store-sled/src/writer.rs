@@ -4,17 +4,22 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use store::index::Place;
 use store::sealing::encode_record;
 use store::{Change, Commit, LogRecord, MAX_COMMIT, Revision, StoreError, Tenant, Term};
 
+use crate::anchor::Anchor;
 use crate::answer::{self, Receiver, Sender};
 use crate::engine::{EngineError, Writes};
-use crate::head::Head;
+use crate::head::{Head, Where};
 use crate::layout::{self, Number};
 use crate::open::OpenError;
 use crate::shared::{Shared, seal_log_record};
+
+/// How long after the last commit the anchor follows.
+const ANCHOR_DELAY: Duration = Duration::from_millis(100);
 
 /// Commits on their way to the writer.
 #[derive(Debug)]
@@ -62,43 +67,87 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Takes what is waiting, up to the size of the largest commit; `None`: closed, and nothing is left.
-    fn take(&self) -> Option<Vec<Job>> {
+    /// Takes what is waiting, up to the size of the largest commit.
+    fn take(&self, patience: Option<Duration>) -> Taken {
         let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
-        let mut waiting = self.arrived.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = match patience {
+            None => self.arrived.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.arrived.wait_timeout_while(self.lock(), patience, idle);
+                let (waiting, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                if timeout.timed_out() {
+                    return Taken::Nothing;
+                }
+                waiting
+            }
+        };
         let mut size = 0;
         let mut fits = |job: &Job| {
             size += job.commit.size();
             size <= MAX_COMMIT
         };
         let count = waiting.jobs.iter().take_while(|job| fits(job)).count().max(1).min(waiting.jobs.len());
-        let jobs: Vec<_> = waiting.jobs.drain(..count).collect();
-        (!jobs.is_empty()).then_some(jobs)
+        if count == 0 { Taken::Closed } else { Taken::Jobs(waiting.jobs.drain(..count).collect()) }
     }
 }
 
-pub(crate) fn spawn(shared: Arc<Shared>, head: Head) -> Result<JoinHandle<()>, OpenError> {
-    let mut writer = Writer { shared, head };
+/// What the writer got from the queue.
+enum Taken {
+    Jobs(Vec<Job>),
+    /// Nothing came in time.
+    Nothing,
+    /// Nothing will come any more.
+    Closed,
+}
+
+pub(crate) fn spawn(shared: Arc<Shared>, head: Head, anchor: Anchor) -> Result<JoinHandle<()>, OpenError> {
+    let mut writer = Writer { shared, head, anchor };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run());
     thread.map_err(|cause| OpenError::failed("starting the writer".into(), cause))
 }
 
 struct Writer {
     shared: Arc<Shared>,
+    /// What is durable.
     head: Head,
+    anchor: Anchor,
 }
 
 impl Writer {
     fn run(&mut self) {
-        while let Some(jobs) = self.shared.queue.take() {
-            // The answers that a panic drops say so themselves.
-            if catch_unwind(AssertUnwindSafe(|| self.write(jobs))).is_err() {
-                self.fail("the writer panicked");
+        loop {
+            match self.shared.queue.take(self.is_anchor_behind().then_some(ANCHOR_DELAY)) {
+                Taken::Jobs(jobs) => {
+                    // The answers that a panic drops say so themselves.
+                    if catch_unwind(AssertUnwindSafe(|| self.write(jobs))).is_err() {
+                        self.fail("the writer panicked");
+                    }
+                }
+                Taken::Nothing => self.follow(true),
+                Taken::Closed => return self.follow(true),
             }
         }
     }
 
+    /// Whether the anchor has to follow. Not after a failure: nothing is written then.
+    fn is_anchor_behind(&self) -> bool {
+        self.anchor.is_behind(&self.head) && !self.shared.has_failed()
+    }
+
+    /// Lets the anchor follow the head, which is durable.
+    fn follow(&mut self, sync: bool) {
+        if !self.is_anchor_behind() {
+            return;
+        }
+        let written = self.anchor.write(&self.shared.keyring, &self.head);
+        if let Err(cause) = written.and_then(|()| if sync { self.anchor.sync() } else { Ok(()) }) {
+            self.fail(&format!("writing the anchor: {cause}"));
+        }
+    }
+
     fn write(&mut self, jobs: Vec<Job>) {
+        // Before the group is synced, so that nothing is written between its fsync and its acknowledgement.
+        self.follow(false);
         let mut group = Group::new(&self.shared, self.head.clone());
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { tenant, commit, answer } in jobs {
@@ -128,7 +177,7 @@ impl Writer {
     /// No commit is accepted from now on. What readers see stays as it is.
     fn fail(&self, cause: &str) {
         tracing::error!(cause, "a write failed; the store is read-only until it is opened again");
-        *self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause.into());
+        self.shared.fail(cause);
     }
 }
 
@@ -272,7 +321,7 @@ impl<'a> Group<'a> {
 
     /// Makes the group durable, then visible.
     fn write(mut self) -> Result<Head, EngineError> {
-        let sealed = self.head.seal(&self.shared.keyring);
+        let sealed = self.head.seal(&self.shared.keyring, Where::Engine);
         self.writes.head = sealed.map_err(|error| EngineError::Failed(error.to_string()))?;
         // From here on the engine may have newer bytes than readers may see.
         self.shared.publish().aside = self.aside;

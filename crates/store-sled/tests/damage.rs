@@ -42,6 +42,7 @@ impl Fixture {
     fn sled(&self) -> sled::Db {
         let config = || sled::Config::new().path(self.data().join("objects")).segment_size(16 << 20).flush_every_ms(None).open();
         std::iter::repeat_with(config)
+            .take(300)
             .find(|result| {
                 std::thread::sleep(std::time::Duration::from_millis(10));
                 !matches!(result, Err(error) if error.to_string().contains("acquire lock"))
@@ -74,9 +75,10 @@ fn assert_damaged(result: Result<SledStore, OpenError>, says: &str) {
 fn a_flipped_bit_of_a_record_stops_the_start_by_name() {
     let fixture = Fixture::new();
     assert_eq!(block_on(fixture.open().expect("open").find(Tenant::DEFAULT, &Query::default())).expect("find").len(), RECORDS);
-    let whole =
-        fixture.sled().open_tree("records").expect("tree").get(key(&fixture.sled().open_tree("records").expect("tree"), 3));
-    let whole = whole.expect("get").expect("value");
+    let whole = {
+        let tree = fixture.sled().open_tree("records").expect("tree");
+        tree.get(key(&tree, 3)).expect("get").expect("value")
+    };
     // Length, format, kind, epoch, revision, wrapped key, nonce, contents, tag.
     for byte in [0, 3, 4, 5, 9, 17, 40, 60, 80, whole.len() - 1] {
         fixture.tamper("records", |tree| {
@@ -256,6 +258,41 @@ fn a_key_file_is_missing_damaged_or_newer() {
     }
     fs::write(&path, whole).expect("write");
     fixture.open().expect("as it was");
+}
+
+#[test]
+fn an_anchor_is_missing_torn_or_damaged() {
+    let fixture = Fixture::new();
+    let path = fixture.data().join("anchor");
+    let whole = fs::read(&path).expect("read");
+    let damage = |at: &[usize]| {
+        let mut bytes = whole.clone();
+        at.iter().for_each(|at| bytes[*at] ^= 1);
+        fs::write(&path, bytes).expect("write");
+    };
+    // One copy may be torn.
+    for at in [100, 4096 + 100] {
+        damage(&[at]);
+        fixture.open().expect("the other copy");
+    }
+    damage(&[100, 4096 + 100]);
+    assert_damaged(fixture.open(), "both copies of its anchor are damaged");
+    fs::remove_file(&path).expect("remove");
+    assert_damaged(fixture.open(), "its anchor is missing");
+}
+
+/// All of sled's files from an earlier moment are consistent, and wrong.
+#[test]
+fn an_engine_that_went_back_is_noticed() {
+    let fixture = Fixture::new();
+    let earlier = TempDir::new().expect("directory");
+    copy_tree(&fixture.data(), earlier.path());
+    let store = fixture.open().expect("open");
+    commit(&store, vec![Change::Put(put("new", None, b""))]).expect("commit");
+    drop(store);
+    fs::remove_dir_all(fixture.data().join("objects")).expect("remove");
+    fs::rename(earlier.path().join("objects"), fixture.data().join("objects")).expect("rename");
+    assert_damaged(fixture.open(), "sled went back to commit 40, and commit 41 was durable already");
 }
 
 #[test]
