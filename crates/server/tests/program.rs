@@ -1,0 +1,285 @@
+//! The program: its commands, its files, its signals.
+
+#[path = "common/program.rs"]
+#[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
+mod program;
+
+use certs::{Authority, ClientProfile, Validity};
+use kmip::tag;
+use program::{Client, Program, create, discover_versions, find, get, kmipd, kmipd_ok, reason, settings, succeeded, text};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use ttlv_codec::TreeValue;
+
+const PASSWORD: &str = "correct horse battery";
+
+fn folder() -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("kmip-dev");
+    (root, folder)
+}
+
+fn config(folder: &Path) -> String {
+    folder.join("kmipd.toml").display().to_string()
+}
+
+fn demo(folder: &Path) -> PathBuf {
+    folder.join("clients/demo")
+}
+
+/// Makes `init`'s configuration listen on a free port.
+fn init(folder: &Path) {
+    kmipd_ok(&["init", "--dir", folder.to_str().unwrap(), "--host", "localhost", "--listen", "127.0.0.1:0"], "");
+}
+
+#[test]
+fn dev_makes_everything_once_and_serves_it_at_every_start() {
+    let (_root, folder) = folder();
+    let first = Program::dev(&folder);
+    assert!(first.printed.contains("create --name first-key") && first.printed.contains("pykmip.conf"), "{}", first.printed);
+    for name in ["ca.pem", "cert.pem", "key.pem", "client.toml", "pykmip.conf"] {
+        assert!(demo(&folder).join(name).is_file(), "{name}");
+    }
+    for name in ["root.key", "ca-key.pem", "server-key.pem", "users.toml", "kmipd.toml", "clients/demo/key.pem", "kmipd.sock"] {
+        let mode = std::fs::metadata(folder.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} is for the owner alone");
+    }
+    let client_toml = std::fs::read_to_string(demo(&folder).join("client.toml")).unwrap();
+    assert!(client_toml.contains(&format!("endpoint = \"{}\"", first.address)), "{client_toml}");
+    let settings = settings(&demo(&folder));
+    let made = Client::connect(first.address, &settings).unwrap().exchange(&create(None)).unwrap();
+    assert!(succeeded(&made), "{made:?}");
+    let identifier = text(&made, tag::UniqueIdentifier).unwrap();
+    let authority = std::fs::read(folder.join("ca.pem")).unwrap();
+    drop(first);
+
+    let second = Program::dev(&folder);
+    assert_eq!(std::fs::read(folder.join("ca.pem")).unwrap(), authority);
+    let got = Client::connect(second.address, &settings).unwrap().exchange(&get(&identifier)).unwrap();
+    assert!(succeeded(&got) && find(&got, tag::KeyMaterial).is_some(), "{got:?}");
+    let client_toml = std::fs::read_to_string(demo(&folder).join("client.toml")).unwrap();
+    assert!(client_toml.contains(&second.address.to_string()), "the bundle follows the address: {client_toml}");
+
+    let other = kmipd(&["dev", "--dir", folder.to_str().unwrap(), "--listen", "127.0.0.1:0"], "");
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another kmipd"), "{other:?}");
+}
+
+#[test]
+fn dev_refuses_other_machines_unless_told() {
+    let (_root, folder) = folder();
+    let output = kmipd(&["dev", "--dir", folder.to_str().unwrap(), "--listen", "0.0.0.0:0"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--allow-remote"));
+    assert!(!folder.exists(), "nothing was made");
+}
+
+#[test]
+fn init_makes_a_production_server_and_never_overwrites() {
+    let (_root, folder) = folder();
+    init(&folder);
+    let before = std::fs::read(folder.join("root.key")).unwrap();
+    let again = kmipd(&["init", "--dir", folder.to_str().unwrap()], "");
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("nothing is overwritten"), "{again:?}");
+    assert_eq!(std::fs::read(folder.join("root.key")).unwrap(), before);
+    let understood = kmipd_ok(&["check-config", "--config", &config(&folder)], "");
+    for words in ["interop = false", "weak_passwords = false", "request_length_max = 2097152", "# no faults found"] {
+        assert!(understood.contains(words), "{words} in {understood}");
+    }
+    let server = Program::serve(&folder);
+    let answer = Client::connect(server.address, &settings(&demo(&folder))).unwrap().exchange(&discover_versions()).unwrap();
+    assert!(succeeded(&answer));
+}
+
+#[test]
+fn check_config_names_what_is_wrong() {
+    let (_root, folder) = folder();
+    init(&folder);
+    let file = folder.join("kmipd.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    for (text, words) in [
+        (good.replace("listen", "lisen"), "lisen"),
+        (good.replace("\"server-key.pem\"", "\"ca-key.pem\""), "ca-key.pem"),
+        (good.replace("\"data\"", "\"elsewhere\""), "no store in it"),
+        (good.replace("root.key", "other.key"), "other.key"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = kmipd(&["check-config", "--config", &config(&folder)], "");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(words), "{words} in {said}");
+    }
+}
+
+#[test]
+fn serving_a_store_that_is_gone_is_refused_rather_than_begun_anew() {
+    let (_root, folder) = folder();
+    init(&folder);
+    std::fs::remove_dir_all(folder.join("data")).unwrap();
+    let output = kmipd(&["serve", "--config", &config(&folder)], "");
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("no store"), "{output:?}");
+    assert!(!folder.join("data/objects").exists());
+}
+
+#[test]
+fn clients_and_users_are_added_while_the_server_runs_and_while_it_does_not() {
+    let (root, folder) = folder();
+    init(&folder);
+    let config = config(&folder);
+    let bundle = |name: &str| root.path().join(name);
+    kmipd_ok(&["client", "add", "before", "--config", &config, "--out", bundle("before").to_str().unwrap()], "");
+    kmipd_ok(&["user", "add", "alice", "--config", &config, "--role", "operator", "--password-stdin"], &format!("{PASSWORD}\n"));
+
+    let server = Program::serve(&folder);
+    kmipd_ok(&["client", "add", "during", "--config", &config, "--out", bundle("during").to_str().unwrap()], "");
+    for name in ["ca.pem", "cert.pem", "key.pem", "client.p12", "client.p12.password", "client.toml", "pykmip.conf"] {
+        assert!(bundle("during").join(name).is_file(), "{name}");
+    }
+    kmipd_ok(&["user", "add", "bob", "--config", &config, "--device-serial", "SN-7", "--password-stdin"], PASSWORD);
+    let listed = kmipd_ok(&["user", "list", "--config", &config], "");
+    assert_eq!(listed, "alice  role operator\nbob  device-serial SN-7\n");
+    let weak = kmipd(&["user", "add", "carol", "--config", &config, "--password-stdin"], "short");
+    assert!(String::from_utf8_lossy(&weak.stderr).contains("12 characters"), "{weak:?}");
+
+    for name in ["before", "during"] {
+        let mut client = Client::connect(server.address, &settings(&bundle(name))).unwrap();
+        assert!(succeeded(&client.exchange(&create(None)).unwrap()));
+        server.logged(&format!("actor=\"{name}\" operation=\"Create\""));
+    }
+    let mut client = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
+    for name in ["alice", "bob"] {
+        let made = client.exchange(&create(Some((name, PASSWORD)))).unwrap();
+        assert!(succeeded(&made), "{made:?}");
+        server.logged(&format!("actor=\"{name}\" operation=\"Create\""));
+    }
+    for credential in [("alice", "wrong"), ("nobody", PASSWORD)] {
+        let refused = client.exchange(&create(Some(credential))).unwrap();
+        // 3: Authentication Not Successful.
+        assert_eq!(reason(&refused), Some(3), "{refused:?}");
+    }
+    kmipd_ok(&["user", "remove", "bob", "--config", &config], "");
+    let mut fresh = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
+    assert_eq!(reason(&fresh.exchange(&create(Some(("bob", PASSWORD)))).unwrap()), Some(3));
+    assert!(!server.log().contains(PASSWORD));
+    let status = kmipd_ok(&["admin", "status", "--config", &config], "");
+    assert!(status.contains("1 user(s)") && status.contains(&server.address.to_string()), "{status}");
+}
+
+#[test]
+fn a_request_made_on_a_device_is_signed() {
+    let (root, folder) = folder();
+    init(&folder);
+    let server = Program::serve(&folder);
+    let requested = Authority::request(&ClientProfile::named("device-9", Validity::days(1))).unwrap();
+    let path = |name: &str| root.path().join(name);
+    std::fs::write(path("device.csr"), &requested.request_pem).unwrap();
+    let arguments = |out: &Path| {
+        let csr = path("device.csr").display().to_string();
+        ["client", "sign", &csr, "--config", &config(&folder), "--out", out.to_str().unwrap(), "--name", "array-9"]
+            .map(str::to_owned)
+    };
+    let signed = path("device.pem");
+    kmipd_ok(&arguments(&signed).each_ref().map(String::as_str), "");
+    let bundle = path("device");
+    std::fs::create_dir(&bundle).unwrap();
+    std::fs::copy(&signed, bundle.join("cert.pem")).unwrap();
+    std::fs::copy(folder.join("ca.pem"), bundle.join("ca.pem")).unwrap();
+    std::fs::write(bundle.join("key.pem"), requested.key_pem.as_bytes()).unwrap();
+    let mut client = Client::connect(server.address, &settings(&bundle)).unwrap();
+    assert!(succeeded(&client.exchange(&create(None)).unwrap()));
+    server.logged("actor=\"array-9\"");
+    let again = kmipd(&arguments(&signed).each_ref().map(String::as_str), "");
+    assert!(!again.status.success(), "a certificate is not overwritten");
+}
+
+#[test]
+fn sigterm_ends_it_with_success_and_the_store_is_whole() {
+    let (_root, folder) = folder();
+    let mut server = Program::dev(&folder);
+    let settings = settings(&demo(&folder));
+    let mut client = Client::connect(server.address, &settings).unwrap();
+    let identifier = text(&client.exchange(&create(None)).unwrap(), tag::UniqueIdentifier).unwrap();
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+    assert!(!folder.join("kmipd.sock").exists());
+    let server = Program::dev(&folder);
+    assert!(succeeded(&Client::connect(server.address, &settings).unwrap().exchange(&get(&identifier)).unwrap()));
+}
+
+#[test]
+fn sighup_takes_a_new_revocation_list_and_refuses_a_broken_configuration() {
+    let (_root, folder) = folder();
+    let server = Program::dev(&folder);
+    let settings = settings(&demo(&folder));
+    let mut open = Client::connect(server.address, &settings).unwrap();
+    assert!(succeeded(&open.exchange(&discover_versions()).unwrap()));
+
+    let file = folder.join("kmipd.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{good}\nnonsense = 1\n")).unwrap();
+    server.signal("HUP");
+    server.logged("not reloaded, everything stays as it was");
+    assert!(server.log().contains("nonsense"));
+    assert!(succeeded(&open.exchange(&discover_versions()).unwrap()));
+
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let authority = Authority::read(&read("ca.pem"), &read("ca-key.pem")).unwrap();
+    let (_, client) = x509_parser::pem::parse_x509_pem(read("clients/demo/cert.pem").as_bytes()).unwrap();
+    let list = authority.revocation_list(&[&client.contents], 1, 10).unwrap();
+    std::fs::write(folder.join("ca.crl"), list.pem).unwrap();
+    std::fs::write(&file, good.replace("# crls =", "crls =")).unwrap();
+    server.signal("HUP");
+    server.logged(" reloaded: ");
+    assert!(open.exchange(&discover_versions()).is_err(), "the open connection");
+    let resumed = Client::connect(server.address, &settings).and_then(|mut client| client.exchange(&discover_versions()));
+    assert!(resumed.is_err(), "the resumed session");
+    server.logged("the client's certificate is revoked (it resumed an earlier session)");
+}
+
+#[test]
+fn a_socket_in_a_deep_folder_is_reached() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("a-folder-with-a-very-long-name-".repeat(3)).join("another-one-that-is-long-too").join("kmip");
+    std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    assert!(folder.as_os_str().len() > 108);
+    let server = Program::dev(&folder);
+    let status = kmipd_ok(&["admin", "status", "--config", &config(&folder)], "");
+    assert!(status.contains(&server.address.to_string()), "{status}");
+}
+
+/// Kills the server at random moments of a stream of Creates: every key that was acknowledged is there afterwards, with its bytes.
+#[test]
+fn kill_9_loses_nothing_that_was_acknowledged() {
+    let (_root, folder) = folder();
+    let mut acknowledged = BTreeMap::new();
+    for round in 0..3 {
+        let mut server = Program::dev(&folder);
+        let settings = settings(&demo(&folder));
+        let address = server.address;
+        let stream = std::thread::spawn(move || {
+            let mut made = Vec::new();
+            let Ok(mut client) = Client::connect(address, &settings) else { return made };
+            while let Ok(answer) = client.exchange(&create(None)) {
+                let identifier = text(&answer, tag::UniqueIdentifier).unwrap();
+                // The bytes as read before the kill, unless it comes between.
+                let material = client.exchange(&get(&identifier)).ok().map(|got| find(&got, tag::KeyMaterial).unwrap().clone());
+                made.push((identifier, material));
+            }
+            made
+        });
+        std::thread::sleep(std::time::Duration::from_millis(300 + 170 * round));
+        server.child.kill().unwrap();
+        server.ended();
+        let made = stream.join().unwrap();
+        assert!(made.len() > 5, "the stream was running: {}", made.len());
+        acknowledged.extend(made);
+    }
+    let server = Program::dev(&folder);
+    let mut client = Client::connect(server.address, &settings(&demo(&folder))).unwrap();
+    for (identifier, material) in acknowledged {
+        let got = client.exchange(&get(&identifier)).unwrap();
+        let found = find(&got, tag::KeyMaterial).unwrap_or_else(|| panic!("{identifier} is lost: {got:?}"));
+        assert!(matches!(found, TreeValue::ByteString(bytes) if bytes.len() == 32));
+        assert!(material.is_none_or(|material| material == *found), "{identifier} has other bytes");
+    }
+}
