@@ -1,5 +1,7 @@
 //! What the client makes of peers that are absent, strange or hostile.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! `kmip ttlv decode` and `encode`, as a person uses them.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use common::kmipd::kmip;
