@@ -3,8 +3,10 @@
 use kmip::enumerations::DigitalSignatureAlgorithm;
 use pkcs8::der::{self, Decode, Reader, SliceReader, asn1::AnyRef};
 use x509_parser::extensions::GeneralName;
+use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::oid_registry::{OID_X509_EXT_ISSUER_ALT_NAME, OID_X509_EXT_SUBJECT_ALT_NAME};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::X509Name;
 
 use crate::error::CryptoError;
 use crate::key::KeyFacts;
@@ -33,7 +35,7 @@ pub struct CertificateFacts {
     pub issuer: Vec<u8>,
     /// The subject's distinguished name, DER.
     pub subject: Vec<u8>,
-    /// The issuer's distinguished name as text: `CN=..., O=...`.
+    /// The issuer's distinguished name as text, the last part first: `CN=...,O=...` (RFC 4514).
     pub issuer_text: String,
     /// The subject's distinguished name as text.
     pub subject_text: String,
@@ -77,8 +79,8 @@ impl CertificateFacts {
             serial_number: parsed.raw_serial().to_vec(),
             issuer: parsed.issuer().as_raw().to_vec(),
             subject: parsed.subject().as_raw().to_vec(),
-            issuer_text: parsed.issuer().to_string(),
-            subject_text: parsed.subject().to_string(),
+            issuer_text: name_text(parsed.issuer()),
+            subject_text: name_text(parsed.subject()),
             issuer_parts: NameParts::read(parsed.issuer()),
             subject_parts: NameParts::read(parsed.subject()),
             issuer_alternative_names: alternative_names(OID_X509_EXT_ISSUER_ALT_NAME)?,
@@ -89,6 +91,38 @@ impl CertificateFacts {
             not_after: parsed.validity().not_after.timestamp(),
         })
     }
+}
+
+/// A distinguished name as text (RFC 4514): the parts in reverse order, special characters escaped.
+fn name_text(name: &X509Name<'_>) -> String {
+    let mut parts: Vec<String> = name
+        .iter_attributes()
+        .map(|attribute| {
+            let kind = oid2abbrev(attribute.attr_type(), oid_registry())
+                .map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
+            let value = attribute.as_str().map_or_else(|_| hexadecimal(attribute.as_slice()), escaped);
+            format!("{kind}={value}")
+        })
+        .collect();
+    parts.reverse();
+    parts.join(",")
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn escaped(text: &str) -> String {
+    let last = text.chars().count().saturating_sub(1);
+    let mut escaped = String::new();
+    for (at, character) in text.chars().enumerate() {
+        let at_edge = (at == 0 && matches!(character, ' ' | '#')) || (at == last && character == ' ');
+        if at_edge || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 fn read_alternative_names(extension: &[u8]) -> der::Result<Vec<AlternativeName>> {

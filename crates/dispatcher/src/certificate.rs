@@ -37,7 +37,7 @@ fn binary_names(object: &mut StoredObject, facts: &crypto::CertificateFacts) {
     let all = |names: &[crypto::AlternativeName]| names.iter().map(|name| bytes(&name.der)).collect();
     object.set(Attribute::X_509CertificateIdentifier(X509CertificateIdentifier {
         issuer_distinguished_name: bytes(&facts.issuer),
-        certificate_serial_number: bytes(&facts.serial_number),
+        certificate_serial_number: ByteString(der_integer(&facts.serial_number)),
     }));
     object.set(Attribute::X_509CertificateIssuer(X509CertificateIssuer {
         issuer_distinguished_name: bytes(&facts.issuer),
@@ -49,10 +49,28 @@ fn binary_names(object: &mut StoredObject, facts: &crypto::CertificateFacts) {
     }));
 }
 
+/// A serial number as the certificate has it, an INTEGER of DER (1.4, section 3.10): at most 20 bytes by RFC 5280, of which
+/// certificates with up to 127 are met.
+fn der_integer(number: &[u8]) -> Vec<u8> {
+    let mut der = vec![0x02];
+    match u8::try_from(number.len()) {
+        Ok(length @ 0..0x80) => der.push(length),
+        Ok(length) => der.extend([0x81, length]),
+        Err(_) => return number.to_vec(),
+    }
+    der.extend_from_slice(number);
+    der
+}
+
 /// Certificate Identifier, Subject and Issuer (up to 1.4).
 fn text_names(object: &mut StoredObject, facts: &crypto::CertificateFacts) {
     let texts = |names: &[crypto::AlternativeName]| names.iter().filter_map(|name| name.text.clone()).collect();
-    let serial_number = facts.serial_number.iter().map(|byte| format!("{byte:02X}")).collect();
+    // A leading zero byte is the sign, not part of the number.
+    let digits = match facts.serial_number.as_slice() {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    };
+    let serial_number: String = digits.iter().map(|byte| format!("{byte:02X}")).collect();
     object.set(Attribute::CertificateIdentifier(CertificateIdentifier {
         issuer: facts.issuer_text.clone(),
         serial_number: Some(serial_number),

@@ -3,12 +3,12 @@
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Instances, SetBy, TemplateAttribute};
 use kmip::codec::{ByteString, DateTime, Interval};
-use kmip::enumerations::{HashingAlgorithm, LinkType, ObjectType};
+use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, LinkType, ObjectType, RNGAlgorithm};
 use kmip::identifier::ObjectReference;
 use kmip::masks::{CryptographicUsageMask, ProtectionStorageMask};
 use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
 use kmip::result_reason::ResultReason;
-use kmip::structures::{Digest, Link, Name, ProtectionStorageMasks};
+use kmip::structures::{Digest, Link, Name, ProtectionStorageMasks, RNGParameters};
 use kmip::tag;
 use ttlv_codec::Tag;
 
@@ -180,6 +180,7 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     }
     if origin == Origin::Generated {
         object.set_if_absent(Attribute::OriginalCreationDate(now));
+        object.set_if_absent(Attribute::RandomNumberGenerator(random_number_generator()));
     }
     object.set_if_absent(Attribute::Sensitive(false));
     object.set_if_absent(Attribute::Extractable(true));
@@ -192,6 +193,20 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
         object.set_if_absent(Attribute::CryptographicUsageMask(CryptographicUsageMask::default()));
     }
     describe(object);
+}
+
+/// The generator of aws-lc-rs: CTR_DRBG with AES-256.
+pub(crate) const fn random_number_generator() -> RNGParameters {
+    RNGParameters {
+        rng_algorithm: RNGAlgorithm::DRBG,
+        cryptographic_algorithm: Some(CryptographicAlgorithm::AES),
+        cryptographic_length: Some(256),
+        hashing_algorithm: None,
+        drbg_algorithm: None,
+        recommended_curve: None,
+        fips186_variation: None,
+        prediction_resistance: None,
+    }
 }
 
 /// Sets what follows from the material: formats, digest, and what a certificate says of itself.
@@ -213,7 +228,8 @@ fn describe(object: &mut StoredObject) {
         object.set(Attribute::Digest(Digest {
             hashing_algorithm: HashingAlgorithm::SHA_256,
             digest_value: Some(ByteString(digest.to_vec())),
-            key_format_type,
+            // What has no key block is hashed as it is. Some clients cannot read a Digest without a format.
+            key_format_type: key_format_type.or(Some(KeyFormatType::Raw)),
         }));
     }
     object.object = Some(managed);
@@ -232,10 +248,9 @@ fn digest(object: &ManagedObject) -> Option<[u8; 32]> {
         KeyValue::Plain(plain) => match &plain.key_material {
             KeyMaterial::Bytes(bytes) => crypto::sha256(bytes.expose()),
             transparent @ KeyMaterial::Transparent(_) => {
-                // The digest of a transparent key covers its fields, without the header of the structure around them.
+                // The digest of a transparent key covers its structure as TTLV.
                 let bytes = kmip::codec::to_bytes(transparent, tag::KeyMaterial, ProtocolVersion::V2_1);
-                let bytes = zeroize::Zeroizing::new(bytes);
-                crypto::sha256(bytes.get(ttlv_codec::HEADER_LENGTH..)?)
+                crypto::sha256(&zeroize::Zeroizing::new(bytes))
             }
         },
     })

@@ -95,8 +95,17 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What cannot be made is the request's fault, and the texts of `crypto` say why; only the rest is a failure.
 impl From<crypto::CryptoError> for Error {
     fn from(error: crypto::CryptoError) -> Self {
-        Self::new(ResultReason::CryptographicFailure, "The cryptographic operation failed").because(error)
+        use crypto::CryptoError as C;
+        let reason = match &error {
+            C::UnsupportedFormat { .. } => ResultReason::KeyFormatTypeNotSupported,
+            C::NoRandomBytes | C::Failed(_) => {
+                return Self::new(ResultReason::CryptographicFailure, "The cryptographic operation failed").because(error);
+            }
+            _ => ResultReason::InvalidField,
+        };
+        Self::new(reason, error.to_string())
     }
 }

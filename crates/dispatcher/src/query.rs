@@ -2,16 +2,17 @@
 
 use kmip::ProtocolVersion;
 use kmip::enumerations::{
-    ClientRegistrationMethod, CryptographicAlgorithm, DRBGAlgorithm, DestroyAction, Enumeration as _, ObjectType, ProfileName,
-    QueryFunction, RNGAlgorithm, RNGMode, ShreddingAlgorithm, UnwrapMode,
+    ClientRegistrationMethod, DestroyAction, Enumeration as _, ObjectType, ProfileName, QueryFunction, RNGMode,
+    ShreddingAlgorithm, UnwrapMode,
 };
 use kmip::masks::ProtectionStorageMask;
 use kmip::payload::query::{QueryRequest, QueryResponse};
 use kmip::structures::{
-    CapabilityInformation, DefaultsInformation, ProfileInformation, ProtectionStorageMasks, RNGParameters, ServerInformation,
+    CapabilityInformation, DefaultsInformation, ProfileInformation, ProtectionStorageMasks, ServerInformation,
 };
 use policy::Permission;
 
+use crate::creation;
 use crate::error::Result;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
 use crate::operations::{SUPPORTED, offered};
@@ -80,7 +81,7 @@ impl Operation for Query {
                     response.vendor_identification = Some(context.settings.vendor_identification.clone());
                     response.server_information = Some(server_information());
                 }
-                QueryFunction::QueryRNGs => response.rng_parameters = vec![random_number_generator()],
+                QueryFunction::QueryRNGs => response.rng_parameters = vec![creation::random_number_generator()],
                 QueryFunction::QueryProfiles => {
                     let known = |profile: &ProfileName| profile.known_in(version);
                     response.profile_information = PROFILES.iter().copied().filter(known).map(profile_information).collect();
@@ -133,20 +134,6 @@ fn server_information() -> ServerInformation {
         server_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         product_name: Some("kmipd".to_owned()),
         ..ServerInformation::default()
-    }
-}
-
-/// The generator of aws-lc-rs: CTR_DRBG with AES-256.
-const fn random_number_generator() -> RNGParameters {
-    RNGParameters {
-        rng_algorithm: RNGAlgorithm::DRBG,
-        cryptographic_algorithm: Some(CryptographicAlgorithm::AES),
-        cryptographic_length: Some(256),
-        hashing_algorithm: None,
-        drbg_algorithm: Some(DRBGAlgorithm::CTR),
-        recommended_curve: None,
-        fips186_variation: None,
-        prediction_resistance: Some(false),
     }
 }
 

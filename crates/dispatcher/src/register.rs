@@ -4,7 +4,7 @@ use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType, ObjectType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
-use kmip::object::{KeyBlock, KeyMaterial, KeyValue};
+use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
 use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::result_reason::ResultReason;
 use policy::Permission;
@@ -49,6 +49,15 @@ impl Operation for Register {
         creation::apply(&mut object, given, context)?;
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
         let mut managed = request.object.clone();
+        if let ManagedObject::Template(template) = &managed {
+            // A template is found by the Name among its attributes (1.4, section 2.2.6).
+            let names = template.attributes.iter().filter(|attribute| matches!(attribute, Attribute::Name(_)));
+            for name in names.cloned() {
+                if !object.attributes().any(|known| *known == name) {
+                    object.add(name);
+                }
+            }
+        }
         if let Some(block) = managed.key_block_mut() {
             learn(&mut object, request.object_type, block)?;
         }

@@ -4,8 +4,8 @@
 
 use ttlv_codec::{Item, Tag, Writer};
 
-use crate::attribute::{AttributeFilter, 
-    Attribute, AttributeInstance, AttributeReference, Attributes, TemplateAttribute, VendorAttribute, rules_of,
+use crate::attribute::{
+    Attribute, AttributeFilter, AttributeInstance, AttributeReference, Attributes, TemplateAttribute, VendorAttribute, rules_of,
 };
 use crate::codec::{DecodeError, Fields, Member, Result, Value};
 use crate::tag;
@@ -17,7 +17,9 @@ pub fn attribute_reference(name: &str) -> AttributeReference {
     if let Some((vendor @ ("x" | "y"), rest)) = name.split_once('-') {
         return AttributeReference::Vendor { vendor_identification: vendor.to_owned(), attribute_name: rest.to_owned() };
     }
-    match tag::by_name(name) {
+    // Names that were broken over lines somewhere on their way come with runs of spaces.
+    let row = tag::by_name(name).or_else(|| tag::by_name(&name.split_whitespace().collect::<Vec<_>>().join(" ")));
+    match row {
         Some(row) if rules_of(row.tag).is_some() => AttributeReference::Standard(row.tag),
         _ => AttributeReference::Unknown(name.to_owned()),
     }
