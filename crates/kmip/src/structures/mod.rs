@@ -168,6 +168,22 @@ mod tests {
     use ttlv_codec::{Limits, TreeValue};
 
     #[test]
+    fn every_row_has_a_tag_that_its_versions_define() {
+        let payloads = crate::payload::ALL.iter();
+        let payloads = payloads.flat_map(|row| row.request.iter().chain(row.response.unwrap_or_default()));
+        let mut rows = 0;
+        for member in ALL.iter().flat_map(|row| row.members).chain(payloads) {
+            for version in ProtocolVersion::ALL.into_iter().filter(|version| member.versions.contains(*version)) {
+                let tag = if version.is_1x() { member.tag_1x } else { member.tag };
+                let pseudo = tag == tag::Any || tag == tag::AnyManagedObject;
+                assert!(pseudo || tag::known_in(tag, version), "{} in {version}", tag::display(tag));
+                rows += 1;
+            }
+        }
+        assert!(rows > 3000, "{rows}");
+    }
+
+    #[test]
     fn a_name_is_a_structure_up_to_2_1_and_a_text_in_3_0() {
         let name = Name { name_value: "disk-1".to_owned(), name_type: NameType::UninterpretedTextString };
         for version in ProtocolVersion::ALL {
