@@ -14,6 +14,7 @@ pub mod connection;
 pub mod corrections;
 pub mod isolation;
 pub mod known_failures;
+pub mod preparation;
 pub mod report;
 pub mod run;
 pub mod selection;

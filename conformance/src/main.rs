@@ -13,6 +13,7 @@ use conformance::case::Case;
 use conformance::connection::Endpoint;
 use conformance::isolation::Isolation;
 use conformance::known_failures::KnownFailures;
+use conformance::preparation::prepare;
 use conformance::report::{self, Outcome};
 use conformance::run::{REPEAT_FOR, run_case};
 use conformance::selection::{self, Selection};
@@ -60,6 +61,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         let mut bindings = Bindings::default();
         isolation.before(group, &mut endpoint);
         for case in group {
+            prepare(case, group, &mut endpoint);
             let failure = run_case(case, &mut bindings, &mut endpoint, REPEAT_FOR).err();
             if selection.includes(case) {
                 let known = known.reason(&case.name).map(str::to_owned);
