@@ -112,8 +112,7 @@ impl<S: Store> Engine<S> {
 
     /// Logs what changed nothing. A log that cannot be written is reported by the store's own health.
     async fn record(&self, request: &Request<'_>, records: impl Iterator<Item = &AuditRecord>) {
-        let commit = Commit { changes: Vec::new(), log: encode(records) };
-        if let Err(error) = self.store.commit(tenant(request), commit).await {
+        if let Err(error) = self.store.log(tenant(request), encode(records)).await {
             tracing::error!(%error, "the log entry of a refused request could not be written");
         }
     }

@@ -127,9 +127,16 @@ async fn perform<O: Operation, S: Store>(
 
         let record = run.record(done.concerned, Outcome::Success);
         if run.commit {
-            let commit = Commit { changes: to_store(done.changes), log: encode(std::iter::once(&record)) };
-            match engine.store.commit(tenant(run.request), commit).await {
-                Ok(_) => {}
+            let log = encode(std::iter::once(&record));
+            let written = if done.changes.is_empty() {
+                // What cannot be logged is not answered.
+                engine.store.log(tenant(run.request), log).await
+            } else {
+                let commit = Commit { changes: to_store(done.changes), log };
+                engine.store.commit(tenant(run.request), commit).await.map(|_| ())
+            };
+            match written {
+                Ok(()) => {}
                 Err(StoreError::Conflict { .. }) => {
                     answer.writer.truncate(start);
                     continue;

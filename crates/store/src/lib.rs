@@ -173,6 +173,12 @@ pub trait Store: Send + Sync + 'static {
     /// Makes changes and log entries durable, all or none, and returns the revision all changed records now have.
     fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
+    /// Takes log entries of what changed nothing. They are in the order of the commits around them, and durable soon: a
+    /// backend need not sync for them alone, and says in its documentation how long it may take.
+    fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move { self.commit(tenant, Commit { changes: Vec::new(), log: entries }).await.map(|_| ()) }
+    }
+
     /// Reads log entries from a sequence number on, at most `limit` of them.
     fn read_log(&self, from: u64, limit: usize) -> impl Future<Output = Result<Vec<LogRecord>, StoreError>> + Send;
 
