@@ -328,7 +328,8 @@ impl Authority {
         for unit in &profile.organizational_units {
             params.distinguished_name.push(DnType::OrganizationalUnitName, unit.as_str());
         }
-        params.subject_alt_names = profile.alternative_names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
+        params.subject_alt_names =
+            profile.alternative_names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
         params.serial_number = None;
         params.use_authority_key_identifier_extension = false;
         let request = params.serialize_request(&key_pair).map_err(CertificateError::failed("sign the request"))?;

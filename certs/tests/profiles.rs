@@ -1,5 +1,7 @@
 //! What the minted certificates say, read back with an independent parser.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use certs::{Authority, CertificateError, ClientProfile, KeyKind, ServerProfile, Validity, pkcs12};
 use x509_parser::prelude::*;
 

@@ -10,7 +10,7 @@ use server::setup;
 use server::{files, socket, tls, users};
 use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use x509_parser::pem::parse_x509_pem;
 use zeroize::{Zeroize, Zeroizing};
@@ -231,7 +231,7 @@ pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {
     }
 }
 
-fn show(file: &PathBuf, command: Command) -> Result<(), String> {
+fn show(file: &Path, command: Command) -> Result<(), String> {
     let config = Config::read(file).map_err(text)?;
     match socket::give(&config, command).map_err(text)? {
         Reply::Done { messages } => messages.iter().for_each(|message| say(message)),

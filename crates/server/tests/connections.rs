@@ -1,5 +1,7 @@
 //! Limits, time-outs and the end of a server, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{BOTH, Running, Site, logged, message, read_line, request};

@@ -1,6 +1,8 @@
 //! Clients that mean harm, against the program itself: it answers or closes in time, its memory stays, and an honest client is
 //! served meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "common/program.rs"]
 #[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
 mod program;

@@ -1,5 +1,7 @@
 //! The program: its commands, its files, its signals.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "common/program.rs"]
 #[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
 mod program;

@@ -1,5 +1,7 @@
 //! Who is let in, who is not, and what the log says about it. Over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use certs::{Authority, ClientProfile, KeyKind, Validity};
