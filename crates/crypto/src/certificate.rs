@@ -3,14 +3,12 @@
 use kmip::enumerations::DigitalSignatureAlgorithm;
 use pkcs8::der::{self, Decode, Reader, SliceReader, asn1::AnyRef};
 use x509_parser::extensions::GeneralName;
-use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::oid_registry::{OID_X509_EXT_ISSUER_ALT_NAME, OID_X509_EXT_SUBJECT_ALT_NAME};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::X509Name;
 
 use crate::error::CryptoError;
 use crate::key::KeyFacts;
-use crate::name::NameParts;
+use crate::name::{NameParts, name_text};
 use crate::public_key::spki_facts;
 
 /// An alternative name of a subject or an issuer.
@@ -91,38 +89,6 @@ impl CertificateFacts {
             not_after: parsed.validity().not_after.timestamp(),
         })
     }
-}
-
-/// A distinguished name as text (RFC 4514): the parts in reverse order, special characters escaped.
-fn name_text(name: &X509Name<'_>) -> String {
-    let mut parts: Vec<String> = name
-        .iter_attributes()
-        .map(|attribute| {
-            let kind = oid2abbrev(attribute.attr_type(), oid_registry())
-                .map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
-            let value = attribute.as_str().map_or_else(|_| hexadecimal(attribute.as_slice()), escaped);
-            format!("{kind}={value}")
-        })
-        .collect();
-    parts.reverse();
-    parts.join(",")
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
-}
-
-fn escaped(text: &str) -> String {
-    let last = text.chars().count().saturating_sub(1);
-    let mut escaped = String::new();
-    for (at, character) in text.chars().enumerate() {
-        let at_edge = (at == 0 && matches!(character, ' ' | '#')) || (at == last && character == ' ');
-        if at_edge || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
-            escaped.push('\\');
-        }
-        escaped.push(character);
-    }
-    escaped
 }
 
 fn read_alternative_names(extension: &[u8]) -> der::Result<Vec<AlternativeName>> {

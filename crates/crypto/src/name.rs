@@ -1,6 +1,7 @@
 //! The parts of a distinguished name.
 
 use x509_parser::der_parser::asn1_rs::{Any, Tag};
+use x509_parser::objects::oid2abbrev;
 use x509_parser::oid_registry::{self, Oid};
 use x509_parser::x509::X509Name;
 
@@ -63,6 +64,38 @@ impl NameParts {
     }
 }
 
+/// A distinguished name as text (RFC 4514): the parts in reverse order, special characters escaped.
+pub(crate) fn name_text(name: &X509Name<'_>) -> String {
+    let mut parts: Vec<String> = name
+        .iter_attributes()
+        .map(|attribute| {
+            let kind = oid2abbrev(attribute.attr_type(), x509_parser::objects::oid_registry())
+                .map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
+            let value = text(attribute.attr_value()).map_or_else(|| hexadecimal(attribute.as_slice()), |text| escaped(&text));
+            format!("{kind}={value}")
+        })
+        .collect();
+    parts.reverse();
+    parts.join(",")
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn escaped(text: &str) -> String {
+    let last = text.chars().count().saturating_sub(1);
+    let mut escaped = String::new();
+    for (at, character) in text.chars().enumerate() {
+        let at_edge = (at == 0 && matches!(character, ' ' | '#')) || (at == last && character == ' ');
+        if at_edge || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
 /// The text of any of the string types that certificates use.
 fn text(value: &Any<'_>) -> Option<String> {
     let bytes = value.data;
@@ -87,5 +120,24 @@ fn text(value: &Any<'_>) -> Option<String> {
             units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect()
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_characters_are_escaped() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("a,b+c", "a\\,b\\+c"),
+            (" both ", "\\ both\\ "),
+            ("#1 #2", "\\#1 #2"),
+            ("\"<\\>;", "\\\"\\<\\\\\\>\\;"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(text), expected);
+        }
     }
 }

@@ -75,6 +75,9 @@ fn facts() {
     assert_eq!(facts.serial_number, [0x00, 0x80, 0x01, 0x02]);
     assert_eq!(facts.subject_parts, parts("the subject"));
     assert_eq!(facts.issuer_parts, parts("the authority"));
+    assert!(facts.subject_text.starts_with("dnQualifier=qualifier,DC=example,"), "{}", facts.subject_text);
+    assert!(facts.subject_text.ends_with(",OU=Unit,O=Größe,L=München,ST=Bayern,C=DE"), "{}", facts.subject_text);
+    assert!(facts.issuer_text.contains("CN=the authority"), "{}", facts.issuer_text);
     // The names in DER are sequences, and stand in the certificate as they are.
     for name in [&facts.subject, &facts.issuer] {
         assert_eq!(name[0], 0x30);
