@@ -188,3 +188,89 @@ pub(crate) fn open_log_record(keyring: &Keyring, sequence: u64, sealed: &[u8]) -
 fn log_label(sequence: u64, revision: Revision) -> Label {
     Label { kind: Kind::LogEntry, tenant: Tenant::DEFAULT, number: sequence, position: 0, revision }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::contract::{block_on, commit, load, put};
+    use store::sealing::{RootKey, encode_record};
+    use store::{Change, Store};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::engine::Writes;
+    use crate::{Options, SledStore};
+
+    const TENANT: Tenant = Tenant::DEFAULT;
+
+    fn store() -> (SledStore, TempDir) {
+        let directory = tempfile::tempdir().expect("directory");
+        let root = RootKey::generate().expect("root key");
+        let store = SledStore::create(&directory.path().join("data"), &root, &Options::default()).expect("create");
+        let changes = ["a", "b"].map(|name| Change::Put(put(name, None, name.as_bytes())));
+        commit(&store, changes.into()).expect("commit");
+        (store, directory)
+    }
+
+    /// What the engine has of a record, and its key and place.
+    fn engine_bytes(shared: &Shared, identifier: &str) -> (Number, Place, Vec<u8>) {
+        let place = shared.published().index.place(TENANT, identifier).expect("place");
+        let number = Number::of(TENANT, &place);
+        (number, place, shared.engine.read(number).expect("read").expect("record"))
+    }
+
+    /// Gives the engine other bytes of a record, as the writer does before they are durable.
+    fn overwrite(shared: &Shared, number: Number, sealed: Option<&[u8]>) {
+        let mut writes = Writes { head: shared.engine.read_head().expect("read").expect("head").to_vec(), ..Writes::default() };
+        match sealed {
+            Some(sealed) => {
+                (0..).zip(layout::split(sealed)).for_each(|(part, chunk)| writes.records.insert(&number.key(part), chunk))
+            }
+            None => writes.records.remove(&number.key(0)),
+        }
+        shared.engine.apply(&writes).expect("apply");
+    }
+
+    #[test]
+    fn a_damaged_record_is_an_error_by_name_and_the_others_are_read() {
+        let (store, _directory) = store();
+        let (number, _, sealed) = engine_bytes(&store.shared, "a");
+        for byte in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[byte] ^= 0x40;
+            overwrite(&store.shared, number, Some(&flipped));
+            match block_on(store.load(TENANT, &["b", "a"])) {
+                Err(StoreError::Damaged { what, .. }) if what == "a" => {}
+                other => panic!("byte {byte}: {other:?}"),
+            }
+            assert_eq!(load(&store, "b").expect("b").body[..], *b"b");
+        }
+        overwrite(&store.shared, number, None);
+        assert!(matches!(block_on(store.load(TENANT, &["a"])), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn an_authentic_record_in_the_place_of_another_is_an_error() {
+        let (store, _directory) = store();
+        let (number, place, _) = engine_bytes(&store.shared, "a");
+        let other = store.shared.keyring.seal(&layout::label(TENANT, &place), &encode_record(&put("other", None, b"")));
+        overwrite(&store.shared, number, Some(&other.expect("seal")));
+        assert!(matches!(block_on(store.load(TENANT, &["a"])), Err(StoreError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_is_not_durable_is_not_seen() {
+        let (store, _directory) = store();
+        let shared = &store.shared;
+        for identifier in ["a", "b"] {
+            let (number, place, sealed) = engine_bytes(shared, identifier);
+            shared.publish().aside.insert(number, sealed);
+            let newer = Place { revision: Revision(place.revision.0 + 1), ..place };
+            let newer = shared.keyring.seal(&layout::label(TENANT, &newer), &encode_record(&put(identifier, None, b"newer")));
+            let newer = newer.expect("seal");
+            overwrite(shared, number, (identifier == "a").then_some(&newer[..]));
+        }
+        let records = block_on(store.load(TENANT, &["a", "b", "c"])).expect("load");
+        let bodies: Vec<_> = records.iter().map(|record| record.as_ref().map(|record| &record.body[..])).collect();
+        assert_eq!(bodies, [Some(&b"a"[..]), Some(b"b"), None]);
+    }
+}
