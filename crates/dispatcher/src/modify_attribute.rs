@@ -71,7 +71,12 @@ fn instance(object: &StoredObject, request: &ModifyAttributeRequest, version: Pr
     let mut candidates = (0..object.instances.len()).filter(of_this);
     if version.is_1x() {
         let index = new.index.unwrap_or(0);
-        return candidates.find(|at| object.instances[*at].index == index).ok_or_else(|| not_found(&reference, object));
+        let found = candidates.find(|at| object.instances[*at].index == index);
+        return found.ok_or_else(|| match object.values(&reference).next() {
+            Some(_) => not_found(&reference, object),
+            // 1.2, section 11.16: "A specified attribute does not exist (i.e., it needs to first be added)" is Invalid Field.
+            None => Error::invalid_field(format!("The object has no {reference}; it has to be added first")),
+        });
     }
     if let Some(current) = &request.current_attribute {
         if current.attribute.reference() != reference {

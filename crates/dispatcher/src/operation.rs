@@ -218,7 +218,10 @@ impl Context<'_> {
         self.batch
             .resolve(reference)
             .map(str::to_owned)
-            .ok_or_else(|| Error::new(ResultReason::MissingData, "The request names no object and the ID Placeholder is empty"))
+            // After a Locate that found nothing: Item Not Found in 1.x (TC-152), as for an identifier nobody has.
+            .ok_or_else(|| {
+                Error::new(ResultReason::ObjectNotFound, "The request names no object and the ID Placeholder is empty")
+            })
     }
 
     /// A plan of one object.
