@@ -191,3 +191,61 @@ fn lasts(certificate: &Path, hosts: &[String]) -> Result<bool, String> {
     let left = parsed.validity().time_to_expiration().map_or(0, |left| left.whole_seconds());
     Ok(left > RENEWAL_SECONDS && hosts.iter().all(has))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    const GUIDE: &str = include_str!("../../../docs/operator-guide.md");
+
+    #[test]
+    fn the_guide_tells_every_difference_of_dev() {
+        for (what, dev, serve) in DEV_DIFFERENCES {
+            let row = format!("| {what} | {dev} | {serve} |");
+            assert!(GUIDE.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn the_guide_names_every_key() {
+        let file = Path::new("/etc/kmipd/kmipd.toml");
+        let plan = Plan { hosts: Vec::new(), listen: default_listen(), dev: true };
+        let mut config = Config::parse(&configuration(&plan), file).unwrap();
+        config.monitoring = Some(crate::config::MonitoringConfig { listen: default_listen() });
+        let table: toml::Table = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        for (section, value) in &table {
+            let keys = match value {
+                toml::Value::Table(keys) => keys.keys().map(|key| format!("{section}.{key}")).collect(),
+                _ => vec![section.clone()],
+            };
+            for key in keys {
+                let named = format!("`{}`", key.strip_prefix("limits.").unwrap_or(&key));
+                assert!(GUIDE.contains(&named), "{named}");
+            }
+        }
+        assert_eq!(toml::Table::try_from(Limits::default()).unwrap().len(), 13, "the guide's table of limits has as many rows");
+    }
+
+    #[test]
+    fn a_first_start_that_was_interrupted_is_begun_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let plan = Plan { hosts: vec!["localhost".to_owned()], listen: default_listen(), dev: true };
+        std::fs::create_dir_all(root.path().join(WORKSHOP).join("data")).unwrap();
+        std::fs::write(root.path().join(WORKSHOP).join("ca.pem"), "half").unwrap();
+        let file = create(root.path(), &plan).unwrap();
+        assert!(Config::read(&file).is_ok() && !root.path().join(WORKSHOP).exists());
+        assert!(create(root.path(), &plan).unwrap_err().contains("nothing is overwritten"));
+    }
+
+    #[test]
+    fn a_server_certificate_is_renewed_only_when_it_lacks_a_name() {
+        let root = tempfile::tempdir().unwrap();
+        let plan = Plan { hosts: vec!["localhost".to_owned()], listen: default_listen(), dev: true };
+        let config = Config::read(&create(root.path(), &plan).unwrap()).unwrap();
+        assert!(!renew_server(&config, &plan.hosts).unwrap());
+        let more = ["localhost".to_owned(), "127.0.0.2".to_owned()];
+        assert!(renew_server(&config, &more).unwrap());
+        assert!(!renew_server(&config, &more).unwrap());
+    }
+}
