@@ -179,6 +179,15 @@ impl Client {
     }
 }
 
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.connection.endpoint())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether a refusal of Discover Versions means that the server knows neither the operation nor the version that introduced it.
 fn speaks_only_1_0(error: &OperationError) -> bool {
     [ResultReason::OperationNotSupported, ResultReason::InvalidMessage, ResultReason::UnsupportedProtocolVersion]

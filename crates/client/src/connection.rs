@@ -55,6 +55,11 @@ impl Connection {
         Ok(Self { stream, endpoint, limits: configuration.limits, usable: true, answered: false })
     }
 
+    /// Where the server is, as `HOST:PORT`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Sends a request and returns the whole answer.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         if !std::mem::replace(&mut self.usable, false) {
@@ -145,6 +150,8 @@ fn explain_connect(error: &io::Error) -> String {
         io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             format!("no way there ({error}); look at the network and the firewall")
         }
+        // Errors of the resolver have no number of the system's.
+        _ if error.raw_os_error().is_none() => format!("its address is not known ({error}); is the name right?"),
         _ => error.to_string(),
     }
 }
@@ -179,6 +186,16 @@ fn ended(endpoint: &str, error: &io::Error, before_first_answer: bool) -> Error 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn unknown_hosts_and_closed_ports_are_told_apart() {
+        // A label of 64 characters is too long for any resolver.
+        let name = format!("{}.invalid", "x".repeat(64));
+        let unknown = TcpStream::connect((name.as_str(), 5696)).await.unwrap_err();
+        assert!(explain_connect(&unknown).contains("address is not known"), "{unknown:?}");
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert!(explain_connect(&refused).contains("nothing listens"));
+    }
 
     #[test]
     fn room_grows_with_what_arrived() {

@@ -34,4 +34,4 @@ pub use client::{Client, OFFERED};
 pub use configuration::{ClientLimits, Configuration, ConfigurationError, DEFAULT_PORT, TlsMaterial, parse_version};
 pub use error::{Error, OperationError, spoken};
 pub use objects::{KeyEncodingError, certificate, from_der, material, opaque_object, secret_data, symmetric_key};
-pub use operations::Request;
+pub use operations::{KeyPair, Located, Request};

@@ -70,7 +70,7 @@ fn explain_server_certificate(error: &CertificateError) -> String {
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "the server's certificate is not for {}; it is for {}. Set `server_name` to one of these, or connect by that name",
             expected.to_str(),
-            presented.join(", ")
+            presented.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", ")
         ),
         CertificateError::NotValidForName => {
             "the server's certificate is not for the name it was called by; set `server_name`".to_owned()
@@ -78,6 +78,12 @@ fn explain_server_certificate(error: &CertificateError) -> String {
         CertificateError::Revoked => "the server's certificate is revoked".to_owned(),
         other => format!("the server's certificate was refused: {other}"),
     }
+}
+
+/// `kms.example` of `DnsName("kms.example")`, as the library writes the names of a certificate.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 fn explain_alert(alert: AlertDescription) -> String {
@@ -108,6 +114,14 @@ fn explain_alert(alert: AlertDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_certificates_are_shown_bare() {
+        for (name, shown) in [("DnsName(\"kms.example\")", "kms.example"), ("IpAddress(127.0.0.1)", "127.0.0.1"), ("odd", "odd")]
+        {
+            assert_eq!(bare(name), shown);
+        }
+    }
 
     #[test]
     fn failures_say_what_to_do() {

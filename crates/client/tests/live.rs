@@ -138,6 +138,25 @@ async fn a_batch_passes_the_new_key_on_and_reports_each_item() {
 }
 
 #[test]
+fn a_password_is_sent_with_every_request() {
+    let kmipd = Kmipd::start();
+    kmipd.add_user("anna", "correct horse");
+    let config = kmipd.client_toml();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text + "\nusername = \"anna\"\npassword_file = \"password\"\n").unwrap();
+    let password = config.with_file_name("password");
+    std::fs::write(&password, "correct horse\n").unwrap();
+    let key = stdout(&kmipd.kmip(&["create"]));
+    assert_eq!(stdout(&kmipd.kmip(&["locate"])), key);
+
+    std::fs::write(&password, "wrong horse\n").unwrap();
+    let refused = kmipd.kmip(&["locate"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(complaint.contains("Authentication Not Successful"), "{complaint}");
+}
+
+#[test]
 fn the_same_without_a_runtime() {
     let kmipd = Kmipd::start();
     let configuration = Configuration::load(&kmipd.client_toml()).unwrap();

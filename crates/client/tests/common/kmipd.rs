@@ -64,6 +64,15 @@ impl Kmipd {
         self.directory.path().join(name)
     }
 
+    /// Gives the server a user with a password, as an administrator does while it runs.
+    pub fn add_user(&self, name: &str, password: &str) {
+        let mut command = Command::new(binary());
+        command.args(["user", "add", name, "--password-stdin", "--config"]).arg(self.directory.path().join("dev/kmipd.toml"));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        std::io::Write::write_all(&mut process.stdin.take().unwrap(), password.as_bytes()).unwrap();
+        assert!(process.wait().unwrap().success());
+    }
+
     /// Runs `kmip` against the server.
     pub fn kmip(&self, arguments: &[&str]) -> Output {
         kmip(Some(&self.client_toml()), arguments)

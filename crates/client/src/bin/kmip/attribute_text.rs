@@ -194,20 +194,28 @@ pub(crate) fn show(instance: &AttributeInstance, version: ProtocolVersion) -> Sh
     Shown { name: attribute.reference().to_string(), index: instance.index, text, json }
 }
 
-/// Any payload or part of one as JSON, with the names of XML.
-pub(crate) fn value_json<V: kmip::codec::Value>(value: &V, tag: Tag, version: ProtocolVersion) -> Json {
+fn element_of<V: kmip::codec::Value>(value: &V, tag: Tag, version: ProtocolVersion) -> Option<Element> {
     let mut writer = Writer::new();
     value.write(&mut writer, tag, version);
     let bytes = zeroize::Zeroizing::new(writer.finish());
-    Tree::parse(&bytes, &Limits::default()).map_or(Json::Null, |tree| element_json(&Element::from_tree(&tree, version)))
+    Tree::parse(&bytes, &Limits::default()).ok().map(|tree| Element::from_tree(&tree, version))
+}
+
+/// Any payload or part of one as JSON, with the names of XML.
+pub(crate) fn value_json<V: kmip::codec::Value>(value: &V, tag: Tag, version: ProtocolVersion) -> Json {
+    element_of(value, tag, version).map_or(Json::Null, |element| element_json(&element))
 }
 
 /// Any part of a payload on one line.
 pub(crate) fn value_text<V: kmip::codec::Value>(value: &V, tag: Tag, version: ProtocolVersion) -> String {
-    let mut writer = Writer::new();
-    value.write(&mut writer, tag, version);
-    let bytes = zeroize::Zeroizing::new(writer.finish());
-    Tree::parse(&bytes, &Limits::default()).map_or(String::new(), |tree| element_text(&Element::from_tree(&tree, version)))
+    element_of(value, tag, version).map_or(String::new(), |element| element_text(&element))
+}
+
+/// A structure of a payload, a line per field.
+pub(crate) fn value_lines<V: kmip::codec::Value>(value: &V, tag: Tag, version: ProtocolVersion) -> Vec<String> {
+    element_of(value, tag, version).map_or(Vec::new(), |element| {
+        element.children.iter().map(|field| format!("{}: {}", field.name, element_text(field))).collect()
+    })
 }
 
 fn element_text(element: &Element) -> String {

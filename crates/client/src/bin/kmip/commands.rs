@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use client::{AttributeList, Client, Configuration, Error, spoken};
 use kmip::attribute::Attribute;
-use kmip::codec::DateTime;
+use kmip::codec::{Cardinality, DateTime};
 use kmip::enumerations::{
     CryptographicAlgorithm, Enumeration, InteropFunction, KeyFormatType, ObjectType, QueryFunction, RevocationReasonCode, State,
 };
@@ -381,7 +381,7 @@ impl Session {
         }
         let answer = client.query(&functions).await?;
         if output.json {
-            output::line(format_args!("{:#}", text::value_json(&answer, tag::ResponsePayload, version)));
+            output::line(format_args!("{:#}", query_document(&answer, version)));
         } else {
             output::line(query_text(&answer, version).trim_end());
         }
@@ -483,6 +483,18 @@ fn object_document(identifier: &UniqueIdentifier, object: &ManagedObject, versio
     Json::Object(document)
 }
 
+/// What Query answered, for scripts: what may be there more than once is an array, however often it is there.
+fn query_document(answer: &QueryResponse, version: ProtocolVersion) -> Json {
+    let mut document = text::value_json(answer, tag::ResponsePayload, version);
+    let repeated = QueryResponse::MEMBERS.iter().filter(|row| row.cardinality == Cardinality::Repeated);
+    for name in repeated.filter_map(|row| tag::by_tag(row.tag)).map(|row| row.xml_name) {
+        if let Some(value) = document.get_mut(name).filter(|value| !value.is_array()) {
+            *value = Json::Array(vec![value.take()]);
+        }
+    }
+    document
+}
+
 /// What Query answered, for people.
 fn query_text(answer: &QueryResponse, version: ProtocolVersion) -> String {
     let mut text = String::new();
@@ -498,7 +510,7 @@ fn query_text(answer: &QueryResponse, version: ProtocolVersion) -> String {
     section("vendor", answer.vendor_identification.iter().cloned().collect());
     section(
         "server",
-        answer.server_information.iter().map(|server| text::value_text(server, tag::ServerInformation, version)).collect(),
+        answer.server_information.iter().flat_map(|server| text::value_lines(server, tag::ServerInformation, version)).collect(),
     );
     section("operations", answer.operations.iter().map(|operation: &Operation| spoken(*operation)).collect());
     section("object types", answer.object_types.iter().map(|object_type| spoken(*object_type)).collect());
@@ -517,7 +529,11 @@ fn query_text(answer: &QueryResponse, version: ProtocolVersion) -> String {
     );
     section(
         "capabilities",
-        answer.capability_information.iter().map(|value| text::value_text(value, tag::CapabilityInformation, version)).collect(),
+        answer
+            .capability_information
+            .iter()
+            .flat_map(|value| text::value_lines(value, tag::CapabilityInformation, version))
+            .collect(),
     );
     text
 }
