@@ -12,7 +12,7 @@ use crate::tls::Trust;
 use crate::users::Users;
 use crate::{logging, monitoring, socket};
 use arc_swap::ArcSwap;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -50,6 +50,7 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
     let Some(_lock) = DirectoryLock::take(plan.config.folder()).map_err(|error| error.to_string())? else {
         return Err(format!("another kmipd works in {}", plan.config.folder().display()));
     };
+    forbid_core_dumps();
     raise_descriptor_limit(&plan.config);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
@@ -159,6 +160,15 @@ fn signals<S: Service>(server: Arc<Server<S>>, live: Arc<Live>) -> Result<impl F
         info!("stopping: no new connections, requests in flight are finished");
         server.stop();
     })
+}
+
+/// Keys are in this process's memory: no core file of it, and no other process of its user may read it.
+fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = limited {
+        warn!(%error, "core dumps cannot be forbidden");
+    }
 }
 
 /// Raises the soft limit of file descriptors to what the connections need, as far as the system lets.
