@@ -1,0 +1,405 @@
+//! A client: requests of one version out, answers of one version in.
+
+use dispatcher::Session;
+use kmip::ProtocolVersion;
+use kmip::attribute::TemplateAttribute;
+use kmip::attribute::{Attribute, AttributeFilter, AttributeFilters, AttributeInstance, AttributeReference, Attributes};
+use kmip::codec::{ByteString, Value, from_bytes};
+use kmip::enumerations::{CryptographicAlgorithm, ObjectType, ResultStatus, RevocationReasonCode, State};
+use kmip::identifier::ObjectReference;
+use kmip::masks::CryptographicUsageMask;
+use kmip::message::{MessageExtension, RequestHeader, ResponseMessage};
+use kmip::object::ManagedObject;
+use kmip::operation::Operation;
+use kmip::payload::activate::{ActivateRequest, ActivateResponse};
+use kmip::payload::add_attribute::{AddAttributeRequest, AddAttributeResponse};
+use kmip::payload::create::{CreateRequest, CreateResponse};
+use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
+use kmip::payload::delete_attribute::{DeleteAttributeRequest, DeleteAttributeResponse};
+use kmip::payload::destroy::{DestroyRequest, DestroyResponse};
+use kmip::payload::get::{GetRequest, GetResponse};
+use kmip::payload::get_attribute_list::{GetAttributeListRequest, GetAttributeListResponse};
+use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
+use kmip::payload::locate::{LocateRequest, LocateResponse};
+use kmip::payload::modify_attribute::{ModifyAttributeRequest, ModifyAttributeResponse};
+use kmip::payload::register::{RegisterRequest, RegisterResponse};
+use kmip::payload::revoke::{RevokeRequest, RevokeResponse};
+use kmip::result_reason::ResultReason;
+use kmip::structures::{Name, RevocationReason};
+use kmip::tag;
+use policy::Actor;
+use ttlv_codec::{Limits, Writer};
+
+use crate::fidelity;
+use crate::server::{Server, block_on};
+
+/// A request while it is put together.
+pub struct Request {
+    pub version: ProtocolVersion,
+    pub header: RequestHeader,
+    items: Writer,
+    count: i32,
+}
+
+impl Request {
+    pub fn new(version: ProtocolVersion) -> Self {
+        Self { version, header: RequestHeader::new(version, 0), items: Writer::new(), count: 0 }
+    }
+
+    /// Changes the header.
+    pub fn header(mut self, change: impl FnOnce(&mut RequestHeader)) -> Self {
+        change(&mut self.header);
+        self
+    }
+
+    pub fn item(self, operation: Operation, payload: &impl Value) -> Self {
+        self.item_with(operation, None, payload, &[])
+    }
+
+    pub fn item_with(
+        mut self,
+        operation: Operation,
+        identifier: Option<&[u8]>,
+        payload: &impl Value,
+        extensions: &[MessageExtension],
+    ) -> Self {
+        let version = self.version;
+        self.count += 1;
+        self.items.structure(tag::BatchItem, |writer| {
+            operation.write(writer, tag::Operation, version);
+            if let Some(identifier) = identifier {
+                writer.byte_string(tag::UniqueBatchItemID, identifier);
+            }
+            payload.write(writer, tag::RequestPayload, version);
+            for extension in extensions {
+                extension.write(writer, tag::MessageExtension, version);
+            }
+        });
+        self
+    }
+
+    /// The message; its Batch Count tells the truth.
+    pub fn bytes(self) -> Vec<u8> {
+        let count = self.count;
+        self.bytes_announcing(count)
+    }
+
+    /// The message with a Batch Count of one's own choice.
+    pub fn bytes_announcing(mut self, count: i32) -> Vec<u8> {
+        self.header.batch_count = Some(count);
+        let mut writer = Writer::new();
+        writer.structure(tag::RequestMessage, |writer| {
+            self.header.write(writer, tag::RequestHeader, self.version);
+            writer.raw(self.items.bytes());
+        });
+        writer.finish()
+    }
+}
+
+/// The answer to one item.
+#[derive(Debug)]
+pub struct Answer {
+    pub version: ProtocolVersion,
+    pub operation: Option<Operation>,
+    pub identifier: Option<Vec<u8>>,
+    pub status: ResultStatus,
+    pub reason: Option<ResultReason>,
+    pub message: Option<String>,
+    /// The payload as it was received.
+    pub payload: Option<Vec<u8>>,
+}
+
+impl Answer {
+    /// The payload of an item that succeeded.
+    #[track_caller]
+    pub fn ok<T: Value>(&self) -> T {
+        assert_eq!(self.status, ResultStatus::Success, "{:?}: {:?} {:?}", self.operation, self.reason, self.message);
+        self.payload()
+    }
+
+    /// The payload, whatever became of the item.
+    #[track_caller]
+    pub fn payload<T: Value>(&self) -> T {
+        from_bytes(self.payload.as_ref().expect("the answer has a payload"), self.version).expect("the payload is one")
+    }
+
+    /// The payload, or why there is none.
+    pub fn result<T: Value>(&self) -> Result<T, ResultReason> {
+        match self.status {
+            ResultStatus::Success => Ok(self.payload()),
+            _ => Err(self.reason.expect("a failure has a reason")),
+        }
+    }
+
+    /// That the item failed for this reason, as the version of the answer spells it.
+    #[track_caller]
+    pub fn fails_with(&self, reason: ResultReason) {
+        let expected = reason.at(self.version);
+        assert_eq!(self.status, ResultStatus::OperationFailed, "{:?} in {}", self.operation, self.version);
+        assert_eq!(self.reason, Some(expected), "{:?} in {}: {:?}", self.operation, self.version, self.message);
+        assert!(self.payload.is_none(), "a failure has no payload");
+    }
+}
+
+/// What came back for a message.
+#[derive(Debug)]
+pub struct Answers {
+    pub header: kmip::message::ResponseHeader,
+    pub items: Vec<Answer>,
+    pub size: usize,
+    pub close: bool,
+}
+
+/// A connection.
+pub struct Client<'a> {
+    pub server: &'a Server,
+    pub session: Session,
+    pub version: ProtocolVersion,
+}
+
+impl<'a> Client<'a> {
+    pub fn new(server: &'a Server, name: &str, version: ProtocolVersion) -> Self {
+        Self { server, session: Session::new(Actor::new(name), "192.0.2.1:5696".to_owned()), version }
+    }
+
+    pub fn request(&self) -> Request {
+        Request::new(self.version)
+    }
+
+    /// Sends bytes and reads what comes back.
+    #[track_caller]
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> Answers {
+        let response = block_on(self.server.engine.handle(&mut self.session, bytes));
+        let limits = Limits { length: 64 << 20, items: 1 << 20, ..Limits::default() };
+        let message = ResponseMessage::read(&response.bytes, &limits).unwrap_or_else(|error| panic!("{error:?}"));
+        let version = message.version;
+        fidelity::check(&response.bytes, version);
+        assert_eq!(response.items.len(), message.items.len(), "one entry for the log per item");
+        assert_eq!(message.header.batch_count, Some(i32::try_from(message.items.len()).unwrap()));
+        let items = message.items.into_iter().map(|item| Answer {
+            version,
+            operation: item.operation,
+            identifier: item.unique_batch_item_id.map(|ByteString(identifier)| identifier),
+            status: item.result_status,
+            reason: item.result_reason,
+            message: item.result_message,
+            payload: item.payload.map(|payload| payload.raw().to_vec()),
+        });
+        Answers { header: message.header, items: items.collect(), size: response.bytes.len(), close: response.close }
+    }
+
+    #[track_caller]
+    pub fn send(&mut self, request: Request) -> Answers {
+        self.send_bytes(&request.bytes())
+    }
+
+    /// Sends one item.
+    #[track_caller]
+    pub fn ask(&mut self, operation: Operation, payload: &impl Value) -> Answer {
+        let request = self.request().item(operation, payload);
+        let mut answers = self.send(request);
+        assert_eq!(answers.items.len(), 1);
+        let answer = answers.items.remove(0);
+        assert_eq!(answer.operation, Some(operation), "the operation is echoed, also with a failure");
+        answer
+    }
+
+    #[track_caller]
+    pub fn create(&mut self, attributes: Vec<Attribute>) -> String {
+        self.ask(Operation::Create, &create(attributes)).ok::<CreateResponse>().unique_identifier.0
+    }
+
+    /// A key pair on P-256: private key, public key.
+    #[track_caller]
+    pub fn create_key_pair(&mut self) -> (String, String) {
+        let response: CreateKeyPairResponse = self.ask(Operation::CreateKeyPair, &create_key_pair()).ok();
+        (response.private_key_unique_identifier.0, response.public_key_unique_identifier.0)
+    }
+
+    #[track_caller]
+    pub fn register(&mut self, object: ManagedObject, attributes: Vec<Attribute>) -> String {
+        self.ask(Operation::Register, &register(object, attributes)).ok::<RegisterResponse>().unique_identifier.0
+    }
+
+    pub fn get(&mut self, identifier: &str) -> Answer {
+        self.ask(Operation::Get, &get(Some(identifier)))
+    }
+
+    #[track_caller]
+    pub fn object(&mut self, identifier: &str) -> ManagedObject {
+        self.get(identifier).ok::<GetResponse>().object
+    }
+
+    pub fn activate(&mut self, identifier: &str) -> Result<ActivateResponse, ResultReason> {
+        self.ask(Operation::Activate, &activate(Some(identifier))).result()
+    }
+
+    pub fn revoke(&mut self, identifier: &str, code: RevocationReasonCode) -> Result<RevokeResponse, ResultReason> {
+        self.ask(Operation::Revoke, &revoke(Some(identifier), code)).result()
+    }
+
+    pub fn destroy(&mut self, identifier: &str) -> Result<DestroyResponse, ResultReason> {
+        self.ask(Operation::Destroy, &destroy(Some(identifier))).result()
+    }
+
+    #[track_caller]
+    pub fn attributes(&mut self, identifier: &str) -> Attributes {
+        self.ask(Operation::GetAttributes, &get_attributes(Some(identifier), vec![])).ok::<GetAttributesResponse>().attributes
+    }
+
+    #[track_caller]
+    pub fn attribute_list(&mut self, identifier: &str) -> Vec<AttributeReference> {
+        let request = GetAttributeListRequest { unique_identifier: Some(identifier.into()) };
+        self.ask(Operation::GetAttributeList, &request).ok::<GetAttributeListResponse>().attribute_references
+    }
+
+    #[track_caller]
+    pub fn state(&mut self, identifier: &str) -> State {
+        *self.attributes(identifier).state().unwrap()
+    }
+
+    pub fn add(&mut self, identifier: &str, attribute: Attribute) -> Result<AddAttributeResponse, ResultReason> {
+        self.ask(Operation::AddAttribute, &add(Some(identifier), attribute)).result()
+    }
+
+    /// Replaces the first value, as each version says that.
+    pub fn modify(&mut self, identifier: &str, attribute: Attribute) -> Result<ModifyAttributeResponse, ResultReason> {
+        self.ask(Operation::ModifyAttribute, &modify(Some(identifier), None, attribute.into())).result()
+    }
+
+    /// Deletes by name: value 0 in 1.x, every value in 2.x.
+    pub fn delete(&mut self, identifier: &str, reference: AttributeReference) -> Result<DeleteAttributeResponse, ResultReason> {
+        self.ask(Operation::DeleteAttribute, &delete(Some(identifier), reference, None)).result()
+    }
+
+    /// The objects that have all these attribute values.
+    #[track_caller]
+    pub fn locate(&mut self, attributes: Vec<Attribute>) -> Vec<String> {
+        self.locate_with(locate(self.version, attributes))
+    }
+
+    #[track_caller]
+    pub fn locate_with(&mut self, request: LocateRequest) -> Vec<String> {
+        let response: LocateResponse = self.ask(Operation::Locate, &request).ok();
+        response.unique_identifiers.into_iter().map(|identifier| identifier.0).collect()
+    }
+}
+
+pub fn template(attributes: Vec<Attribute>) -> TemplateAttribute {
+    TemplateAttribute { names: vec![], attributes: attributes.into_iter().collect() }
+}
+
+/// What makes an AES key.
+pub fn aes() -> Vec<Attribute> {
+    vec![
+        Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES),
+        Attribute::CryptographicLength(256),
+        Attribute::CryptographicUsageMask(CryptographicUsageMask::Encrypt | CryptographicUsageMask::Decrypt),
+    ]
+}
+
+/// What makes an AES key with further attributes.
+pub fn aes_and(more: impl IntoIterator<Item = Attribute>) -> Vec<Attribute> {
+    aes().into_iter().chain(more).collect()
+}
+
+pub fn name(text: &str) -> Attribute {
+    Attribute::Name(Name::text(text))
+}
+
+pub fn create(attributes: Vec<Attribute>) -> CreateRequest {
+    CreateRequest { object_type: ObjectType::SymmetricKey, attributes: template(attributes), protection_storage_masks: None }
+}
+
+pub fn create_key_pair() -> CreateKeyPairRequest {
+    let common = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), Attribute::CryptographicLength(256)];
+    CreateKeyPairRequest {
+        common_attributes: Some(template(common)),
+        private_key_attributes: Some(template(vec![Attribute::CryptographicUsageMask(CryptographicUsageMask::Sign)])),
+        public_key_attributes: Some(template(vec![Attribute::CryptographicUsageMask(CryptographicUsageMask::Verify)])),
+        common_protection_storage_masks: None,
+        private_protection_storage_masks: None,
+        public_protection_storage_masks: None,
+    }
+}
+
+pub fn register(object: ManagedObject, attributes: Vec<Attribute>) -> RegisterRequest {
+    RegisterRequest {
+        object_type: object.object_type(),
+        attributes: template(attributes),
+        object,
+        protection_storage_masks: None,
+    }
+}
+
+pub fn object(identifier: Option<&str>) -> Option<ObjectReference> {
+    identifier.map(ObjectReference::from)
+}
+
+pub fn get(identifier: Option<&str>) -> GetRequest {
+    get_reference(object(identifier))
+}
+
+pub fn get_reference(unique_identifier: Option<ObjectReference>) -> GetRequest {
+    GetRequest {
+        unique_identifier,
+        key_format_type: None,
+        key_wrap_type: None,
+        key_compression_type: None,
+        key_wrapping_specification: None,
+    }
+}
+
+pub fn activate(identifier: Option<&str>) -> ActivateRequest {
+    ActivateRequest { unique_identifier: object(identifier) }
+}
+
+pub fn revoke(identifier: Option<&str>, code: RevocationReasonCode) -> RevokeRequest {
+    RevokeRequest {
+        unique_identifier: object(identifier),
+        revocation_reason: Some(RevocationReason { revocation_reason_code: code, revocation_message: None }),
+        compromise_occurrence_date: None,
+    }
+}
+
+pub fn destroy(identifier: Option<&str>) -> DestroyRequest {
+    DestroyRequest { unique_identifier: object(identifier) }
+}
+
+pub fn get_attributes(identifier: Option<&str>, attribute_references: Vec<AttributeReference>) -> GetAttributesRequest {
+    GetAttributesRequest { unique_identifier: object(identifier), attribute_references }
+}
+
+pub fn add(identifier: Option<&str>, attribute: Attribute) -> AddAttributeRequest {
+    AddAttributeRequest { unique_identifier: object(identifier), current_attribute: None, new_attribute: Some(attribute.into()) }
+}
+
+pub fn modify(identifier: Option<&str>, current: Option<Attribute>, new_attribute: AttributeInstance) -> ModifyAttributeRequest {
+    ModifyAttributeRequest {
+        unique_identifier: object(identifier),
+        current_attribute: current.map(AttributeInstance::from),
+        new_attribute,
+    }
+}
+
+pub fn delete(identifier: Option<&str>, reference: AttributeReference, attribute_index: Option<i32>) -> DeleteAttributeRequest {
+    DeleteAttributeRequest {
+        unique_identifier: object(identifier),
+        current_attribute: None,
+        attribute_reference: Some(reference),
+        attribute_index,
+    }
+}
+
+pub fn locate(version: ProtocolVersion, attributes: Vec<Attribute>) -> LocateRequest {
+    let filters = attributes.iter().map(|attribute| AttributeFilter::exactly(attribute, version).unwrap());
+    LocateRequest {
+        maximum_items: None,
+        offset_items: None,
+        storage_status_mask: None,
+        object_group_member: None,
+        object_class_mask: None,
+        attributes: AttributeFilters(filters.collect()),
+        template_attribute: None,
+    }
+}

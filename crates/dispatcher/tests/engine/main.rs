@@ -1,0 +1,11 @@
+//! The dispatcher from the bytes of a request to the bytes of its response, over the store in memory.
+//!
+//! Every response of every test passes [`fidelity::check`]: it holds nothing that its version does not define.
+
+#![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
+
+mod batch;
+mod client;
+mod fidelity;
+mod objects;
+mod server;
