@@ -9,11 +9,14 @@ use kmip::credential::Credential;
 use policy::Actor;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::Store;
 
 /// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
 const PASSWORDS_WAITING_MAX: usize = 1_024;
+
+/// How long the answer to a wrong password waits: guessing over one connection is slow, a typing mistake is not punished.
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
 /// The engine over a store.
 pub struct EngineService<S> {
@@ -35,6 +38,15 @@ impl<S: Store> EngineService<S> {
             random: Arc::new(crypto::SystemRandom::default()),
         };
         let settings = Settings {
+            limits: ttlv_codec::Limits {
+                length: limits.request_length_max,
+                depth: limits.nesting_max,
+                items: limits.message_items_max,
+            },
+            batch_items: limits.batch_items_max,
+            response_size: limits.response_length_max,
+            located_items: limits.located_items_max,
+            attributes_per_object: limits.attributes_per_object_max,
             interop: config.protocol.interop,
             vendor_identification: config.protocol.vendor.clone(),
             ..Settings::default()
@@ -72,7 +84,7 @@ struct SystemClock;
 
 impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
-        let micros = |elapsed: std::time::Duration| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
+        let micros = |elapsed: Duration| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
         // A clock before 1970 is wrong, but no reason to stop.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or_else(|before| -micros(before.duration()), micros)
     }
@@ -120,7 +132,10 @@ impl Authenticator for Passwords {
             });
             match verified.await {
                 Ok(Some(name)) => Ok(name),
-                Ok(None) => refused(&cause),
+                Ok(None) => {
+                    tokio::time::sleep(REFUSAL_DELAY).await;
+                    refused(&cause)
+                }
                 Err(error) => refused(&error.to_string()),
             }
         })

@@ -33,6 +33,19 @@ pub const HEAVY_WORK_WAITING_MAX: usize = 256;
 /// Passwords verified at one time: each takes 19 MiB and some 20 ms of a processor by the choice of Argon2id parameters.
 pub const PASSWORD_WORK_MAX: usize = 2;
 
+/// Structures nested in a message. Requests of real clients have fewer than 10.
+pub const NESTING_MAX: usize = 32;
+/// Items in a message, of all kinds: a batch of 256 with all its attributes.
+pub const MESSAGE_ITEMS_MAX: usize = 65_536;
+/// Batch items in a message. Tape libraries send batches of 32.
+pub const BATCH_ITEMS_MAX: usize = 256;
+/// Bytes of a response, whatever Maximum Response Size a client allows.
+pub const RESPONSE_LENGTH_MAX: usize = 16 * 1024 * 1024;
+/// Identifiers in the answer to a Locate that names no maximum. MySQL asks for 65,535 at its start.
+pub const LOCATED_ITEMS_MAX: usize = 65_536;
+/// Attribute values of one object. Tape libraries keep 30 and more custom attributes with a key.
+pub const ATTRIBUTES_PER_OBJECT_MAX: usize = 1_024;
+
 /// The limits as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -63,6 +76,18 @@ pub struct Limits {
     pub heavy_work_waiting_max: usize,
     /// [`PASSWORD_WORK_MAX`]
     pub password_work_max: usize,
+    /// [`NESTING_MAX`]
+    pub nesting_max: usize,
+    /// [`MESSAGE_ITEMS_MAX`]
+    pub message_items_max: usize,
+    /// [`BATCH_ITEMS_MAX`]
+    pub batch_items_max: usize,
+    /// [`RESPONSE_LENGTH_MAX`]
+    pub response_length_max: usize,
+    /// [`LOCATED_ITEMS_MAX`]
+    pub located_items_max: usize,
+    /// [`ATTRIBUTES_PER_OBJECT_MAX`]
+    pub attributes_per_object_max: usize,
 }
 
 impl Default for Limits {
@@ -81,6 +106,12 @@ impl Default for Limits {
             heavy_work_max: HEAVY_WORK_MAX,
             heavy_work_waiting_max: HEAVY_WORK_WAITING_MAX,
             password_work_max: PASSWORD_WORK_MAX,
+            nesting_max: NESTING_MAX,
+            message_items_max: MESSAGE_ITEMS_MAX,
+            batch_items_max: BATCH_ITEMS_MAX,
+            response_length_max: RESPONSE_LENGTH_MAX,
+            located_items_max: LOCATED_ITEMS_MAX,
+            attributes_per_object_max: ATTRIBUTES_PER_OBJECT_MAX,
         }
     }
 }
@@ -91,7 +122,7 @@ impl Limits {
     /// # Errors
     /// The key and the bound it breaks.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 9] = [
+        let bounds: [(&str, u64, u64, u64); 15] = [
             ("request_length_max", self.request_length_max as u64, 1024, 64 * 1024 * 1024),
             ("request_memory_max", self.request_memory_max as u64, self.request_length_max as u64, 1 << 36),
             ("connections_max", self.connections_max as u64, 1, 1_000_000),
@@ -101,6 +132,12 @@ impl Limits {
             ("idle_timeout_ms", self.idle_timeout_ms, 50, 24 * 3_600_000),
             ("response_timeout_ms", self.response_timeout_ms, 50, 600_000),
             ("password_work_max", self.password_work_max as u64, 1, 64),
+            ("nesting_max", self.nesting_max as u64, 16, ttlv_codec::Limits::DEPTH_CEILING as u64),
+            ("message_items_max", self.message_items_max as u64, 256, 1 << 24),
+            ("batch_items_max", self.batch_items_max as u64, 1, 65_536),
+            ("response_length_max", self.response_length_max as u64, 4_096, 1 << 30),
+            ("located_items_max", self.located_items_max as u64, 1, 10_000_000),
+            ("attributes_per_object_max", self.attributes_per_object_max as u64, 32, 65_536),
         ];
         for (key, value, least, most) in bounds {
             if !(least..=most).contains(&value) {

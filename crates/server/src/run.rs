@@ -112,6 +112,8 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
     tasks.spawn(socket::run(admin_listener, administration));
     if let Some(address) = monitoring_listen {
         let monitoring_listener = listen(address)?;
+        let address = monitoring_listener.local_addr().map_err(|error| error.to_string())?;
+        info!(%address, "health and metrics");
         tasks.spawn(monitoring::run(Arc::clone(&server), monitoring_listener));
     }
     tasks.spawn(signals(Arc::clone(&server), live)?);

@@ -8,7 +8,9 @@ mod program;
 
 use certs::{Authority, ClientProfile, Validity};
 use kmip::tag;
-use program::{Client, Program, create, discover_versions, find, get, kmipd, kmipd_ok, reason, settings, succeeded, text};
+use program::{
+    Client, Credential, Program, create, discover_versions, find, get, kmipd, kmipd_ok, reason, settings, succeeded, text,
+};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -149,19 +151,25 @@ fn clients_and_users_are_added_while_the_server_runs_and_while_it_does_not() {
         server.logged(&format!("actor=\"{name}\" operation=\"Create\""));
     }
     let mut client = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
-    for name in ["alice", "bob"] {
-        let made = client.exchange(&create(Some((name, PASSWORD)))).unwrap();
+    for (name, credential) in [("alice", Credential::User("alice", PASSWORD)), ("bob", Credential::Device("SN-7", PASSWORD))] {
+        let made = client.exchange(&create(Some(credential))).unwrap();
         assert!(succeeded(&made), "{made:?}");
         server.logged(&format!("actor=\"{name}\" operation=\"Create\""));
     }
-    for credential in [("alice", "wrong"), ("nobody", PASSWORD)] {
+    let wrong = [
+        Credential::User("alice", "wrong"),
+        Credential::User("nobody", PASSWORD),
+        Credential::Device("SN-7", "wrong"),
+        Credential::Device("bob", PASSWORD),
+    ];
+    for credential in wrong {
         let refused = client.exchange(&create(Some(credential))).unwrap();
         // 3: Authentication Not Successful.
         assert_eq!(reason(&refused), Some(3), "{refused:?}");
     }
     kmipd_ok(&["user", "remove", "bob", "--config", &config], "");
     let mut fresh = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
-    assert_eq!(reason(&fresh.exchange(&create(Some(("bob", PASSWORD)))).unwrap()), Some(3));
+    assert_eq!(reason(&fresh.exchange(&create(Some(Credential::Device("SN-7", PASSWORD)))).unwrap()), Some(3));
     assert!(!server.log().contains(PASSWORD));
     let status = kmipd_ok(&["admin", "status", "--config", &config], "");
     assert!(status.contains("1 user(s)") && status.contains(&server.address.to_string()), "{status}");
@@ -236,6 +244,63 @@ fn sighup_takes_a_new_revocation_list_and_refuses_a_broken_configuration() {
     let resumed = Client::connect(server.address, &settings).and_then(|mut client| client.exchange(&discover_versions()));
     assert!(resumed.is_err(), "the resumed session");
     server.logged("the client's certificate is revoked (it resumed an earlier session)");
+}
+
+#[test]
+fn the_log_can_be_json_and_monitoring_tells_what_happened() {
+    use std::io::{Read, Write};
+    let (_root, folder) = folder();
+    init(&folder);
+    let file = folder.join("kmipd.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\n[log]\nformat = \"json\"\n[monitoring]\nlisten = \"127.0.0.1:0\"\n")).unwrap();
+    let server = Program::serve(&folder);
+    let mut client = Client::connect(server.address, &settings(&demo(&folder))).unwrap();
+    assert!(succeeded(&client.exchange(&create(None)).unwrap()));
+    assert!(!succeeded(&client.exchange(&get("no-such-object")).unwrap()));
+    server.logged("ItemNotFound");
+    let lines: Vec<serde_json::Value> =
+        server.log().lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    let line = lines.iter().find(|line| line["operation"] == "Get").unwrap();
+    assert!(line["actor"] == "demo" && line["result"] == "ItemNotFound" && line["micros"].is_u64(), "{line}");
+
+    let monitoring = lines.iter().find(|line| line["message"] == "health and metrics").unwrap()["address"].as_str().unwrap();
+    let fetch = |path: &str| {
+        let mut tcp = std::net::TcpStream::connect(monitoring).unwrap();
+        write!(tcp, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(fetch("/readyz").contains("store: ok"));
+    let metrics = fetch("/metrics");
+    assert!(metrics.contains("kmipd_requests_total{operation=\"Create\",result=\"Success\"} 1"), "{metrics}");
+    assert!(metrics.contains("kmipd_request_seconds_count 2"), "{metrics}");
+}
+
+#[test]
+fn an_object_of_a_mebibyte_is_registered_and_one_beyond_the_limit_is_not() {
+    let (_root, folder) = folder();
+    let server = Program::dev(&folder);
+    let settings = settings(&demo(&folder));
+    let register = |length: usize| {
+        program::request(3, None, |writer| {
+            writer.enumeration(tag::ObjectType, 8);
+            writer.structure(tag::TemplateAttribute, |_| ());
+            writer.structure(tag::OpaqueObject, |writer| {
+                writer.enumeration(tag::OpaqueDataType, 0x8000_0001);
+                writer.byte_string(tag::OpaqueDataValue, &vec![0x5A; length]);
+            });
+        })
+    };
+    let mut client = Client::connect(server.address, &settings).unwrap();
+    let made = client.exchange(&register(1024 * 1024)).unwrap();
+    assert!(succeeded(&made), "{made:?}");
+    let got = client.exchange(&get(&text(&made, tag::UniqueIdentifier).unwrap())).unwrap();
+    assert!(matches!(find(&got, tag::OpaqueDataValue), Some(TreeValue::ByteString(bytes)) if bytes.len() == 1024 * 1024));
+    // The server answers on the header and closes; the client may notice while it is still sending.
+    assert!(client.exchange(&register(2 * 1024 * 1024)).is_ok_and(|answer| !succeeded(&answer)) || client.receive().is_err());
+    server.logged("the limit is 2097152");
 }
 
 #[test]

@@ -171,7 +171,8 @@ impl Client {
         let length = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]) as usize;
         bytes.resize(8 + length, 0);
         self.0.read_exact(&mut bytes[8..])?;
-        Ok(Tree::parse(&bytes, &ttlv_codec::Limits::default()).unwrap())
+        let limits = ttlv_codec::Limits { length: 1 << 24, ..ttlv_codec::Limits::default() };
+        Ok(Tree::parse(&bytes, &limits).unwrap())
     }
 
     pub fn exchange(&mut self, request: &[u8]) -> std::io::Result<Tree> {
@@ -180,8 +181,17 @@ impl Client {
     }
 }
 
+/// A credential in a message.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// Username and Password.
+    User(&'a str, &'a str),
+    /// Device: Device Serial Number and Password.
+    Device(&'a str, &'a str),
+}
+
 /// A request of KMIP 1.4 with one item.
-pub fn request(operation: u32, credential: Option<(&str, &str)>, payload: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub fn request(operation: u32, credential: Option<Credential<'_>>, payload: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.structure(tag::RequestMessage, |writer| {
         writer.structure(tag::RequestHeader, |writer| {
@@ -189,12 +199,16 @@ pub fn request(operation: u32, credential: Option<(&str, &str)>, payload: impl F
                 writer.integer(tag::ProtocolVersionMajor, 1);
                 writer.integer(tag::ProtocolVersionMinor, 4);
             });
-            if let Some((name, password)) = credential {
+            if let Some(credential) = credential {
+                let (kind, name_tag, name, password) = match credential {
+                    Credential::User(name, password) => (1, tag::Username, name, password),
+                    Credential::Device(serial, password) => (2, tag::DeviceSerialNumber, serial, password),
+                };
                 writer.structure(tag::Authentication, |writer| {
                     writer.structure(tag::Credential, |writer| {
-                        writer.enumeration(tag::CredentialType, 1);
+                        writer.enumeration(tag::CredentialType, kind);
                         writer.structure(tag::CredentialValue, |writer| {
-                            writer.text_string(tag::Username, name);
+                            writer.text_string(name_tag, name);
                             writer.text_string(tag::Password, password);
                         });
                     });
@@ -211,7 +225,7 @@ pub fn request(operation: u32, credential: Option<(&str, &str)>, payload: impl F
 }
 
 /// Create of an AES-256 key.
-pub fn create(credential: Option<(&str, &str)>) -> Vec<u8> {
+pub fn create(credential: Option<Credential<'_>>) -> Vec<u8> {
     request(1, credential, |writer| {
         writer.enumeration(tag::ObjectType, 2);
         writer.structure(tag::TemplateAttribute, |writer| {
