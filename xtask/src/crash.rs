@@ -9,9 +9,10 @@ use crate::run::root;
 use crate::server::{DevServer, free_port};
 use crate::{Outcome, pykmip, trace};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Clients that create at the same time, so that a kill meets several requests in flight.
@@ -22,6 +23,9 @@ const TRACED: usize = 20;
 
 /// Rounds that `cargo xtask test` runs; more by hand with `cargo xtask crash ROUNDS`.
 pub(crate) const SHORT: usize = 4;
+
+/// How long the first acknowledgement of a round may take: three Pythons start on a busy machine.
+const FIRST: Duration = Duration::from_secs(60);
 
 /// How long a server that was killed may take until it serves again.
 const RESTART: Duration = Duration::from_secs(10);
@@ -37,26 +41,30 @@ fn kill(rounds: usize) -> Outcome {
     let python = pykmip::environment()?;
     let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let port = free_port()?;
-    let mut acknowledged = String::new();
+    let mut acknowledged: Vec<String> = Vec::new();
     let mut server = DevServer::start(directory.path(), port, &[])?;
     for round in 1..=rounds {
         let config = server.bundle().join("pykmip.conf");
-        let streams: Result<Vec<Child>, String> = (0..STREAMS).map(|_| start_stream(&python, &config)).collect();
+        let (sender, lines) = mpsc::channel();
+        let streams: Result<Vec<Child>, String> = (0..STREAMS).map(|_| start_stream(&python, &config, &sender)).collect();
         let streams = streams?;
-        // Python needs a moment to start; then any moment is as good as another.
-        let moment = 1500 + RandomState::new().hash_one(round) % 1000;
-        std::thread::sleep(Duration::from_millis(moment));
+        drop(sender);
+        // However long Python takes to start, the kill comes in the middle of the stream.
+        let first = lines.recv_timeout(FIRST).map_err(|_| format!("no key was acknowledged in {} s", FIRST.as_secs()))?;
+        let moment = Duration::from_millis(100 + RandomState::new().hash_one(round) % 1000);
+        std::thread::sleep(moment);
         server.kill();
-        for stream in streams {
-            let output = stream.wait_with_output().map_err(|error| format!("stream: {error}"))?;
-            let lines = String::from_utf8_lossy(&output.stdout);
-            // A line that was cut off by the end of its process was never printed as a whole, and is not a promise.
-            acknowledged.extend(lines.split_inclusive('\n').filter(|line| line.ends_with('\n')));
+        for mut stream in streams {
+            stream.wait().map_err(|error| format!("stream: {error}"))?;
         }
+        let before = acknowledged.len();
+        acknowledged.extend(std::iter::once(first).chain(lines));
+        let new = acknowledged.len() - before;
         let begun = Instant::now();
         server = DevServer::start(directory.path(), port, &[])?;
         let restart = begun.elapsed();
-        println!("crash: round {round}: killed after {moment} ms, ready again after {} ms", restart.as_millis());
+        let (moment, restart_ms) = (moment.as_millis(), restart.as_millis());
+        println!("crash: round {round}: {new} acknowledgements, killed after {moment} ms, ready again after {restart_ms} ms");
         if restart > RESTART {
             return Err(format!("the server needed {} s to start again", restart.as_secs()));
         }
@@ -65,18 +73,29 @@ fn kill(rounds: usize) -> Outcome {
     Ok(())
 }
 
-fn start_stream(python: &Path, config: &Path) -> Result<Child, String> {
+/// Starts a client; its acknowledgements arrive as whole lines until it ends.
+fn start_stream(python: &Path, config: &Path, sender: &mpsc::Sender<String>) -> Result<Child, String> {
     let stream = client(python, config).arg("stream").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    stream.map_err(|error| format!("stream: {error}"))
+    let mut stream = stream.map_err(|error| format!("stream: {error}"))?;
+    let Some(output) = stream.stdout.take() else { return Err("stream: no standard output".to_owned()) };
+    let (mut output, sender) = (BufReader::new(output), sender.clone());
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        // A line that was cut off by the end of its process was never printed as a whole, and is not a promise.
+        while output.read_line(&mut line).is_ok_and(|length| length > 0) && line.ends_with('\n') {
+            let _ = sender.send(std::mem::take(&mut line));
+        }
+    });
+    Ok(stream)
 }
 
 /// Every acknowledged key must be there with its bytes; none at all is a failure too.
-fn verify(python: &Path, config: &Path, acknowledged: &str) -> Outcome {
+fn verify(python: &Path, config: &Path, acknowledged: &[String]) -> Outcome {
     let mut command = client(python, config);
     let verify = command.arg("verify").stdin(Stdio::piped()).spawn();
     let mut verify = verify.map_err(|error| format!("verify: {error}"))?;
     let Some(mut input) = verify.stdin.take() else { return Err("verify: no standard input".to_owned()) };
-    input.write_all(acknowledged.as_bytes()).map_err(|error| format!("verify: {error}"))?;
+    input.write_all(acknowledged.concat().as_bytes()).map_err(|error| format!("verify: {error}"))?;
     drop(input);
     let status = verify.wait().map_err(|error| format!("verify: {error}"))?;
     if status.success() { Ok(()) } else { Err("acknowledged keys are lost".to_owned()) }

@@ -85,8 +85,7 @@ const MACHINE: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!
 const OUTSIDE: &[&str] = &["fuzz/libfuzzer/Cargo.toml"];
 
 /// Words that open a socket or read a clock.
-const EDGE: &[&str] =
-    &["TcpStream", "TcpListener", "UdpSocket", "SystemTime::now", "Instant::now", "tokio::", "rustls::"];
+const EDGE: &[&str] = &["TcpStream", "TcpListener", "UdpSocket", "SystemTime::now", "Instant::now", "tokio::", "rustls::"];
 
 #[cfg(test)]
 mod tests {
