@@ -150,6 +150,9 @@ fn explain_io(error: &io::Error) -> Explanation {
 
 fn refused<S: Service>(server: &Server<S>, peer: SocketAddr, explanation: &Explanation, certificate: Option<String>) {
     server.metrics.count_tls_failure(explanation.kind);
+    if !server.may_log() {
+        return;
+    }
     match certificate {
         Some(certificate) => warn!(%peer, kind = explanation.kind, certificate, "TLS: {}", explanation.text),
         None => warn!(%peer, kind = explanation.kind, "TLS: {}", explanation.text),
@@ -287,7 +290,9 @@ async fn bad_frame<S: Service>(
         return;
     }
     server.metrics.bad_frames.fetch_add(1, Relaxed);
-    warn!(%peer, actor = actor.name, "{error}");
+    if server.may_log() {
+        warn!(%peer, actor = actor.name, "{error}");
+    }
     let Some(header) = error.answerable() else { return };
     // The header alone is a malformed message to the engine, which knows how to say so.
     let response = Box::pin(server.service.handle(session, header)).await;

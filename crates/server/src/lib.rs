@@ -22,6 +22,7 @@ pub mod run;
 pub mod service;
 pub mod setup;
 pub mod socket;
+pub mod throttle;
 pub mod tls;
 pub mod users;
 pub mod work;

@@ -5,6 +5,7 @@ use crate::framing::RequestMemory;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::service::Service;
+use crate::throttle::{LINES_PER_SECOND, Throttle};
 use crate::tls::Trust;
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub struct Server<S> {
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: RequestMemory,
+    throttle: Throttle,
     slots: Arc<Semaphore>,
     peers: Mutex<HashMap<IpAddr, usize>>,
     stopping: watch::Sender<bool>,
@@ -60,6 +62,7 @@ impl<S: Service> Server<S> {
             service,
             trust,
             memory: RequestMemory::new(&limits),
+            throttle: Throttle::new(LINES_PER_SECOND),
             slots: Arc::new(Semaphore::new(limits.connections_max)),
             peers: Mutex::default(),
             stopping: watch::Sender::new(false),
@@ -110,6 +113,15 @@ impl<S: Service> Server<S> {
         }
     }
 
+    /// Whether one more line about a stranger's doing may be logged now. Tells of lines that were withheld.
+    pub(crate) fn may_log(&self) -> bool {
+        let leave = self.throttle.ask();
+        if let Some(withheld) = leave.as_ref().map(|leave| leave.withheld).filter(|withheld| *withheld > 0) {
+            warn!(withheld, "lines about refused connections and bad requests were withheld; the metrics count them all");
+        }
+        leave.is_some()
+    }
+
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         self.metrics.connections_accepted.fetch_add(1, Relaxed);
         // An IPv4 client of a dual-stack listener is the same peer as on an IPv4 one.
@@ -124,7 +136,9 @@ impl<S: Service> Server<S> {
             }
             Err(limit) => {
                 self.metrics.connections_refused.fetch_add(1, Relaxed);
-                info!(%peer, limit, "connection refused: limit reached");
+                if self.may_log() {
+                    info!(%peer, limit, "connection refused: limit reached");
+                }
             }
         }
     }
