@@ -69,7 +69,7 @@ fn check(directory: &Path, root: &RootKey) -> usize {
     for identifier in &all {
         assert!(load(&store, identifier).expect("a found record").body[..] == body(identifier));
         let query = Query { owner: None, terms: vec![term(1, identifier)] };
-        assert_eq!(block_on(store.find(Tenant::DEFAULT, &query)).expect("find"), [identifier.clone()]);
+        assert_eq!(block_on(store.find(Tenant::DEFAULT, &query)).expect("find"), std::slice::from_ref(identifier));
     }
     let log = block_on(store.read_log(1, usize::MAX)).expect("log");
     let mut logged = HashMap::new();
