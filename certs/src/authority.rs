@@ -288,23 +288,53 @@ impl Authority {
         Ok((request.common_name, certificate.pem()))
     }
 
-    /// Issues a revocation list over certificates of this authority, given as DER.
+    /// Issues a revocation list over certificates, given as DER.
     ///
     /// # Errors
     /// When a certificate cannot be read.
     pub fn revocation_list(&self, revoked: &[&[u8]], number: u64, days: u32) -> Result<RevocationList, CertificateError> {
         let now = OffsetDateTime::now_utc();
-        let mut revoked_certs = Vec::with_capacity(revoked.len());
-        for der in revoked {
-            let (_, certificate) = x509_parser::certificate::X509Certificate::from_der(der)
-                .map_err(|cause| CertificateError::Unreadable { what: "a certificate to revoke", cause: cause.to_string() })?;
-            revoked_certs.push(RevokedCertParams {
-                serial_number: SerialNumber::from_slice(certificate.raw_serial()),
-                revocation_time: now - CLOCK_TOLERANCE,
-                reason_code: None,
-                invalidity_date: None,
-            });
+        let revoked = revoked.iter().map(|der| Ok(revocation(read_certificate(der)?.raw_serial(), now - CLOCK_TOLERANCE)));
+        self.sign_list(revoked.collect::<Result<_, CertificateError>>()?, number, days)
+    }
+
+    /// Issues the list that follows `current` (DER; none: the first one) and also has this certificate, given as DER. Revoking what is
+    /// revoked already changes nothing but the number.
+    ///
+    /// # Errors
+    /// When the certificate is not one of this authority, or either cannot be read.
+    pub fn revoke(&self, current: Option<&[u8]>, certificate: &[u8], days: u32) -> Result<RevocationList, CertificateError> {
+        let unreadable = |cause: String| CertificateError::Unreadable { what: "the current revocation list", cause };
+        let certificate = read_certificate(certificate)?;
+        let own = read_certificate(&self.certificate_der)?;
+        if certificate.verify_signature(Some(own.public_key())).is_err() {
+            return Err(CertificateError::Request(format!(
+                "the certificate of {} was not issued by {}",
+                certificate.subject(),
+                own.subject()
+            )));
         }
+        let mut revoked = Vec::new();
+        let mut number = 0;
+        if let Some(der) = current {
+            let (_, list) = x509_parser::revocation_list::CertificateRevocationList::from_der(der)
+                .map_err(|cause| unreadable(cause.to_string()))?;
+            list.verify_signature(own.public_key()).map_err(|_| unreadable("it is of another authority".to_owned()))?;
+            number = list.crl_number().and_then(|number| number.try_into().ok()).unwrap_or(0);
+            let others = list.iter_revoked_certificates().filter(|entry| entry.raw_serial() != certificate.raw_serial());
+            revoked.extend(others.map(|entry| revocation(entry.raw_serial(), entry.revocation_date.to_datetime())));
+        }
+        revoked.push(revocation(certificate.raw_serial(), OffsetDateTime::now_utc() - CLOCK_TOLERANCE));
+        self.sign_list(revoked, number + 1, days)
+    }
+
+    fn sign_list(
+        &self,
+        revoked_certs: Vec<RevokedCertParams>,
+        number: u64,
+        days: u32,
+    ) -> Result<RevocationList, CertificateError> {
+        let now = OffsetDateTime::now_utc();
         let params = CertificateRevocationListParams {
             this_update: now - CLOCK_TOLERANCE,
             next_update: now + Duration::days(i64::from(days)),
@@ -349,6 +379,21 @@ impl Authority {
             key_pem: Zeroizing::new(key_pair.serialize_pem()),
             key_der: Zeroizing::new(key_pair.serialize_der()),
         })
+    }
+}
+
+fn read_certificate(der: &[u8]) -> Result<x509_parser::certificate::X509Certificate<'_>, CertificateError> {
+    let read = x509_parser::certificate::X509Certificate::from_der(der);
+    let read = read.map_err(|cause| CertificateError::Unreadable { what: "a certificate", cause: cause.to_string() })?;
+    Ok(read.1)
+}
+
+fn revocation(serial: &[u8], at: OffsetDateTime) -> RevokedCertParams {
+    RevokedCertParams {
+        serial_number: SerialNumber::from_slice(serial),
+        revocation_time: at,
+        reason_code: None,
+        invalidity_date: None,
     }
 }
 

@@ -164,3 +164,24 @@ fn a_request_made_here_becomes_a_client_with_its_key() {
         key.der_bytes()
     });
 }
+
+#[test]
+fn revoking_adds_to_the_list_and_only_what_the_authority_issued() {
+    let authority = authority();
+    let issue = |name| authority.client(&ClientProfile::named(name, Validity::days(1))).unwrap().certificate_der;
+    let (one, two) = (issue("one"), issue("two"));
+    let empty = authority.revocation_list(&[], 1, 30).unwrap();
+    let first = authority.revoke(Some(&empty.der), &one, 30).unwrap();
+    let second = authority.revoke(Some(&first.der), &two, 30).unwrap();
+    let again = authority.revoke(Some(&second.der), &one, 30).unwrap();
+    let (_, parsed) = CertificateRevocationList::from_der(&again.der).unwrap();
+    assert_eq!(parsed.iter_revoked_certificates().count(), 2);
+    assert_eq!(parsed.crl_number().unwrap().to_string(), "4");
+    let other = self::authority();
+    assert!(other.revoke(None, &one, 30).is_err(), "of another authority");
+    assert!(
+        other
+            .revoke(Some(&empty.der), &other.client(&ClientProfile::named("x", Validity::days(1))).unwrap().certificate_der, 30)
+            .is_err()
+    );
+}

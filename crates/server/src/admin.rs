@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Days a client's certificate is valid unless asked otherwise: what public authorities settled on for servers.
 pub const CLIENT_DAYS: u32 = 825;
+/// Days until a revocation list says a newer one is due: as long as the authority lives, since every revocation writes a new one.
+pub const LIST_DAYS: u32 = 3650;
 /// The most that can be asked for.
 const CLIENT_DAYS_MAX: u32 = 3650;
 
@@ -28,6 +30,11 @@ pub enum Command {
         name: Option<String>,
         /// How long it is valid.
         days: u32,
+    },
+    /// Revokes a client's certificate.
+    RevokeClient {
+        /// The certificate, PEM.
+        certificate_pem: String,
     },
     /// Adds a user, or changes one.
     UserAdd {
@@ -126,6 +133,7 @@ impl Administration {
     fn try_perform(&self, command: Command) -> Result<Reply, String> {
         match command {
             Command::SignClient { request_pem, name, days } => self.sign_client(&request_pem, name.as_deref(), days),
+            Command::RevokeClient { certificate_pem } => self.revoke_client(&certificate_pem),
             Command::UserAdd { name, role, device_serial, password } => {
                 let weak = self.config.protocol.weak_passwords;
                 let added = self.users.add(&name, role.as_deref(), device_serial.as_deref(), &password.0, weak);
@@ -164,6 +172,25 @@ impl Administration {
             authority.sign_request(request_pem, name, Validity::days(days)).map_err(|error| error.to_string())?;
         tracing::info!(name, days, "client certificate signed");
         Ok(Reply::Certificate { name, certificate_pem, authority_pem: authority.certificate_pem().to_owned() })
+    }
+
+    fn revoke_client(&self, certificate_pem: &str) -> Result<Reply, String> {
+        let authority = read_authority(&self.config)?;
+        let Some(files) = &self.config.authority else { return Err("the configuration has no [authority]".to_owned()) };
+        let (_, block) =
+            x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes()).map_err(|error| format!("the certificate: {error}"))?;
+        let current = crate::tls::read_list(&files.crl).map_err(|error| error.to_string())?;
+        let list = authority.revoke(current.as_deref(), &block.contents, LIST_DAYS).map_err(|error| error.to_string())?;
+        files::replace(&files.crl, list.pem.as_bytes(), files::PUBLIC).map_err(|error| error.to_string())?;
+        let what = crate::tls::describe(&block.contents);
+        tracing::info!(certificate = what, "client certificate revoked");
+        let mut messages = vec![format!("revoked in {}: {what}", files.crl.display())];
+        if !self.config.tls.crls.contains(&files.crl) {
+            messages.push(format!("it does not hold yet: tls.crls does not name {}", files.crl.display()));
+        } else if let Some(live) = &self.live {
+            messages.extend(live.reload()?);
+        }
+        Ok(Reply::Done { messages })
     }
 }
 

@@ -199,6 +199,10 @@ pub(crate) fn client(command: ClientCommand) -> Result<(), String> {
             say(&format!("{}: ca.pem cert.pem key.pem client.p12 client.p12.password client.toml pykmip.conf", out.display()));
             Ok(())
         }
+        ClientCommand::Revoke { certificate, config } => {
+            let certificate_pem = files::read_text(&certificate).map_err(text)?;
+            show(&config.config, Command::RevokeClient { certificate_pem })
+        }
         ClientCommand::Sign { csr, config, out, name, days } => {
             let config = Config::read(&config.config).map_err(text)?;
             let request_pem = files::read_text(&csr).map_err(text)?;

@@ -95,6 +95,9 @@ pub struct AuthorityConfig {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
+    /// The revocation list that `kmipd client revoke` keeps; it works when `tls.crls` names it too.
+    #[serde(default = "default_revocation_list")]
+    pub crl: PathBuf,
 }
 
 /// The kinds of store.
@@ -167,6 +170,10 @@ impl Default for LogConfig {
 pub struct MonitoringConfig {
     /// Its address. Plain HTTP without authentication: loopback or a management network.
     pub listen: SocketAddr,
+}
+
+fn default_revocation_list() -> PathBuf {
+    PathBuf::from("ca.crl")
 }
 
 fn default_users() -> PathBuf {
@@ -266,6 +273,7 @@ impl Config {
         if let Some(authority) = &mut self.authority {
             paths.push(&mut authority.certificate);
             paths.push(&mut authority.key);
+            paths.push(&mut authority.crl);
         }
         paths
     }

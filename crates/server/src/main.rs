@@ -84,6 +84,13 @@ enum ClientCommand {
         #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
         days: u32,
     },
+    /// Revoke a certificate: for new, resumed and open connections at once.
+    Revoke {
+        /// The certificate (PEM), such as cert.pem of a bundle.
+        certificate: PathBuf,
+        #[command(flatten)]
+        config: ConfigArguments,
+    },
     /// Sign a request made on a device.
     Sign {
         /// The request (PKCS#10, PEM).

@@ -17,6 +17,9 @@ const SERVER_DAYS: u32 = 825;
 const RENEWAL_SECONDS: i64 = 30 * 24 * 3600;
 /// The client every new server starts with.
 pub const DEMO_CLIENT: &str = "demo";
+/// What a first start makes, in the order it is moved to its place.
+const PARTS: [&str; 10] =
+    ["ca.pem", "ca-key.pem", "ca.crl", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml", "kmipd.toml"];
 /// Where everything is made before it is moved to its place.
 const WORKSHOP: &str = ".kmipd-new";
 
@@ -82,21 +85,17 @@ pub fn create(folder: &Path, plan: &Plan) -> Result<PathBuf, String> {
     let occupied = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?.flatten();
     for entry in occupied {
         let name = entry.file_name();
-        if ["kmipd.toml", "ca.pem", "ca-key.pem", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml"]
-            .iter()
-            .any(|own| name == *own)
-        {
+        if PARTS.iter().any(|own| name == *own) {
             return Err(format!("{} is there already; nothing is overwritten", entry.path().display()));
         }
     }
     files::make_directory(&workshop).map_err(text)?;
     fill(&workshop, folder, plan)?;
-    for name in
-        ["ca.pem", "ca-key.pem", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml", "kmipd.toml"]
-    {
+    for name in PARTS {
         std::fs::rename(workshop.join(name), folder.join(name)).map_err(|error| format!("move {name} to its place: {error}"))?;
     }
-    std::fs::remove_dir_all(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
+    // Empty by now, or a part is missing in the list.
+    std::fs::remove_dir(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
     Ok(folder.join("kmipd.toml"))
 }
 
@@ -104,7 +103,13 @@ fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
     let text = |error: FileError| error.to_string();
     let minted = |error: certs::CertificateError| error.to_string();
     let name = plan.hosts.first().ok_or("a server needs at least one name")?;
-    let authority = Authority::mint("kmipd authority", KeyKind::EcdsaP256, Validity::days(AUTHORITY_DAYS)).map_err(minted)?;
+    // A name of its own: with two authorities of one name, a client of the other would be told of a bad signature.
+    let mut random = [0; 4];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| "no random bytes for the authority's name".to_owned())?;
+    let common_name = format!("kmipd authority {:08x}", u32::from_be_bytes(random));
+    let authority = Authority::mint(&common_name, KeyKind::EcdsaP256, Validity::days(AUTHORITY_DAYS)).map_err(minted)?;
+    let list = authority.revocation_list(&[], 1, crate::admin::LIST_DAYS).map_err(minted)?;
+    files::write_new(&workshop.join("ca.crl"), list.pem.as_bytes(), PUBLIC).map_err(text)?;
     files::write_new(&workshop.join("ca.pem"), authority.certificate_pem().as_bytes(), PUBLIC).map_err(text)?;
     files::write_new(&workshop.join("ca-key.pem"), authority.key_pem().as_bytes(), SECRET).map_err(text)?;
     let server = issue_server(&authority, &plan.hosts)?;
@@ -140,9 +145,9 @@ fn configuration(plan: &Plan) -> String {
          [protocol]\n{protocol}\n\
          [tls]\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\nclient_ca = \"ca.pem\"\n\
          # Which part of a client's certificate names the actor: common-name, san-dns, san-email, san-uri, organizational-unit,\n\
-         # subject, fingerprint. The first that gives a name decides.\nidentity = [\"common-name\"]\n# crls = [\"ca.crl\"]\n\n\
+         # subject, fingerprint. The first that gives a name decides.\nidentity = [\"common-name\"]\ncrls = [\"ca.crl\"]\n\n\
          # What kmipd client signs with. Keep the key elsewhere when no client is being added.\n\
-         [authority]\ncertificate = \"ca.pem\"\nkey = \"ca-key.pem\"\n\n\
+         [authority]\ncertificate = \"ca.pem\"\nkey = \"ca-key.pem\"\ncrl = \"ca.crl\"\n\n\
          [store]\nkind = \"sled\"\npath = \"data\"\n# Without it the data cannot be read. Back it up, and not beside the data.\nroot_key = \"root.key\"\n\n\
          # Health checks and metrics over plain HTTP: loopback or a management network.\n# [monitoring]\n# listen = \"127.0.0.1:9696\"\n"
     )

@@ -186,6 +186,17 @@ fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<(PathBuf, CertificateRevoca
     Ok(lists)
 }
 
+/// The first revocation list in a file, DER; `None`: there is no such file.
+///
+/// # Errors
+/// When the file cannot be read or holds no list.
+pub fn read_list(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(revocation_lists(&[path.to_owned()])?.into_iter().next().map(|(_, list)| list.to_vec()))
+}
+
 tokio::task_local! {
     /// The certificate refused last in this connection's handshake, in words: the library's error does not carry it.
     static REFUSED: RefCell<Option<String>>;

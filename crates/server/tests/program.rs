@@ -232,18 +232,45 @@ fn sighup_takes_a_new_revocation_list_and_refuses_a_broken_configuration() {
     assert!(server.log().contains("nonsense"));
     assert!(succeeded(&open.exchange(&discover_versions()).unwrap()));
 
+    // As an authority elsewhere would do it: a new list in the place of the old one.
+    std::fs::write(&file, good).unwrap();
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let authority = Authority::read(&read("ca.pem"), &read("ca-key.pem")).unwrap();
     let (_, client) = x509_parser::pem::parse_x509_pem(read("clients/demo/cert.pem").as_bytes()).unwrap();
-    let list = authority.revocation_list(&[&client.contents], 1, 10).unwrap();
+    let list = authority.revocation_list(&[&client.contents], 2, 10).unwrap();
     std::fs::write(folder.join("ca.crl"), list.pem).unwrap();
-    std::fs::write(&file, good.replace("# crls =", "crls =")).unwrap();
     server.signal("HUP");
     server.logged(" reloaded: ");
     assert!(open.exchange(&discover_versions()).is_err(), "the open connection");
     let resumed = Client::connect(server.address, &settings).and_then(|mut client| client.exchange(&discover_versions()));
     assert!(resumed.is_err(), "the resumed session");
     server.logged("the client's certificate is revoked (it resumed an earlier session)");
+}
+
+#[test]
+fn a_client_is_revoked_with_one_command() {
+    let (root, folder) = folder();
+    init(&folder);
+    let config = config(&folder);
+    let bundle = |name: &str| root.path().join(name);
+    for name in ["one", "two", "three"] {
+        kmipd_ok(&["client", "add", name, "--config", &config, "--out", bundle(name).to_str().unwrap()], "");
+    }
+    let certificate = |name: &str| bundle(name).join("cert.pem").display().to_string();
+    kmipd_ok(&["client", "revoke", &certificate("one"), "--config", &config], "");
+    let server = Program::serve(&folder);
+    let ask = |name: &str| {
+        Client::connect(server.address, &settings(&bundle(name))).and_then(|mut client| client.exchange(&discover_versions()))
+    };
+    assert!(ask("one").is_err() && ask("two").is_ok() && ask("three").is_ok());
+    let mut open = Client::connect(server.address, &settings(&bundle("two"))).unwrap();
+    assert!(succeeded(&open.exchange(&discover_versions()).unwrap()));
+    let said = kmipd_ok(&["client", "revoke", &certificate("two"), "--config", &config], "");
+    assert!(said.contains("CN=two"), "{said}");
+    assert!(open.exchange(&discover_versions()).is_err());
+    assert!(ask("one").is_err() && ask("two").is_err() && ask("three").is_ok());
+    let other = kmipd(&["client", "revoke", folder.join("kmipd.toml").to_str().unwrap(), "--config", &config], "");
+    assert!(!other.status.success());
 }
 
 #[test]
