@@ -12,6 +12,7 @@ use policy::Permission;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::spelling;
 
 pub(crate) struct Get;
 
@@ -53,6 +54,10 @@ impl Operation for Get {
             convert(&mut managed, format)?;
         }
         check_version(&managed, context.version)?;
+        if object.spelling != context.version && spelling::is_foreign_object(&managed, context.version) {
+            let text = "The client's version cannot spell the object";
+            return Err(Error::new(ResultReason::FeatureNotSupported, text));
+        }
         let response = GetResponse {
             object_type: object.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),

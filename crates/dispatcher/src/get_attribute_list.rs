@@ -7,6 +7,7 @@ use policy::Permission;
 
 use crate::error::Result;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
+use crate::spelling;
 
 pub(crate) struct GetAttributeList;
 
@@ -35,7 +36,8 @@ impl Operation for GetAttributeList {
         let mut attribute_references = Vec::new();
         for attribute in object.view(context.now).iter() {
             let reference = attribute.reference();
-            if reference.in_version(context.version) && !attribute_references.contains(&reference) {
+            let spelled = || spelling::attribute(attribute, context.version).is_some();
+            if reference.in_version(context.version) && !attribute_references.contains(&reference) && spelled() {
                 attribute_references.push(reference);
             }
         }

@@ -9,6 +9,7 @@ use policy::Permission;
 
 use crate::error::{Error, Result};
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
+use crate::spelling;
 
 pub(crate) struct GetAttributes;
 
@@ -40,6 +41,13 @@ impl Operation for GetAttributes {
     ) -> Result<Done<GetAttributesResponse>> {
         let object = loaded.one()?;
         let mut attributes = object.view(context.now);
+        attributes.0.retain_mut(|instance| match spelling::attribute(&instance.attribute, context.version) {
+            Some(attribute) => {
+                instance.attribute = attribute;
+                true
+            }
+            None => false,
+        });
         let references = &request.attribute_references;
         if !references.is_empty() {
             // In the order asked for. Attributes the object does not have, or nobody knows, are left out: vCenter asks for

@@ -38,6 +38,7 @@ mod record;
 mod register;
 mod revoke;
 mod session;
+mod spelling;
 mod view;
 
 pub use engine::{Engine, ItemLog, OFFERED, Response};

@@ -1,0 +1,45 @@
+//! What an object of one version is to a client of another: nothing goes out that the client's version does not define.
+//!
+//! Tags are left out by the tables of `kmip`. Values of enumerations and bits of masks survive in them, so that they can be
+//! stored; here they are judged before they are sent. Values that no version defines are vendors', and pass.
+
+use kmip::ProtocolVersion;
+use kmip::attribute::Attribute;
+use kmip::enumerations::of_tag;
+use kmip::masks::{CryptographicUsageMask, Mask as _};
+use kmip::object::ManagedObject;
+use ttlv_codec::{Reader, Tag, Tree, TreeValue, Writer};
+
+/// An attribute as `version` can spell it: without the bits of a mask that only other versions define, and not at all if
+/// its value is one that only other versions define.
+#[must_use]
+pub(crate) fn attribute(attribute: &Attribute, version: ProtocolVersion) -> Option<Attribute> {
+    if let Attribute::CryptographicUsageMask(mask) = attribute {
+        let row = CryptographicUsageMask::ROW;
+        let defined = row.bits.iter().fold(0, |bits, row| bits | row.value);
+        return Some(Attribute::CryptographicUsageMask(CryptographicUsageMask(mask.0 & !(defined & !row.known_in(version)))));
+    }
+    let value = attribute.to_tree(version).ok()?;
+    (!is_foreign(attribute.tag(), &value, version)).then(|| attribute.clone())
+}
+
+/// Whether an object has a value in it that only other versions define.
+#[must_use]
+pub(crate) fn is_foreign_object(object: &ManagedObject, version: ProtocolVersion) -> bool {
+    let mut writer = Writer::new();
+    object.write_tagged(&mut writer, version);
+    match Reader::new(writer.bytes()).next_item().ok().flatten().map(|item| Tree::read(&item)) {
+        Some(Ok(tree)) => is_foreign(tree.tag, &tree.value, version),
+        _ => true,
+    }
+}
+
+fn is_foreign(tag: Tag, value: &TreeValue, version: ProtocolVersion) -> bool {
+    match value {
+        TreeValue::Structure(fields) => fields.iter().any(|field| is_foreign(field.tag, &field.value, version)),
+        TreeValue::Enumeration(value) => {
+            of_tag(tag).is_some_and(|row| !row.known_in(*value, version) && row.values.iter().any(|known| known.value == *value))
+        }
+        _ => false,
+    }
+}
