@@ -34,29 +34,29 @@ use crate::fidelity;
 use crate::server::{Server, block_on};
 
 /// A request while it is put together.
-pub struct Request {
-    pub version: ProtocolVersion,
-    pub header: RequestHeader,
+pub(crate) struct Request {
+    pub(crate) version: ProtocolVersion,
+    pub(crate) header: RequestHeader,
     items: Writer,
     count: i32,
 }
 
 impl Request {
-    pub fn new(version: ProtocolVersion) -> Self {
+    pub(crate) fn new(version: ProtocolVersion) -> Self {
         Self { version, header: RequestHeader::new(version, 0), items: Writer::new(), count: 0 }
     }
 
     /// Changes the header.
-    pub fn header(mut self, change: impl FnOnce(&mut RequestHeader)) -> Self {
+    pub(crate) fn header(mut self, change: impl FnOnce(&mut RequestHeader)) -> Self {
         change(&mut self.header);
         self
     }
 
-    pub fn item(self, operation: Operation, payload: &impl Value) -> Self {
+    pub(crate) fn item(self, operation: Operation, payload: &impl Value) -> Self {
         self.item_with(operation, None, payload, &[])
     }
 
-    pub fn item_with(
+    pub(crate) fn item_with(
         mut self,
         operation: Operation,
         identifier: Option<&[u8]>,
@@ -79,13 +79,13 @@ impl Request {
     }
 
     /// The message; its Batch Count tells the truth.
-    pub fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         let count = self.count;
         self.bytes_announcing(count)
     }
 
     /// The message with a Batch Count of one's own choice.
-    pub fn bytes_announcing(mut self, count: i32) -> Vec<u8> {
+    pub(crate) fn bytes_announcing(mut self, count: i32) -> Vec<u8> {
         self.header.batch_count = Some(count);
         let mut writer = Writer::new();
         writer.structure(tag::RequestMessage, |writer| {
@@ -98,33 +98,33 @@ impl Request {
 
 /// The answer to one item.
 #[derive(Debug)]
-pub struct Answer {
-    pub version: ProtocolVersion,
-    pub operation: Option<Operation>,
-    pub identifier: Option<Vec<u8>>,
-    pub status: ResultStatus,
-    pub reason: Option<ResultReason>,
-    pub message: Option<String>,
+pub(crate) struct Answer {
+    pub(crate) version: ProtocolVersion,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) identifier: Option<Vec<u8>>,
+    pub(crate) status: ResultStatus,
+    pub(crate) reason: Option<ResultReason>,
+    pub(crate) message: Option<String>,
     /// The payload as it was received.
-    pub payload: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 impl Answer {
     /// The payload of an item that succeeded.
     #[track_caller]
-    pub fn ok<T: Value>(&self) -> T {
+    pub(crate) fn ok<T: Value>(&self) -> T {
         assert_eq!(self.status, ResultStatus::Success, "{:?}: {:?} {:?}", self.operation, self.reason, self.message);
         self.payload()
     }
 
     /// The payload, whatever became of the item.
     #[track_caller]
-    pub fn payload<T: Value>(&self) -> T {
+    pub(crate) fn payload<T: Value>(&self) -> T {
         from_bytes(self.payload.as_ref().expect("the answer has a payload"), self.version).expect("the payload is one")
     }
 
     /// The payload, or why there is none.
-    pub fn result<T: Value>(&self) -> Result<T, ResultReason> {
+    pub(crate) fn result<T: Value>(&self) -> Result<T, ResultReason> {
         match self.status {
             ResultStatus::Success => Ok(self.payload()),
             _ => Err(self.reason.expect("a failure has a reason")),
@@ -133,7 +133,7 @@ impl Answer {
 
     /// That the item failed for this reason, as the version of the answer spells it.
     #[track_caller]
-    pub fn fails_with(&self, reason: ResultReason) {
+    pub(crate) fn fails_with(&self, reason: ResultReason) {
         let expected = reason.at(self.version);
         assert_eq!(self.status, ResultStatus::OperationFailed, "{:?} in {}", self.operation, self.version);
         assert_eq!(self.reason, Some(expected), "{:?} in {}: {:?}", self.operation, self.version, self.message);
@@ -143,32 +143,32 @@ impl Answer {
 
 /// What came back for a message.
 #[derive(Debug)]
-pub struct Answers {
-    pub header: kmip::message::ResponseHeader,
-    pub items: Vec<Answer>,
-    pub size: usize,
-    pub close: bool,
+pub(crate) struct Answers {
+    pub(crate) header: kmip::message::ResponseHeader,
+    pub(crate) items: Vec<Answer>,
+    pub(crate) size: usize,
+    pub(crate) close: bool,
 }
 
 /// A connection.
-pub struct Client<'a> {
-    pub server: &'a Server,
-    pub session: Session,
-    pub version: ProtocolVersion,
+pub(crate) struct Client<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) session: Session,
+    pub(crate) version: ProtocolVersion,
 }
 
 impl<'a> Client<'a> {
-    pub fn new(server: &'a Server, name: &str, version: ProtocolVersion) -> Self {
+    pub(crate) fn new(server: &'a Server, name: &str, version: ProtocolVersion) -> Self {
         Self { server, session: Session::new(Actor::new(name), "192.0.2.1:5696".to_owned()), version }
     }
 
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request::new(self.version)
     }
 
     /// Sends bytes and reads what comes back.
     #[track_caller]
-    pub fn send_bytes(&mut self, bytes: &[u8]) -> Answers {
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> Answers {
         let response = block_on(self.server.engine.handle(&mut self.session, bytes));
         let limits = Limits { length: 64 << 20, items: 1 << 20, ..Limits::default() };
         let message = ResponseMessage::read(&response.bytes, &limits).unwrap_or_else(|error| panic!("{error:?}"));
@@ -189,13 +189,13 @@ impl<'a> Client<'a> {
     }
 
     #[track_caller]
-    pub fn send(&mut self, request: Request) -> Answers {
+    pub(crate) fn send(&mut self, request: Request) -> Answers {
         self.send_bytes(&request.bytes())
     }
 
     /// Sends one item.
     #[track_caller]
-    pub fn ask(&mut self, operation: Operation, payload: &impl Value) -> Answer {
+    pub(crate) fn ask(&mut self, operation: Operation, payload: &impl Value) -> Answer {
         let request = self.request().item(operation, payload);
         let mut answers = self.send(request);
         assert_eq!(answers.items.len(), 1);
@@ -205,92 +205,96 @@ impl<'a> Client<'a> {
     }
 
     #[track_caller]
-    pub fn create(&mut self, attributes: Vec<Attribute>) -> String {
+    pub(crate) fn create(&mut self, attributes: Vec<Attribute>) -> String {
         self.ask(Operation::Create, &create(attributes)).ok::<CreateResponse>().unique_identifier.0
     }
 
     /// A key pair on P-256: private key, public key.
     #[track_caller]
-    pub fn create_key_pair(&mut self) -> (String, String) {
+    pub(crate) fn create_key_pair(&mut self) -> (String, String) {
         let response: CreateKeyPairResponse = self.ask(Operation::CreateKeyPair, &create_key_pair()).ok();
         (response.private_key_unique_identifier.0, response.public_key_unique_identifier.0)
     }
 
     #[track_caller]
-    pub fn register(&mut self, object: ManagedObject, attributes: Vec<Attribute>) -> String {
+    pub(crate) fn register(&mut self, object: ManagedObject, attributes: Vec<Attribute>) -> String {
         self.ask(Operation::Register, &register(object, attributes)).ok::<RegisterResponse>().unique_identifier.0
     }
 
-    pub fn get(&mut self, identifier: &str) -> Answer {
+    pub(crate) fn get(&mut self, identifier: &str) -> Answer {
         self.ask(Operation::Get, &get(Some(identifier)))
     }
 
     #[track_caller]
-    pub fn object(&mut self, identifier: &str) -> ManagedObject {
+    pub(crate) fn object(&mut self, identifier: &str) -> ManagedObject {
         self.get(identifier).ok::<GetResponse>().object
     }
 
-    pub fn activate(&mut self, identifier: &str) -> Result<ActivateResponse, ResultReason> {
+    pub(crate) fn activate(&mut self, identifier: &str) -> Result<ActivateResponse, ResultReason> {
         self.ask(Operation::Activate, &activate(Some(identifier))).result()
     }
 
-    pub fn revoke(&mut self, identifier: &str, code: RevocationReasonCode) -> Result<RevokeResponse, ResultReason> {
+    pub(crate) fn revoke(&mut self, identifier: &str, code: RevocationReasonCode) -> Result<RevokeResponse, ResultReason> {
         self.ask(Operation::Revoke, &revoke(Some(identifier), code)).result()
     }
 
-    pub fn destroy(&mut self, identifier: &str) -> Result<DestroyResponse, ResultReason> {
+    pub(crate) fn destroy(&mut self, identifier: &str) -> Result<DestroyResponse, ResultReason> {
         self.ask(Operation::Destroy, &destroy(Some(identifier))).result()
     }
 
     #[track_caller]
-    pub fn attributes(&mut self, identifier: &str) -> Attributes {
+    pub(crate) fn attributes(&mut self, identifier: &str) -> Attributes {
         self.ask(Operation::GetAttributes, &get_attributes(Some(identifier), vec![])).ok::<GetAttributesResponse>().attributes
     }
 
     #[track_caller]
-    pub fn attribute_list(&mut self, identifier: &str) -> Vec<AttributeReference> {
+    pub(crate) fn attribute_list(&mut self, identifier: &str) -> Vec<AttributeReference> {
         let request = GetAttributeListRequest { unique_identifier: Some(identifier.into()) };
         self.ask(Operation::GetAttributeList, &request).ok::<GetAttributeListResponse>().attribute_references
     }
 
     #[track_caller]
-    pub fn state(&mut self, identifier: &str) -> State {
+    pub(crate) fn state(&mut self, identifier: &str) -> State {
         *self.attributes(identifier).state().unwrap()
     }
 
-    pub fn add(&mut self, identifier: &str, attribute: Attribute) -> Result<AddAttributeResponse, ResultReason> {
+    pub(crate) fn add(&mut self, identifier: &str, attribute: Attribute) -> Result<AddAttributeResponse, ResultReason> {
         self.ask(Operation::AddAttribute, &add(Some(identifier), attribute)).result()
     }
 
     /// Replaces the first value, as each version says that.
-    pub fn modify(&mut self, identifier: &str, attribute: Attribute) -> Result<ModifyAttributeResponse, ResultReason> {
+    pub(crate) fn modify(&mut self, identifier: &str, attribute: Attribute) -> Result<ModifyAttributeResponse, ResultReason> {
         self.ask(Operation::ModifyAttribute, &modify(Some(identifier), None, attribute.into())).result()
     }
 
     /// Deletes by name: value 0 in 1.x, every value in 2.x.
-    pub fn delete(&mut self, identifier: &str, reference: AttributeReference) -> Result<DeleteAttributeResponse, ResultReason> {
+    pub(crate) fn delete(
+        &mut self,
+        identifier: &str,
+        reference: AttributeReference,
+    ) -> Result<DeleteAttributeResponse, ResultReason> {
         self.ask(Operation::DeleteAttribute, &delete(Some(identifier), reference, None)).result()
     }
 
     /// The objects that have all these attribute values.
     #[track_caller]
-    pub fn locate(&mut self, attributes: Vec<Attribute>) -> Vec<String> {
+    pub(crate) fn locate(&mut self, attributes: Vec<Attribute>) -> Vec<String> {
         self.locate_with(locate(self.version, attributes))
     }
 
     #[track_caller]
-    pub fn locate_with(&mut self, request: LocateRequest) -> Vec<String> {
+    pub(crate) fn locate_with(&mut self, request: LocateRequest) -> Vec<String> {
         let response: LocateResponse = self.ask(Operation::Locate, &request).ok();
         response.unique_identifiers.into_iter().map(|identifier| identifier.0).collect()
     }
 }
 
-pub fn template(attributes: Vec<Attribute>) -> TemplateAttribute {
+pub(crate) fn template(attributes: Vec<Attribute>) -> TemplateAttribute {
     TemplateAttribute { names: vec![], attributes: attributes.into_iter().collect() }
 }
 
 /// What makes an AES key.
-pub fn aes() -> Vec<Attribute> {
+pub(crate) fn aes() -> Vec<Attribute> {
     vec![
         Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES),
         Attribute::CryptographicLength(256),
@@ -299,19 +303,19 @@ pub fn aes() -> Vec<Attribute> {
 }
 
 /// What makes an AES key with further attributes.
-pub fn aes_and(more: impl IntoIterator<Item = Attribute>) -> Vec<Attribute> {
+pub(crate) fn aes_and(more: impl IntoIterator<Item = Attribute>) -> Vec<Attribute> {
     aes().into_iter().chain(more).collect()
 }
 
-pub fn name(text: &str) -> Attribute {
+pub(crate) fn name(text: &str) -> Attribute {
     Attribute::Name(Name::text(text))
 }
 
-pub fn create(attributes: Vec<Attribute>) -> CreateRequest {
+pub(crate) fn create(attributes: Vec<Attribute>) -> CreateRequest {
     CreateRequest { object_type: ObjectType::SymmetricKey, attributes: template(attributes), protection_storage_masks: None }
 }
 
-pub fn create_key_pair() -> CreateKeyPairRequest {
+pub(crate) fn create_key_pair() -> CreateKeyPairRequest {
     let common = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), Attribute::CryptographicLength(256)];
     CreateKeyPairRequest {
         common_attributes: Some(template(common)),
@@ -323,7 +327,7 @@ pub fn create_key_pair() -> CreateKeyPairRequest {
     }
 }
 
-pub fn register(object: ManagedObject, attributes: Vec<Attribute>) -> RegisterRequest {
+pub(crate) fn register(object: ManagedObject, attributes: Vec<Attribute>) -> RegisterRequest {
     RegisterRequest {
         object_type: object.object_type(),
         attributes: template(attributes),
@@ -332,15 +336,15 @@ pub fn register(object: ManagedObject, attributes: Vec<Attribute>) -> RegisterRe
     }
 }
 
-pub fn object(identifier: Option<&str>) -> Option<ObjectReference> {
+pub(crate) fn object(identifier: Option<&str>) -> Option<ObjectReference> {
     identifier.map(ObjectReference::from)
 }
 
-pub fn get(identifier: Option<&str>) -> GetRequest {
+pub(crate) fn get(identifier: Option<&str>) -> GetRequest {
     get_reference(object(identifier))
 }
 
-pub fn get_reference(unique_identifier: Option<ObjectReference>) -> GetRequest {
+pub(crate) fn get_reference(unique_identifier: Option<ObjectReference>) -> GetRequest {
     GetRequest {
         unique_identifier,
         key_format_type: None,
@@ -350,11 +354,11 @@ pub fn get_reference(unique_identifier: Option<ObjectReference>) -> GetRequest {
     }
 }
 
-pub fn activate(identifier: Option<&str>) -> ActivateRequest {
+pub(crate) fn activate(identifier: Option<&str>) -> ActivateRequest {
     ActivateRequest { unique_identifier: object(identifier) }
 }
 
-pub fn revoke(identifier: Option<&str>, code: RevocationReasonCode) -> RevokeRequest {
+pub(crate) fn revoke(identifier: Option<&str>, code: RevocationReasonCode) -> RevokeRequest {
     RevokeRequest {
         unique_identifier: object(identifier),
         revocation_reason: Some(RevocationReason { revocation_reason_code: code, revocation_message: None }),
@@ -362,19 +366,23 @@ pub fn revoke(identifier: Option<&str>, code: RevocationReasonCode) -> RevokeReq
     }
 }
 
-pub fn destroy(identifier: Option<&str>) -> DestroyRequest {
+pub(crate) fn destroy(identifier: Option<&str>) -> DestroyRequest {
     DestroyRequest { unique_identifier: object(identifier) }
 }
 
-pub fn get_attributes(identifier: Option<&str>, attribute_references: Vec<AttributeReference>) -> GetAttributesRequest {
+pub(crate) fn get_attributes(identifier: Option<&str>, attribute_references: Vec<AttributeReference>) -> GetAttributesRequest {
     GetAttributesRequest { unique_identifier: object(identifier), attribute_references }
 }
 
-pub fn add(identifier: Option<&str>, attribute: Attribute) -> AddAttributeRequest {
+pub(crate) fn add(identifier: Option<&str>, attribute: Attribute) -> AddAttributeRequest {
     AddAttributeRequest { unique_identifier: object(identifier), current_attribute: None, new_attribute: Some(attribute.into()) }
 }
 
-pub fn modify(identifier: Option<&str>, current: Option<Attribute>, new_attribute: AttributeInstance) -> ModifyAttributeRequest {
+pub(crate) fn modify(
+    identifier: Option<&str>,
+    current: Option<Attribute>,
+    new_attribute: AttributeInstance,
+) -> ModifyAttributeRequest {
     ModifyAttributeRequest {
         unique_identifier: object(identifier),
         current_attribute: current.map(AttributeInstance::from),
@@ -382,7 +390,11 @@ pub fn modify(identifier: Option<&str>, current: Option<Attribute>, new_attribut
     }
 }
 
-pub fn delete(identifier: Option<&str>, reference: AttributeReference, attribute_index: Option<i32>) -> DeleteAttributeRequest {
+pub(crate) fn delete(
+    identifier: Option<&str>,
+    reference: AttributeReference,
+    attribute_index: Option<i32>,
+) -> DeleteAttributeRequest {
     DeleteAttributeRequest {
         unique_identifier: object(identifier),
         current_attribute: None,
@@ -391,7 +403,7 @@ pub fn delete(identifier: Option<&str>, reference: AttributeReference, attribute
     }
 }
 
-pub fn locate(version: ProtocolVersion, attributes: Vec<Attribute>) -> LocateRequest {
+pub(crate) fn locate(version: ProtocolVersion, attributes: Vec<Attribute>) -> LocateRequest {
     let filters = attributes.iter().map(|attribute| AttributeFilter::exactly(attribute, version).unwrap());
     LocateRequest {
         maximum_items: None,

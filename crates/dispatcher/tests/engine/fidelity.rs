@@ -4,11 +4,11 @@ use kmip::ProtocolVersion;
 use kmip::attribute::{AttributeReference, rules_of};
 use kmip::enumerations::{holds_tag, of_tag};
 use kmip::{masks, tag, v1};
-use ttlv_codec::{Limits, Tag, Tree, TreeValue};
+use ttlv_codec::{ItemType, Limits, Tag, Tree, TreeValue};
 
 /// Walks a message.
 #[track_caller]
-pub fn check(bytes: &[u8], version: ProtocolVersion) {
+pub(crate) fn check(bytes: &[u8], version: ProtocolVersion) {
     let limits = Limits { length: 64 << 20, items: 1 << 20, ..Limits::default() };
     let message = Tree::parse(bytes, &limits).expect("the response is TTLV");
     if let Err(what) = item(&message, message.tag, version) {
@@ -25,7 +25,9 @@ fn item(tree: &Tree, means: Tag, version: ProtocolVersion) -> Result<(), String>
     }
     let meaning = tag::by_tag(means).ok_or(format!("{means:?} is no tag"))?;
     let item_type = item_type(&tree.value);
-    if !meaning.item_types.contains(&item_type) {
+    // The table of tags gives one type only: a request to certify, in 1.x. Since 2.0 it is an object too.
+    let request_object = means == tag::CertificateRequest && item_type == ItemType::Structure && !version.is_1x();
+    if !meaning.item_types.contains(&item_type) && !request_object {
         return Err(format!("{item_type:?} under {}", meaning.xml_name));
     }
     match &tree.value {
@@ -35,7 +37,10 @@ fn item(tree: &Tree, means: Tag, version: ProtocolVersion) -> Result<(), String>
                 if [tag::Attributes, tag::NewAttribute, tag::CurrentAttribute].contains(&tree.tag) {
                     attribute_2x(child, version)?;
                 }
-                item(child, child.tag, version)?;
+                // The operation of an item is the client's own word, whatever it was.
+                if tree.tag != tag::BatchItem || child.tag != tag::Operation {
+                    item(child, child.tag, version)?;
+                }
             }
             Ok(())
         }
@@ -92,8 +97,7 @@ fn attribute_2x(tree: &Tree, version: ProtocolVersion) -> Result<(), String> {
     if known || vendor { Ok(()) } else { Err(format!("the attribute {}", tag::display(tree.tag))) }
 }
 
-fn item_type(value: &TreeValue) -> ttlv_codec::ItemType {
-    use ttlv_codec::ItemType;
+fn item_type(value: &TreeValue) -> ItemType {
     match value {
         TreeValue::Structure(_) => ItemType::Structure,
         TreeValue::Integer(_) => ItemType::Integer,

@@ -7,5 +7,9 @@
 mod batch;
 mod client;
 mod fidelity;
+mod header;
+mod lifecycle;
 mod objects;
+mod operations;
+mod ownership;
 mod server;

@@ -15,9 +15,9 @@ use kmip::object::{
 use crate::client::name;
 
 /// The bytes of every key here. Nobody would find them by chance in a log.
-pub const KEY: &[u8; 32] = b"\xA5key bytes which nobody may see\x5A";
+pub(crate) const KEY: &[u8; 32] = b"\xA5key bytes which nobody may see\x5A";
 
-pub fn block(format: KeyFormatType, bytes: &[u8], algorithm: Option<CryptographicAlgorithm>) -> KeyBlock {
+pub(crate) fn block(format: KeyFormatType, bytes: &[u8], algorithm: Option<CryptographicAlgorithm>) -> KeyBlock {
     KeyBlock {
         key_format_type: format,
         key_compression_type: None,
@@ -31,31 +31,31 @@ pub fn block(format: KeyFormatType, bytes: &[u8], algorithm: Option<Cryptographi
     }
 }
 
-pub fn symmetric_key() -> ManagedObject {
+pub(crate) fn symmetric_key() -> ManagedObject {
     let key_block = block(KeyFormatType::Raw, KEY, Some(CryptographicAlgorithm::AES));
     ManagedObject::SymmetricKey(SymmetricKey { key_block })
 }
 
-pub fn secret_data() -> ManagedObject {
+pub(crate) fn secret_data() -> ManagedObject {
     let key_block = block(KeyFormatType::Opaque, KEY, None);
     ManagedObject::SecretData(SecretData { secret_data_type: SecretDataType::Password, key_block })
 }
 
-pub fn opaque_object() -> ManagedObject {
+pub(crate) fn opaque_object() -> ManagedObject {
     ManagedObject::OpaqueObject(OpaqueObject {
         opaque_data_type: OpaqueDataType(0x8000_0001),
         opaque_data_value: Secret::from_slice(KEY),
     })
 }
 
-pub fn template_object(called: &str, mut attributes: Vec<Attribute>) -> ManagedObject {
+pub(crate) fn template_object(called: &str, mut attributes: Vec<Attribute>) -> ManagedObject {
     attributes.push(name(called));
     ManagedObject::Template(Template { attributes: attributes.into_iter().collect::<Attributes>() })
 }
 
 /// One object of every type that a version knows. Where the server can parse a format, it need not: bytes it cannot read are
 /// kept as they are.
-pub fn every_type(version: ProtocolVersion) -> Vec<ManagedObject> {
+pub(crate) fn every_type(version: ProtocolVersion) -> Vec<ManagedObject> {
     let rsa = || block(KeyFormatType::Opaque, KEY, Some(CryptographicAlgorithm::RSA));
     let all = [
         ManagedObject::Certificate(Certificate {

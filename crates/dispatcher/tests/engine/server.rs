@@ -15,10 +15,10 @@ use store::{Store as _, Tenant};
 use crate::client::Client;
 
 /// The moment every test starts at, in seconds since 1970.
-pub const START: i64 = 1_790_000_000;
+pub(crate) const START: i64 = 1_790_000_000;
 
 /// The versions the server speaks.
-pub const VERSIONS: [ProtocolVersion; 7] = [
+pub(crate) const VERSIONS: [ProtocolVersion; 7] = [
     ProtocolVersion::V1_0,
     ProtocolVersion::V1_1,
     ProtocolVersion::V1_2,
@@ -29,18 +29,18 @@ pub const VERSIONS: [ProtocolVersion; 7] = [
 ];
 
 /// A dispatcher and what it runs on.
-pub struct Server {
-    pub engine: Engine<MemoryStore>,
+pub(crate) struct Server {
+    pub(crate) engine: Engine<MemoryStore>,
     now_us: Arc<AtomicI64>,
     verified: Arc<AtomicUsize>,
 }
 
 impl Server {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Settings { interop: true, ..Settings::default() })
     }
 
-    pub fn with(settings: Settings) -> Self {
+    pub(crate) fn with(settings: Settings) -> Self {
         let now_us = Arc::new(AtomicI64::new(START * 1_000_000 + 250_000));
         let verified = Arc::new(AtomicUsize::new(0));
         let environment = Environment {
@@ -53,44 +53,44 @@ impl Server {
     }
 
     /// A connection of a client that its certificate names.
-    pub fn client(&self, name: &str, version: ProtocolVersion) -> Client<'_> {
+    pub(crate) fn client(&self, name: &str, version: ProtocolVersion) -> Client<'_> {
         Client::new(self, name, version)
     }
 
     /// Sets the clock, in seconds since 1970.
-    pub fn set_time(&self, seconds: i64) {
+    pub(crate) fn set_time(&self, seconds: i64) {
         self.now_us.store(seconds * 1_000_000, Ordering::SeqCst);
     }
 
     /// How often a credential was judged.
-    pub fn verified(&self) -> usize {
+    pub(crate) fn verified(&self) -> usize {
         self.verified.load(Ordering::SeqCst)
     }
 
     /// The log, decoded.
-    pub fn log(&self) -> Vec<audit::AuditRecord> {
+    pub(crate) fn log(&self) -> Vec<audit::AuditRecord> {
         self.raw_log().iter().map(|entry| audit::AuditRecord::decode(entry).unwrap()).collect()
     }
 
     /// The log as bytes.
-    pub fn raw_log(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn raw_log(&self) -> Vec<Vec<u8>> {
         let records = block_on(self.engine.store().read_log(1, usize::MAX)).unwrap();
         records.into_iter().map(|record| record.entry).collect()
     }
 
     /// How many objects there are, whoever owns them.
-    pub fn objects(&self) -> usize {
+    pub(crate) fn objects(&self) -> usize {
         block_on(self.engine.store().find(Tenant::DEFAULT, &store::Query::default())).unwrap().len()
     }
 
     /// The record of an object, as the store has it.
-    pub fn record(&self, identifier: &str) -> Option<store::Record> {
+    pub(crate) fn record(&self, identifier: &str) -> Option<store::Record> {
         block_on(self.engine.store().load(Tenant::DEFAULT, &[identifier])).unwrap().pop().unwrap()
     }
 }
 
 /// Waits for a future on this thread.
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
