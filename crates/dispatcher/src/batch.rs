@@ -30,7 +30,7 @@ impl<S: Store> Engine<S> {
         if request.continuation == BatchErrorContinuationOption::Undo {
             return self.run_undoable(request).await;
         }
-        let mut view = View::new(&self.store, tenant(request));
+        let mut view = View::new(&self.store, &self.names, tenant(request));
         let mut batch = Batch::default();
         let mut answer = Answer::begin(request);
         for item in &request.message.items {
@@ -47,7 +47,7 @@ impl<S: Store> Engine<S> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut view = View::new(&self.store, tenant(request));
+            let mut view = View::new(&self.store, &self.names, tenant(request));
             let mut batch = Batch::default();
             let mut answer = Answer::begin(request);
             let mut failed = false;
@@ -83,7 +83,11 @@ impl<S: Store> Engine<S> {
     ) -> bool {
         let start = answer.writer.len();
         let run = Run { request, item, commit };
-        let error = match operations::run(self, &run, view, batch, answer).await {
+        let result = operations::run(self, &run, view, batch, answer).await;
+        if commit {
+            view.names.release();
+        }
+        let error = match result {
             Ok(()) => return false,
             Err(error) => error,
         };

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
+use crate::names::NamesBeingGiven;
 use crate::session::Session;
 
 /// The versions the server speaks, the one it prefers first.
@@ -35,6 +36,7 @@ pub struct Engine<S> {
     pub(crate) store: S,
     pub(crate) settings: Settings,
     pub(crate) environment: Environment,
+    pub(crate) names: NamesBeingGiven,
 }
 
 /// The answer to one request.
@@ -76,7 +78,7 @@ impl<S: Store> Engine<S> {
     /// An engine over a store.
     #[must_use]
     pub const fn new(store: S, settings: Settings, environment: Environment) -> Self {
-        Self { store, settings, environment }
+        Self { store, settings, environment, names: NamesBeingGiven::new() }
     }
 
     /// The store, for the server's own checks.

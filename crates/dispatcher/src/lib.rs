@@ -30,6 +30,7 @@ mod interop;
 pub mod lifecycle;
 mod locate;
 mod modify_attribute;
+mod names;
 mod object;
 mod operation;
 mod operations;

@@ -160,7 +160,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Loads what a plan names, and asks the policy about each object.
 async fn load<O: Operation, S: Store>(
-    view: &View<'_, S>,
+    view: &mut View<'_, S>,
     plan: Plan,
     payload: &O::Request,
     context: &Context<'_>,
@@ -220,8 +220,14 @@ async fn with_name<S: Store>(
 }
 
 /// From 2.0 on a name belongs to one living object of its owner.
-async fn check_name_is_free<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, context: &Context<'_>) -> Result<()> {
-    if with_name(view, name, context).await?.iter().any(|object| !object.is_destroyed()) {
+async fn check_name_is_free<S: Store>(
+    view: &mut View<'_, S>,
+    name: &kmip::structures::Name,
+    context: &Context<'_>,
+) -> Result<()> {
+    // Reserved first, then looked for: whoever took it in between has given the reservation back, and is found.
+    let reserved = view.names.reserve(context.actor, name);
+    if !reserved || with_name(view, name, context).await?.iter().any(|object| !object.is_destroyed()) {
         return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
     }
     Ok(())

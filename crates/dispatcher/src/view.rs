@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use store::{Query, Store, Tenant};
 
 use crate::error::Result;
+use crate::names::{NamesBeingGiven, Reservation};
 use crate::object::StoredObject;
 use crate::operation::Change;
 use crate::record;
@@ -13,6 +14,8 @@ use crate::record;
 pub(crate) struct View<'a, S> {
     store: &'a S,
     tenant: Tenant,
+    /// The names that the batch is about to give.
+    pub(crate) names: Reservation<'a>,
     /// Changes of this batch that are not committed yet; `None`: removed.
     staged: HashMap<String, Staged>,
     /// The order in which identifiers were staged for the first time.
@@ -26,8 +29,8 @@ struct Staged {
 
 impl<'a, S: Store> View<'a, S> {
     /// A view without changes of its own.
-    pub(crate) fn new(store: &'a S, tenant: Tenant) -> Self {
-        Self { store, tenant, staged: HashMap::new(), order: Vec::new() }
+    pub(crate) fn new(store: &'a S, names: &'a NamesBeingGiven, tenant: Tenant) -> Self {
+        Self { store, tenant, names: Reservation::new(names), staged: HashMap::new(), order: Vec::new() }
     }
 
     /// Loads objects; absent ones are `None`.
