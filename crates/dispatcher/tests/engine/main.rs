@@ -4,11 +4,16 @@
 
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
+mod attributes;
 mod batch;
 mod client;
+mod concurrency;
+mod credentials;
 mod fidelity;
 mod header;
 mod lifecycle;
+mod locate;
+mod log;
 mod objects;
 mod operations;
 mod ownership;

@@ -1,0 +1,112 @@
+//! Many clients at once: no update is lost, and what can succeed once succeeds once.
+
+use std::sync::Barrier;
+use std::thread;
+
+use kmip::ProtocolVersion;
+use kmip::attribute::{Attribute, AttributeReference, VendorAttribute};
+use kmip::enumerations::State;
+use kmip::operation::Operation;
+use kmip::payload::create::CreateResponse;
+use kmip::result_reason::ResultReason;
+use ttlv_codec::TreeValue;
+
+use crate::client::{aes, aes_and, create, name};
+use crate::server::{Server, VERSIONS};
+
+const THREADS: usize = 8;
+
+/// Runs one client per thread, all starting together.
+fn together<T: Send>(
+    server: &Server,
+    version: ProtocolVersion,
+    work: impl Fn(usize, &mut crate::client::Client<'_>) -> T + Sync,
+) -> Vec<T> {
+    let barrier = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        let run = |number| {
+            let (barrier, work) = (&barrier, &work);
+            scope.spawn(move || {
+                let mut client = server.client("fred", version);
+                barrier.wait();
+                work(number, &mut client)
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(run).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn no_update_is_lost() {
+    const EACH: usize = 25;
+    for version in [ProtocolVersion::V1_2, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        let key = server.client("fred", version).create(aes());
+        together(&server, version, |thread, client| {
+            for number in 0..EACH {
+                let attribute = Attribute::Vendor(VendorAttribute {
+                    vendor_identification: "x".to_owned(),
+                    attribute_name: format!("T{thread}-{number}"),
+                    attribute_value: TreeValue::Integer(1),
+                });
+                client.add(&key, attribute).unwrap();
+            }
+        });
+        let listed = server.client("fred", version).attribute_list(&key);
+        let custom = listed.iter().filter(|reference| matches!(reference, AttributeReference::Vendor { .. })).count();
+        assert_eq!(custom, THREADS * EACH, "{version}");
+    }
+}
+
+#[test]
+fn one_of_many_activations_succeeds() {
+    for version in VERSIONS {
+        let server = Server::new();
+        for _ in 0..20 {
+            let key = server.client("fred", version).create(aes());
+            let results = together(&server, version, |_, client| client.activate(&key).map(drop));
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{version}");
+            let wrong = ResultReason::WrongKeyLifecycleState.at(version);
+            assert!(results.iter().all(|result| result.is_ok() || *result == Err(wrong)), "{version} {results:?}");
+            assert_eq!(server.client("fred", version).state(&key), State::Active);
+        }
+    }
+}
+
+#[test]
+fn one_of_many_destroys_succeeds() {
+    for version in [ProtocolVersion::V1_0, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for _ in 0..20 {
+            let key = server.client("fred", version).create(aes());
+            let results = together(&server, version, |_, client| client.destroy(&key).map(drop));
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{version}");
+        }
+    }
+}
+
+#[test]
+fn identifiers_are_never_given_twice() {
+    let server = Server::new();
+    let mut identifiers: Vec<String> =
+        together(&server, ProtocolVersion::V2_1, |_, client| (0..50).map(|_| client.create(aes())).collect::<Vec<_>>()).concat();
+    assert!(identifiers.iter().all(|identifier| identifier.len() <= 64 && identifier.is_ascii()), "libkmip holds 64 bytes");
+    identifiers.sort();
+    identifiers.dedup();
+    assert_eq!(identifiers.len(), THREADS * 50);
+    assert_eq!(server.objects(), THREADS * 50);
+}
+
+#[test]
+fn a_name_is_given_once_from_2_0_on() {
+    for version in [ProtocolVersion::V2_0, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for round in 0..50 {
+            let request = create(aes_and([name(&format!("name {round}"))]));
+            let results =
+                together(&server, version, |_, client| client.ask(Operation::Create, &request).result::<CreateResponse>());
+            assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{version} {round}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Credentials in messages are verified or refused, never passed over.
+
+use kmip::ProtocolVersion;
+use kmip::Secret;
+use kmip::credential::{Authentication, Credential, Device, SecretText, UsernameAndPassword};
+use kmip::enumerations::CredentialType;
+use kmip::operation::Operation;
+use kmip::payload::get::GetResponse;
+use kmip::result_reason::ResultReason;
+use kmip::tag;
+use ttlv_codec::{Tree, TreeValue};
+
+use crate::client::{Request, aes, create, get};
+use crate::server::{Server, VERSIONS};
+
+fn user(username: &str, password: &str) -> Credential {
+    Credential::UsernameAndPassword(UsernameAndPassword {
+        username: username.to_owned(),
+        password: Some(SecretText(Secret::from_slice(password.as_bytes()))),
+    })
+}
+
+fn device(serial: Option<&str>) -> Credential {
+    Credential::Device(Device {
+        device_serial_number: serial.map(str::to_owned),
+        password: None,
+        device_identifier: None,
+        network_identifier: None,
+        machine_identifier: None,
+        media_identifier: None,
+    })
+}
+
+fn with(request: Request, credentials: Vec<Credential>) -> Request {
+    request.header(|header| header.authentication = Some(Authentication { credentials }))
+}
+
+#[test]
+fn the_user_of_the_credential_is_the_actor() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let good = || vec![user("fred", "password of fred")];
+        let request = with(client.request(), good()).item(Operation::Create, &create(aes()));
+        let made = client.send(request).items[0].ok::<kmip::payload::create::CreateResponse>().unique_identifier.0;
+        // It is fred's, whichever way he comes, and not the gateway's.
+        server.client("fred", version).object(&made);
+        client.get(&made).fails_with(ResultReason::PermissionDenied);
+        let request = with(client.request(), good()).item(Operation::Get, &get(Some(&made)));
+        client.send(request).items[0].ok::<GetResponse>();
+        assert_eq!(
+            server.log().iter().map(|record| record.actor.as_str()).collect::<Vec<_>>(),
+            ["fred", "fred", "gateway", "fred"]
+        );
+    }
+}
+
+#[test]
+fn a_wrong_credential_fails_every_item() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let nobody = Credential::UsernameAndPassword(UsernameAndPassword { username: "fred".to_owned(), password: None });
+        let strange = Credential::Other(
+            CredentialType(0x8000_0001),
+            Tree { tag: tag::CredentialValue, value: TreeValue::TextString("open, sesame".to_owned()) },
+        );
+        let mut wrong = vec![
+            vec![user("fred", "password of barney")],
+            vec![user("fred", "")],
+            vec![user("", "password of fred")],
+            vec![nobody],
+            vec![strange],
+            vec![],
+        ];
+        if version >= ProtocolVersion::V1_1 {
+            wrong.push(vec![device(None)]);
+        }
+        for credentials in wrong {
+            let request = with(client.request(), credentials.clone());
+            let request = request.item(Operation::Create, &create(aes())).item(Operation::Get, &get(None));
+            let answers = client.send(request);
+            assert_eq!(answers.items.len(), 2, "{version} {credentials:?}");
+            answers.items.iter().for_each(|answer| answer.fails_with(ResultReason::AuthenticationNotSuccessful));
+            let text = answers.items[0].message.clone().unwrap();
+            assert!(!text.contains("wrong password"), "the client is not told why: {text}");
+        }
+        assert_eq!(server.objects(), 0, "{version}");
+    }
+}
+
+#[test]
+fn a_verified_credential_is_remembered_for_its_connection() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let ask = |client: &mut crate::client::Client<'_>, password: &str| {
+            let request = with(client.request(), vec![user("fred", password)]).item(Operation::Create, &create(aes()));
+            client.send(request).items.remove(0)
+        };
+        for _ in 0..5 {
+            assert_eq!(ask(&mut client, "password of fred").reason, None);
+        }
+        assert_eq!(server.verified(), 1, "{version}: a slow password hash is paid for once");
+        // Another password of the same user is another credential.
+        ask(&mut client, "password of fre").fails_with(ResultReason::AuthenticationNotSuccessful);
+        ask(&mut client, "password of fre").fails_with(ResultReason::AuthenticationNotSuccessful);
+        assert_eq!(server.verified(), 3, "{version}: a failure is not remembered");
+        assert_eq!(ask(&mut client, "password of fred").reason, None);
+        assert_eq!(server.verified(), 3);
+        // Another connection proves it anew.
+        assert_eq!(ask(&mut server.client("gateway", version), "password of fred").reason, None);
+        assert_eq!(server.verified(), 4);
+    }
+}
+
+#[test]
+fn several_credentials_are_of_one_user() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        for (credentials, served) in [
+            (vec![user("fred", "password of fred"), user("fred", "password of fred")], true),
+            (vec![user("fred", "password of fred"), device(Some("fred"))], true),
+            (vec![user("fred", "password of fred"), user("barney", "password of barney")], false),
+            (vec![user("fred", "password of fred"), user("fred", "wrong")], false),
+            (vec![user("fred", "wrong"), user("fred", "password of fred")], false),
+        ] {
+            let request = with(client.request(), credentials.clone()).item(Operation::Create, &create(aes()));
+            let answer = client.send(request).items.remove(0);
+            if served {
+                assert_eq!(answer.reason, None, "{version} {credentials:?}");
+            } else {
+                answer.fails_with(ResultReason::AuthenticationNotSuccessful);
+            }
+        }
+        assert_eq!(server.objects(), 2, "{version}");
+    }
+}
