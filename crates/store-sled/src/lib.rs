@@ -114,6 +114,14 @@ impl Store for SledStore {
         self.shared.queue.push(tenant, commit)?.await
     }
 
+    /// Durable with the next commit, or after 50 ms.
+    async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        self.shared.writable()?;
+        let commit = Commit { changes: Vec::new(), log: entries };
+        check_limits(&commit)?;
+        self.shared.queue.push_log(tenant, commit.log)
+    }
+
     async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         self.shared.read_log(from, limit)
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store::index::Place;
 use store::sealing::encode_record;
@@ -21,6 +21,12 @@ use crate::shared::{Shared, seal_log_record};
 /// How long after the last commit the anchor follows.
 const ANCHOR_DELAY: Duration = Duration::from_millis(100);
 
+/// How long log entries of what changed nothing may wait for a commit to be synced with.
+const LOG_DELAY: Duration = Duration::from_millis(50);
+
+/// Bytes of such entries that may wait. A disk that is further behind refuses what would have to be logged.
+const LOG_WAITING_MAX: usize = 16 << 20;
+
 /// Commits on their way to the writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -31,6 +37,11 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// Log entries nobody waits for.
+    log: Vec<(Tenant, Vec<u8>)>,
+    log_size: usize,
+    /// Since when the first of them waits.
+    log_since: Option<Instant>,
     closed: bool,
 }
 
@@ -67,33 +78,71 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Takes what is waiting, up to the size of the largest commit.
+    /// Takes log entries without a promise to say when they are durable.
+    pub(crate) fn push_log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(refused("the store is closing"));
+        }
+        let size = waiting.log_size + entries.iter().map(Vec::len).sum::<usize>();
+        if size > LOG_WAITING_MAX {
+            return Err(refused("the disk is too far behind"));
+        }
+        waiting.log_size = size;
+        waiting.log.extend(entries.into_iter().map(|entry| (tenant, entry)));
+        let first = waiting.log_since.is_none();
+        if first {
+            waiting.log_since = Some(Instant::now());
+        }
+        drop(waiting);
+        if first {
+            // The writer begins to count the time.
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes what is waiting, up to the size of the largest commit, and the log entries with it.
     fn take(&self, patience: Option<Duration>) -> Taken {
-        let idle = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
-        let mut waiting = match patience {
-            None => self.arrived.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                let waited = self.arrived.wait_timeout_while(self.lock(), patience, idle);
-                let (waiting, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-                if timeout.timed_out() {
-                    return Taken::Nothing;
+        let until = patience.map(|patience| Instant::now() + patience);
+        let mut waiting = self.lock();
+        while waiting.jobs.is_empty() && !waiting.closed {
+            let now = Instant::now();
+            let due = waiting.log_since.map(|since| since + LOG_DELAY);
+            let next = match (due, until) {
+                (Some(due), _) if due <= now => break,
+                (None, Some(until)) if until <= now => return Taken::Nothing,
+                (due, until) => due.or(until),
+            };
+            waiting = match next {
+                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(next) => {
+                    let waited = self.arrived.wait_timeout(waiting, next.saturating_duration_since(now));
+                    waited.unwrap_or_else(PoisonError::into_inner).0
                 }
-                waiting
-            }
-        };
+            };
+        }
         let mut size = 0;
         let mut fits = |job: &Job| {
             size += job.commit.size();
             size <= MAX_COMMIT
         };
         let count = waiting.jobs.iter().take_while(|job| fits(job)).count().max(1).min(waiting.jobs.len());
-        if count == 0 { Taken::Closed } else { Taken::Jobs(waiting.jobs.drain(..count).collect()) }
+        if count == 0 && waiting.log.is_empty() {
+            return Taken::Closed;
+        }
+        let log = std::mem::take(&mut waiting.log);
+        waiting.log_size = 0;
+        waiting.log_since = None;
+        Taken::Jobs(waiting.jobs.drain(..count).collect(), log)
     }
 }
 
 /// What the writer got from the queue.
 enum Taken {
-    Jobs(Vec<Job>),
+    /// Commits, and log entries that are older.
+    Jobs(Vec<Job>, Vec<(Tenant, Vec<u8>)>),
     /// Nothing came in time.
     Nothing,
     /// Nothing will come any more.
@@ -117,9 +166,9 @@ impl Writer {
     fn run(&mut self) {
         loop {
             match self.shared.queue.take(self.is_anchor_behind().then_some(ANCHOR_DELAY)) {
-                Taken::Jobs(jobs) => {
+                Taken::Jobs(jobs, log) => {
                     // The answers that a panic drops say so themselves.
-                    if catch_unwind(AssertUnwindSafe(|| self.write(jobs))).is_err() {
+                    if catch_unwind(AssertUnwindSafe(|| self.write(jobs, log))).is_err() {
                         self.fail("the writer panicked");
                     }
                 }
@@ -145,10 +194,17 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, jobs: Vec<Job>) {
+    fn write(&mut self, jobs: Vec<Job>, log: Vec<(Tenant, Vec<u8>)>) {
         // Before the group is synced, so that nothing is written between its fsync and its acknowledgement.
         self.follow(false);
         let mut group = Group::new(&self.shared, self.head.clone());
+        for (tenant, entry) in log {
+            let commit = Commit { changes: Vec::new(), log: vec![entry] };
+            if let Err(error) = self.shared.writable().and_then(|()| group.stage(tenant, commit)) {
+                // From now on nothing is answered that would have to be logged.
+                self.fail(&format!("logging: {error}"));
+            }
+        }
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { tenant, commit, answer } in jobs {
             let staged = self.shared.writable().and_then(|()| group.stage(tenant, commit));
