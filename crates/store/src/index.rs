@@ -123,7 +123,7 @@ impl<S: BuildHasher> Index<S> {
         let number = objects.number(hasher, identifier);
         let before = match number.and_then(|number| objects.entry(number)) {
             Some(entry) => entry.keys(hasher),
-            None => HashSet::new(),
+            None => Vec::new(),
         };
         let entry = Entry { identifier: identifier.into(), owner, place, terms };
         let after = entry.keys(hasher);
@@ -137,8 +137,12 @@ impl<S: BuildHasher> Index<S> {
                 (objects.entries.len() - 1) as u32
             }
         };
-        before.difference(&after).for_each(|key| objects.unpost(*key, number));
-        after.difference(&before).for_each(|key| objects.postings.entry(*key).or_default().insert(number));
+        // Most terms stay as they were: those postings are left alone.
+        let only_in = |these: &[u64], those: &[u64]| -> Vec<u64> {
+            these.iter().copied().filter(|key| those.binary_search(key).is_err()).collect()
+        };
+        only_in(&before, &after).into_iter().for_each(|key| objects.unpost(key, number));
+        only_in(&after, &before).into_iter().for_each(|key| objects.postings.entry(key).or_default().insert(number));
     }
 
     /// Takes a record out; returns whether it was there.
@@ -197,10 +201,14 @@ impl Objects {
 }
 
 impl Entry {
-    fn keys<S: BuildHasher>(&self, hasher: &S) -> HashSet<u64> {
+    /// The postings the record is in: sorted, each once.
+    fn keys<S: BuildHasher>(&self, hasher: &S) -> Vec<u64> {
         let own = [Key::Identifier(&self.identifier), Key::Owner(&self.owner)];
         let terms = self.terms.iter().map(|(field, value)| Key::Term(field, value));
-        own.into_iter().chain(terms).map(|key| hasher.hash_one(key)).collect()
+        let mut keys: Vec<_> = own.into_iter().chain(terms).map(|key| hasher.hash_one(key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
     }
 }
 
