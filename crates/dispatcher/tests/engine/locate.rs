@@ -294,7 +294,7 @@ fn fresh_members_of_a_group_are_handed_out_in_the_order_they_were_made() {
         let server = Server::new();
         let mut client = server.client("fred", version);
         let made: Vec<String> = (0..3).map(|_| client.create(aes_and([group("pool")]))).collect();
-        let mut next = |client: &mut Client<'_>| {
+        let next = |client: &mut Client<'_>| {
             let mut request = locate(version, vec![group("pool")]);
             request.object_group_member = Some(ObjectGroupMember::GroupMemberFresh);
             request.maximum_items = Some(1);

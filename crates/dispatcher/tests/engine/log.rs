@@ -66,12 +66,11 @@ fn items_of_a_batch_have_entries_of_their_own() {
         let server = Server::new();
         let mut client = server.client("fred", version);
         let three = |option| {
-            let request = crate::client::Request::new(version)
+            crate::client::Request::new(version)
                 .header(|header| header.batch_error_continuation_option = Some(option))
                 .item(Operation::Create, &create(aes()))
                 .item(Operation::Get, &get(Some("nobody")))
-                .item(Operation::Create, &create(aes()));
-            request
+                .item(Operation::Create, &create(aes()))
         };
         let failed = Outcome::Failure(ResultReason::ObjectNotFound.at(version).0);
         let mut expected = Vec::new();
