@@ -42,6 +42,10 @@ impl Operation for CreateKeyPair {
         ] {
             creation::check_protection_storage(masks.as_ref(), reason)?;
         }
+        let common = request.common_attributes.iter().flat_map(|common| common.attributes.iter());
+        if !context.version.is_1x() && common.into_iter().any(|attribute| matches!(attribute, Attribute::Name(_))) {
+            return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
+        }
         Ok(creation::plan(&parts(request), context))
     }
 

@@ -22,6 +22,7 @@ impl Operation for Get {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::Get;
+    const RELEASES_MATERIAL: bool = true;
 
     fn plan(request: &GetRequest, context: &Context<'_>) -> Result<Plan> {
         if request.key_wrapping_specification.is_some() {

@@ -29,6 +29,8 @@ pub(crate) trait Operation {
     const PERMISSION: Permission;
     /// Whether [`Operation::prepare`] is slow enough to need a thread of its own.
     const HEAVY: bool = false;
+    /// Whether its response holds material: then it is not answered unless it is logged.
+    const RELEASES_MATERIAL: bool = false;
 
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;

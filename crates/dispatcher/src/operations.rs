@@ -129,8 +129,14 @@ async fn perform<O: Operation, S: Store>(
         if run.commit {
             let log = encode(std::iter::once(&record));
             let written = if done.changes.is_empty() {
-                // What cannot be logged is not answered.
-                engine.store.log(tenant(run.request), log).await
+                match engine.store.log(tenant(run.request), log).await {
+                    // A full disk must not stop what releases no material: reads of attributes go on.
+                    Err(error) if !O::RELEASES_MATERIAL => {
+                        tracing::error!(%error, "the log entry of a read could not be written");
+                        Ok(())
+                    }
+                    written => written,
+                }
             } else {
                 let commit = Commit { changes: to_store(done.changes), log };
                 engine.store.commit(tenant(run.request), commit).await.map(|_| ())
@@ -182,7 +188,7 @@ async fn load<O: Operation, S: Store>(
         loaded.templates.push(object);
     }
     for name in &plan.free_names {
-        check_name_is_free(view, name, context).await?;
+        check_name_is_free(view, name, &plan.objects, context).await?;
     }
     if let Some(search) = plan.search {
         find::<O, S>(view, &search, payload, context, &authorised, &mut loaded).await?;
@@ -199,15 +205,14 @@ async fn template<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, c
         .ok_or_else(|| Error::new(ResultReason::ItemNotFound, "No template has this Name"))
 }
 
-/// The actor's objects of a name, destroyed ones included, the newest first.
+/// The actor's living objects of a name, the newest first. The term is exact: destroyed objects cost nothing.
 async fn with_name<S: Store>(
     view: &View<'_, S>,
     name: &kmip::structures::Name,
     context: &Context<'_>,
 ) -> Result<Vec<StoredObject>> {
     let attribute = kmip::attribute::Attribute::Name(name.clone());
-    let terms = crate::record::term(&attribute).into_iter().collect();
-    let query = Query { owner: Some(context.actor.name.clone()), terms };
+    let query = name_query(&attribute, context);
     let found = view.find(&query).await?;
     let identifiers: Vec<&str> = found.iter().map(String::as_str).collect();
     let mut objects = Vec::new();
@@ -219,15 +224,22 @@ async fn with_name<S: Store>(
     Ok(objects)
 }
 
-/// From 2.0 on a name belongs to one living object of its owner.
+/// What finds the actor's living objects of a name.
+fn name_query(name: &kmip::attribute::Attribute, context: &Context<'_>) -> Query {
+    Query { owner: Some(context.actor.name.clone()), terms: vec![crate::record::living_name_term(name)] }
+}
+
+/// From 2.0 on a name belongs to one living object of its owner: no other than those of the request may have it.
 async fn check_name_is_free<S: Store>(
     view: &mut View<'_, S>,
     name: &kmip::structures::Name,
+    own: &[String],
     context: &Context<'_>,
 ) -> Result<()> {
     // Reserved first, then looked for: whoever took it in between has given the reservation back, and is found.
     let reserved = view.names.reserve(context.actor, name);
-    if !reserved || with_name(view, name, context).await?.iter().any(|object| !object.is_destroyed()) {
+    let attribute = kmip::attribute::Attribute::Name(name.clone());
+    if !reserved || view.is_name_taken(&name_query(&attribute, context), &attribute, own).await? {
         return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
     }
     Ok(())

@@ -36,6 +36,12 @@ const INDEXED: &[Tag] = &[
     tag::Attribute,
 ];
 
+/// The field of the term that only living objects have for a Name, so that a name can be looked up among them alone.
+const LIVING_NAME: Tag = Tag(0x54_0003);
+
+/// The longest value that records are found by: longer ones are compared object by object, and cost no memory in the index.
+const TERM_LENGTH: usize = 512;
+
 /// What the store needs to write the object.
 #[must_use]
 pub(crate) fn to_put(object: &StoredObject) -> Put {
@@ -52,11 +58,25 @@ pub(crate) fn to_put(object: &StoredObject) -> Put {
 #[must_use]
 pub(crate) fn term(attribute: &Attribute) -> Option<Term> {
     let tag = attribute.tag();
-    INDEXED.contains(&tag).then(|| {
-        let mut writer = Writer::new();
-        attribute.write_as(tag, &mut writer, spelling_of(attribute));
-        Term { field: tag.0, value: writer.finish().into() }
-    })
+    INDEXED
+        .contains(&tag)
+        .then(|| {
+            let mut writer = Writer::new();
+            attribute.write_as(tag, &mut writer, spelling_of(attribute));
+            Term { field: tag.0, value: writer.finish().into() }
+        })
+        .filter(|term| term.value.len() <= TERM_LENGTH)
+}
+
+/// The term of a Name that living objects have.
+#[must_use]
+pub(crate) fn living_name_term(name: &Attribute) -> Term {
+    let mut writer = Writer::new();
+    name.write_as(tag::Name, &mut writer, spelling_of(name));
+    // A name is short; one that is not is told apart by its hash.
+    let bytes = writer.finish();
+    let value = if bytes.len() <= TERM_LENGTH { bytes } else { crypto::sha256(&bytes).to_vec() };
+    Term { field: LIVING_NAME.0, value: value.into() }
 }
 
 /// The term of an object type.
@@ -68,6 +88,10 @@ pub(crate) fn object_type_term(object_type: ObjectType) -> Term {
 fn terms(object: &StoredObject) -> Vec<Term> {
     let mut terms: Vec<Term> = object.attributes().filter_map(term).collect();
     terms.push(object_type_term(object.object_type));
+    if !object.is_destroyed() {
+        let names = object.attributes().filter(|attribute| matches!(attribute, Attribute::Name(_)));
+        terms.extend(names.map(living_name_term));
+    }
     terms
 }
 

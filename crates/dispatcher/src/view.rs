@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use kmip::attribute::Attribute;
 use store::{Query, Store, Tenant};
 
 use crate::error::Result;
@@ -58,6 +59,17 @@ impl<'a, S: Store> View<'a, S> {
         let committed = self.store.find(self.tenant, query).await?;
         found.extend(committed.into_iter().filter(|identifier| !self.staged.contains_key(identifier)));
         Ok(found)
+    }
+
+    /// Whether a living object other than `own` has a name. The query must be exact: nothing is loaded.
+    pub(crate) async fn is_name_taken(&self, query: &Query, name: &Attribute, own: &[String]) -> Result<bool> {
+        let has = |object: &StoredObject| !object.is_destroyed() && object.attributes().any(|attribute| attribute == name);
+        let staged = self.staged.values().filter_map(|staged| staged.now.as_ref());
+        if staged.into_iter().any(|object| has(object) && !own.contains(&object.identifier)) {
+            return Ok(true);
+        }
+        let found = self.store.find(self.tenant, query).await?;
+        Ok(found.iter().any(|identifier| !self.staged.contains_key(identifier) && !own.contains(identifier)))
     }
 
     /// Lays changes over the store.
