@@ -148,13 +148,22 @@ impl Shared {
 
     /// Why commits are refused, if they are.
     pub(crate) fn writable(&self) -> Result<(), StoreError> {
+        self.accepts(self.reserve_bytes)
+    }
+
+    /// Why log entries of what changed nothing are refused, if they are.
+    pub(crate) fn loggable(&self) -> Result<(), StoreError> {
+        self.accepts(self.reserve_bytes / 2)
+    }
+
+    fn accepts(&self, reserve_bytes: u64) -> Result<(), StoreError> {
         if let Some(cause) = &*self.failure() {
             return Err(StoreError::ReadOnly(cause.clone()));
         }
         // sled does not survive a full disk until a restart. So it never meets one: commits are refused before.
         let free = rustix::fs::statvfs(&self.directory).map(|status| status.f_bavail.saturating_mul(status.f_frsize));
         match free {
-            Ok(free) if free < self.reserve_bytes => Err(StoreError::Full),
+            Ok(free) if free < reserve_bytes => Err(StoreError::Full),
             Ok(_) => Ok(()),
             Err(cause) => Err(StoreError::Failed { what: "examining the file system".into(), cause: cause.to_string() }),
         }

@@ -80,6 +80,9 @@ impl Queue {
 
     /// Takes log entries without a promise to say when they are durable.
     pub(crate) fn push_log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
         let mut waiting = self.lock();
         if waiting.closed {
@@ -198,9 +201,11 @@ impl Writer {
         // Before the group is synced, so that nothing is written between its fsync and its acknowledgement.
         self.follow(false);
         let mut group = Group::new(&self.shared, self.head.clone());
-        for (tenant, entry) in log {
+        // After a failure nothing is written any more; commits are refused below.
+        for (tenant, entry) in log.into_iter().filter(|_| !self.shared.has_failed()) {
             let commit = Commit { changes: Vec::new(), log: vec![entry] };
-            if let Err(error) = self.shared.writable().and_then(|()| group.stage(tenant, commit)) {
+            // They were accepted: what is left of the reserve is for them.
+            if let Err(error) = group.stage(tenant, commit) {
                 // From now on nothing is answered that would have to be logged.
                 self.fail(&format!("logging: {error}"));
             }

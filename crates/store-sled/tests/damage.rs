@@ -334,9 +334,20 @@ fn a_full_disk_refuses_writes_and_recovers() {
     let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
     assert!(matches!(store.writable(), Err(StoreError::Full)));
     assert!(matches!(commit(&store, vec![Change::Put(put("new", None, b""))]), Err(StoreError::Full)));
+    assert!(matches!(block_on(store.log(Tenant::DEFAULT, vec![b"read".to_vec()])), Err(StoreError::Full)));
     assert_eq!(load(&store, "7").expect("record").body[..], [7; 100]);
     drop(store);
+
+    // Full for commits, but what is read can still be logged.
+    let status = rustix::fs::statvfs(&fixture.data()).expect("file system");
+    let options = Options { reserve_bytes: status.f_bavail * status.f_frsize / 2 * 3, ..Options::default() };
+    let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
+    assert!(matches!(commit(&store, vec![Change::Put(put("new", None, b""))]), Err(StoreError::Full)));
+    block_on(store.log(Tenant::DEFAULT, vec![b"read".to_vec()])).expect("log");
+    drop(store);
+
     let store = fixture.open().expect("open");
+    assert_eq!(block_on(store.read_log(41, 9)).expect("log")[0].entry, b"read");
     assert!(store.writable().is_ok() && load(&store, "new").is_none());
     commit(&store, vec![Change::Put(put("new", None, b""))]).expect("commit");
 }
