@@ -339,7 +339,7 @@ fn a_full_disk_refuses_writes_and_recovers() {
     drop(store);
 
     // Full for commits, but what is read can still be logged.
-    let status = rustix::fs::statvfs(&fixture.data()).expect("file system");
+    let status = rustix::fs::statvfs(fixture.data()).expect("file system");
     let options = Options { reserve_bytes: status.f_bavail * status.f_frsize / 2 * 3, ..Options::default() };
     let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
     assert!(matches!(commit(&store, vec![Change::Put(put("new", None, b""))]), Err(StoreError::Full)));
