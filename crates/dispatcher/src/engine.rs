@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::names::NamesBeingGiven;
-use crate::session::Session;
+use crate::session::{CREDENTIALS_MAX, Session};
 
 /// The versions the server speaks, the one it prefers first.
 pub const OFFERED: [ProtocolVersion; 7] = [
@@ -151,15 +151,22 @@ impl<S: Store> Engine<S> {
     /// Verifies every credential. All must be good, and of one user.
     async fn authenticate(&self, session: &mut Session, authentication: &Authentication) -> Result<Actor> {
         let refused = || Error::new(ResultReason::AuthenticationNotSuccessful, "The credential could not be verified");
+        if authentication.credentials.len() > CREDENTIALS_MAX {
+            let text = format!("A request can have at most {CREDENTIALS_MAX} credentials");
+            return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+        }
+        let authenticator = &self.environment.authenticator;
+        // Read before anything is verified: a change of the users meanwhile makes what was verified stale, never fresh.
+        let generation = authenticator.generation();
         let mut actor: Option<Actor> = None;
         for credential in &authentication.credentials {
-            let proved = match &session.verified {
-                Some((known, actor)) if known == credential => actor.clone(),
-                _ => {
-                    let name = self.environment.authenticator.verify(credential).await;
+            let proved = match session.remembered(credential, generation) {
+                Some(actor) => actor,
+                None => {
+                    let name = authenticator.verify(&session.certificate_actor, credential).await;
                     let name = name.map_err(|cause| refused().because(cause.0))?;
                     let actor = Actor { name, tenant: session.certificate_actor.tenant };
-                    session.verified = Some((credential.clone(), actor.clone()));
+                    session.remember(credential.clone(), actor.clone(), generation);
                     actor
                 }
             };

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use kmip::credential::Credential;
+use policy::Actor;
 
 /// A future that owns or borrows what it needs.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -22,8 +23,13 @@ pub trait HeavyWork: Send + Sync + 'static {
 
 /// The judge of credentials in messages.
 pub trait Authenticator: Send + Sync + 'static {
-    /// The name of the user or device that the credential proves.
-    fn verify<'a>(&'a self, credential: &'a Credential) -> Pending<'a, Result<String, Refused>>;
+    /// The name of the user or device that the credential proves, for a client whose certificate names `client`: the work of
+    /// one client must not keep another's waiting.
+    fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>>;
+
+    /// A number that grows whenever what a credential proves may have changed, after the change holds. What was verified under
+    /// an older number is verified again.
+    fn generation(&self) -> u64;
 }
 
 /// A credential that proves nothing. The cause is for the log.

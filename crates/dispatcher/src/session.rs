@@ -7,21 +7,46 @@ use policy::Actor;
 pub struct Session {
     pub(crate) certificate_actor: Actor,
     pub(crate) peer: String,
-    /// The last credential that was verified, and whose it is: so that a client which sends it with every request pays for
-    /// the slow password hash once. It dies with the connection.
-    pub(crate) verified: Option<(Credential, Actor)>,
+    /// The credentials verified last, and whose they are: so that a client which sends them with every request pays for the
+    /// slow password hash once. They die with the connection, and with any change of the users.
+    verified: Vec<(Credential, Actor)>,
+    /// The authenticator's generation under which all of them were verified.
+    generation: u64,
 }
+
+/// Credentials in one request, and remembered for a connection: each may cost a slow password hash. Clients send one or two.
+pub(crate) const CREDENTIALS_MAX: usize = 4;
 
 impl Session {
     /// A connection of `peer`, an address for the records, whose certificate names the actor.
     #[must_use]
     pub fn new(certificate_actor: Actor, peer: String) -> Self {
-        Self { certificate_actor, peer, verified: None }
+        Self { certificate_actor, peer, verified: Vec::new(), generation: 0 }
     }
 
     /// Who the certificate says the client is.
     #[must_use]
     pub const fn certificate_actor(&self) -> &Actor {
         &self.certificate_actor
+    }
+
+    /// Whose credential it is, if that was verified under this generation of users.
+    pub(crate) fn remembered(&mut self, credential: &Credential, generation: u64) -> Option<Actor> {
+        if self.generation != generation {
+            self.verified.clear();
+            self.generation = generation;
+        }
+        self.verified.iter().find(|(known, _)| known == credential).map(|(_, actor)| actor.clone())
+    }
+
+    /// Remembers a credential that was verified under this generation, in the place of the oldest if there are too many.
+    pub(crate) fn remember(&mut self, credential: Credential, actor: Actor, generation: u64) {
+        if self.generation != generation {
+            return;
+        }
+        if self.verified.len() >= CREDENTIALS_MAX {
+            self.verified.remove(0);
+        }
+        self.verified.push((credential, actor));
     }
 }

@@ -150,7 +150,7 @@ impl Administration {
             }
             Command::UserRemove { name } => {
                 self.users.remove(&name).map_err(|error| error.to_string())?;
-                Ok(done(format!("user {name:?} is removed; connections that have authenticated stay so until they close")))
+                Ok(done(format!("user {name:?} is removed, for open connections too")))
             }
             Command::Reload => {
                 let live = self.live.as_ref().ok_or("no server is running")?;

@@ -55,11 +55,26 @@ pub struct ProtocolConfig {
     pub interop: bool,
     /// Whether passwords of fewer than 12 characters are accepted by `kmipd user add`.
     pub weak_passwords: bool,
+    /// How far the Time Stamp of a request may be from the server's clock, in seconds. Absent: not checked, since the clocks of
+    /// many devices are wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_stamp_tolerance_s: Option<u64>,
+    /// Lease Time of new objects, in seconds.
+    pub lease_time_s: u32,
 }
+
+/// Lease Time of new objects: an hour, after which a client should ask again.
+const LEASE_TIME_S: u32 = 3_600;
 
 impl Default for ProtocolConfig {
     fn default() -> Self {
-        Self { vendor: "kmipd".to_owned(), interop: false, weak_passwords: false }
+        Self {
+            vendor: "kmipd".to_owned(),
+            interop: false,
+            weak_passwords: false,
+            time_stamp_tolerance_s: None,
+            lease_time_s: LEASE_TIME_S,
+        }
     }
 }
 

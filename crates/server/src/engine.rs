@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::service::{ItemLog, Response, Service};
 use crate::users::{Claim, Users};
-use crate::work::Workshop;
+use crate::work::{Queues, Workshop};
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings};
 use kmip::credential::Credential;
 use policy::Actor;
@@ -14,6 +14,10 @@ use store::Store;
 
 /// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
 const PASSWORDS_WAITING_MAX: usize = 1_024;
+
+/// Passwords of one client, by its certificate, that may wait among the others' for their turn. More of them wait behind these:
+/// a client with a thousand connections is served in turn with one that has a single one.
+const PASSWORDS_PER_CLIENT_MAX: usize = 4;
 
 /// How long the answer to a wrong password waits: guessing over one connection is slow, a typing mistake is not punished.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
@@ -34,6 +38,7 @@ impl<S: Store> EngineService<S> {
             authenticator: Box::new(Passwords {
                 users,
                 workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
+                queues: Queues::new(PASSWORDS_PER_CLIENT_MAX),
             }),
             random: Arc::new(crypto::SystemRandom::default()),
         };
@@ -49,7 +54,8 @@ impl<S: Store> EngineService<S> {
             attributes_per_object: limits.attributes_per_object_max,
             interop: config.protocol.interop,
             vendor_identification: config.protocol.vendor.clone(),
-            ..Settings::default()
+            time_stamp_tolerance_s: config.protocol.time_stamp_tolerance_s,
+            lease_time_s: config.protocol.lease_time_s,
         };
         Self { engine: Engine::new(store, settings, environment) }
     }
@@ -108,10 +114,15 @@ impl HeavyWork for Workers {
 struct Passwords {
     users: Arc<Users>,
     workshop: Workshop,
+    queues: Queues,
 }
 
 impl Authenticator for Passwords {
-    fn verify<'a>(&'a self, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+    fn generation(&self) -> u64 {
+        self.users.generation()
+    }
+
+    fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
         Box::pin(async move {
             let refused = |cause: &str| Err(Refused(cause.to_owned()));
             let (device, name, password) = match credential {
@@ -126,11 +137,14 @@ impl Authenticator for Passwords {
             let password = zeroize::Zeroizing::new(password.0.expose().to_vec());
             let users = Arc::clone(&self.users);
             let cause = format!("no user {name:?} with this password");
+            let turn = self.queues.enter(&client.name).await;
             let verified = self.workshop.run(move || {
                 let claim = if device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
                 users.verify(claim, &password)
             });
-            match verified.await {
+            let verified = verified.await;
+            drop(turn);
+            match verified {
                 Ok(Some(name)) => Ok(name),
                 Ok(None) => {
                     tokio::time::sleep(REFUSAL_DELAY).await;

@@ -8,6 +8,7 @@ use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a user's name: as of an actor's.
@@ -88,6 +89,8 @@ pub struct Users {
     current: ArcSwap<Vec<User>>,
     /// Held while the file is changed.
     changing: Mutex<()>,
+    /// Grows after every change.
+    generation: AtomicU64,
     /// Verified against when there is no such user, so that the time of the answer does not tell.
     decoy: String,
 }
@@ -103,6 +106,7 @@ impl Users {
             file: file.to_owned(),
             current: ArcSwap::from_pointee(users),
             changing: Mutex::new(()),
+            generation: AtomicU64::new(1),
             decoy: hash(b"decoy")?,
         })
     }
@@ -115,8 +119,20 @@ impl Users {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let users = read_file(&self.file)?;
         let count = users.len();
-        self.current.store(Arc::new(users));
+        self.take(users);
         Ok(count)
+    }
+
+    /// A number that grows after every change: what was verified under an older one may not hold any more.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn take(&self, users: Vec<User>) {
+        self.current.store(Arc::new(users));
+        // After the users themselves: whoever reads this number sees them.
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// The users as they are now.
@@ -199,7 +215,7 @@ impl Users {
         let file = UsersFile { users };
         let text = toml::to_string(&file).map_err(|error| self.syntax(error))?;
         files::replace(&self.file, text.as_bytes(), files::SECRET)?;
-        self.current.store(Arc::new(file.users));
+        self.take(file.users);
         Ok(())
     }
 
@@ -297,7 +313,9 @@ mod tests {
         let (directory, users) = users();
         users.add("alice", None, None, PASSWORD, false).unwrap();
         users.add("bob", None, Some("SN-2"), PASSWORD, false).unwrap();
+        let generation = users.generation();
         users.remove("alice").unwrap();
+        assert!(users.generation() > generation);
         assert!(users.remove("alice").is_err());
         assert_eq!(users.verify(Claim::Username("alice"), PASSWORD.as_bytes()), None);
         std::fs::write(directory.path().join("users.toml"), "[[user]]\nname = \"x\"\npassword_hash = \"plain\"\n").unwrap();

@@ -1,9 +1,10 @@
 //! Slow computations, on threads of their own and only a few at a time: key generation and password verification must not keep
 //! other clients waiting.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A bounded number of slow computations at one time, and a bounded number waiting.
 #[derive(Clone, Debug)]
@@ -70,6 +71,57 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// A queue for each name: only so many of one name go on at a time, the others of that name wait for them.
+#[derive(Debug)]
+pub struct Queues {
+    turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    each: usize,
+}
+
+impl Queues {
+    /// At most `each` of one name at a time.
+    #[must_use]
+    pub fn new(each: usize) -> Self {
+        Self { turns: Mutex::default(), each }
+    }
+
+    /// Waits for a turn in the queue of a name, which lasts until it is dropped.
+    pub async fn enter<'a>(&'a self, name: &'a str) -> Turn<'a> {
+        let semaphore = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.each))))
+        };
+        // Made before the wait, so that a client that leaves meanwhile is forgotten too.
+        let mut turn = Turn { queues: self, name, semaphore: Some(semaphore), permit: None };
+        if let Some(semaphore) = &turn.semaphore {
+            // The semaphore is never closed.
+            turn.permit = Arc::clone(semaphore).acquire_owned().await.ok();
+        }
+        turn
+    }
+}
+
+/// A turn in a queue.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    queues: &'a Queues,
+    name: &'a str,
+    semaphore: Option<Arc<Semaphore>>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        let mut turns = self.queues.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.semaphore.take());
+        // Only the map's own is left: nobody of this name is here any more.
+        if turns.get(self.name).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
+            turns.remove(self.name);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +165,19 @@ mod tests {
         let failed: Result<(), _> = workshop.run(|| panic!("on purpose")).await;
         assert_eq!(failed, Err(WorkError::Failed));
         assert_eq!(workshop.run(|| 5).await, Ok(5));
+    }
+
+    #[tokio::test]
+    async fn one_name_does_not_keep_another_waiting() {
+        let queues = Queues::new(2);
+        let first = queues.enter("one").await;
+        let second = queues.enter("one").await;
+        let wait = std::time::Duration::from_millis(20);
+        assert!(tokio::time::timeout(wait, queues.enter("one")).await.is_err(), "a third of one name waits");
+        drop(tokio::time::timeout(wait, queues.enter("other")).await.unwrap());
+        drop(first);
+        drop(tokio::time::timeout(wait, queues.enter("one")).await.unwrap());
+        drop(second);
+        assert!(queues.turns.lock().unwrap().is_empty(), "nobody is remembered");
     }
 }

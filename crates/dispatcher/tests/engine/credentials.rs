@@ -137,3 +137,43 @@ fn several_credentials_are_of_one_user() {
         assert_eq!(server.objects(), 2, "{version}");
     }
 }
+
+#[test]
+fn a_change_of_the_users_makes_connections_prove_themselves_again() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let ask = |client: &mut crate::client::Client<'_>| {
+            let request = with(client.request(), vec![user("fred", "password of fred")]).item(Operation::Create, &create(aes()));
+            assert_eq!(client.send(request).items[0].reason, None);
+        };
+        ask(&mut client);
+        ask(&mut client);
+        assert_eq!(server.verified(), 1);
+        server.users_changed();
+        ask(&mut client);
+        ask(&mut client);
+        assert_eq!(server.verified(), 2, "{version}");
+    }
+}
+
+#[test]
+fn one_request_buys_few_password_hashes() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let mut ask = |credentials: Vec<Credential>| {
+            let request = with(client.request(), credentials).item(Operation::Create, &create(aes()));
+            client.send(request).items.remove(0)
+        };
+        let good = || user("fred", "password of fred");
+        ask(vec![good(); 5]).fails_with(ResultReason::ServerLimitExceeded);
+        assert_eq!(server.verified(), 0, "{version}: refused before anything is hashed");
+        assert_eq!(ask(vec![good(); 4]).reason, None);
+        assert_eq!(server.verified(), 1, "{version}: the same credential is verified once");
+        let several = || vec![good(), device(Some("fred"))];
+        assert_eq!(ask(several()).reason, None);
+        assert_eq!(ask(several()).reason, None);
+        assert_eq!(server.verified(), 2, "{version}: several are remembered");
+    }
+}

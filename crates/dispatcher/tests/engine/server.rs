@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Settings};
 use kmip::ProtocolVersion;
 use kmip::credential::Credential;
+use policy::Actor;
 use store::memory::MemoryStore;
 use store::{Store as _, Tenant};
 
@@ -33,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) engine: Engine<MemoryStore>,
     now_us: Arc<AtomicI64>,
     verified: Arc<AtomicUsize>,
+    generation: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -43,13 +45,14 @@ impl Server {
     pub(crate) fn with(settings: Settings) -> Self {
         let now_us = Arc::new(AtomicI64::new(START * 1_000_000 + 250_000));
         let verified = Arc::new(AtomicUsize::new(0));
+        let generation = Arc::new(AtomicU64::new(1));
         let environment = Environment {
             clock: Box::new(StillClock(Arc::clone(&now_us))),
             heavy_work: Box::new(AtOnce),
-            authenticator: Box::new(KnownUsers(Arc::clone(&verified))),
+            authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
             random: Arc::new(Counting(AtomicU64::new(1))),
         };
-        Self { engine: Engine::new(MemoryStore::new(), settings, environment), now_us, verified }
+        Self { engine: Engine::new(MemoryStore::new(), settings, environment), now_us, verified, generation }
     }
 
     /// A connection of a client that its certificate names.
@@ -65,6 +68,11 @@ impl Server {
     /// How often a credential was judged.
     pub(crate) fn verified(&self) -> usize {
         self.verified.load(Ordering::SeqCst)
+    }
+
+    /// As after a change of the users: what credentials proved must be proved again.
+    pub(crate) fn users_changed(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The log, decoded.
@@ -130,10 +138,14 @@ impl HeavyWork for AtOnce {
 }
 
 /// Every user's password is `password of <user>`; every device's name is its serial number.
-struct KnownUsers(Arc<AtomicUsize>);
+struct KnownUsers(Arc<AtomicUsize>, Arc<AtomicU64>);
 
 impl Authenticator for KnownUsers {
-    fn verify<'a>(&'a self, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+    fn generation(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
+
+    fn verify<'a>(&'a self, _client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             match credential {
