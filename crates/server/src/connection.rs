@@ -188,7 +188,7 @@ async fn requests<S: Service>(
         };
         let trust = server.trust.load_full();
         if trust.generation != generation {
-            if !still_trusted(server, stream, &trust, peer) {
+            if !still_trusted(server, stream, &trust, peer, actor) {
                 return;
             }
             generation = trust.generation;
@@ -199,18 +199,30 @@ async fn requests<S: Service>(
     }
 }
 
-/// After a reload, a connection that was opened before it is judged like a new one.
-fn still_trusted<S: Service>(server: &Server<S>, stream: &TlsStream<TcpStream>, trust: &Trust, peer: SocketAddr) -> bool {
+/// After a reload, a connection that was opened before it is judged like a new one, and ends if it would get another name: what
+/// it has done under the old one is not undone, and the client connects again.
+fn still_trusted<S: Service>(
+    server: &Server<S>,
+    stream: &TlsStream<TcpStream>,
+    trust: &Trust,
+    peer: SocketAddr,
+    actor: &Identified,
+) -> bool {
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    match trust.judge(chain) {
-        Ok(()) => true,
-        Err(error) => {
-            let explanation = explain(&error);
-            let text = format!("{} (the connection was opened earlier)", explanation.text);
-            refused(server, peer, &Explanation { text, ..explanation }, chain.first().map(|certificate| describe(certificate)));
-            false
-        }
-    }
+    let certificate = chain.first();
+    let explanation = match (trust.judge(chain), certificate.map(|certificate| trust.identify(certificate))) {
+        (Err(error), _) => explain(&error),
+        (Ok(()), None) => explain(&rustls::Error::NoCertificatesPresented),
+        (Ok(()), Some(Ok(name))) if name == actor.name => return true,
+        (Ok(()), Some(Ok(name))) => Explanation {
+            kind: "renamed",
+            text: format!("tls.identity now names the client {name:?} and no longer {:?}", actor.name),
+        },
+        (Ok(()), Some(Err(error))) => Explanation { kind: "nameless", text: error.to_string() },
+    };
+    let text = format!("{} (the connection was opened earlier)", explanation.text);
+    refused(server, peer, &Explanation { text, ..explanation }, certificate.map(|certificate| describe(certificate)));
+    false
 }
 
 /// Answers one request; whether the connection can go on.

@@ -5,6 +5,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATIONAL_UNIT};
 use x509_parser::prelude::FromDer;
+use x509_parser::x509::X509Name;
 
 /// An actor's name of more bytes than this is refused: it is written into every log line and record.
 const NAME_LENGTH_MAX: usize = 256;
@@ -23,7 +24,8 @@ pub enum IdentityRule {
     SanUri,
     /// The first organizational unit of the subject.
     OrganizationalUnit,
-    /// The whole subject, most specific part last as in the certificate, for example `O=Example, CN=array-1`.
+    /// The whole subject in the certificate's order, for example `O=Example, CN=array-1`, its parts written as by RFC 4514: what
+    /// would read like the beginning of another part is escaped, so that two subjects never have one text.
     Subject,
     /// SHA-256 of the certificate, 64 hexadecimal digits in lower case.
     Fingerprint,
@@ -82,10 +84,70 @@ fn apply(rule: IdentityRule, certificate: &X509Certificate<'_>, der: &[u8]) -> O
             GeneralName::URI(text) => Some(*text),
             _ => None,
         }),
-        IdentityRule::Subject => Some(certificate.subject().to_string()),
+        IdentityRule::Subject => Some(subject_text(certificate.subject())),
         IdentityRule::Fingerprint => Some(fingerprint(der)),
     };
     name.filter(|name| !name.is_empty())
+}
+
+/// The attribute types that RFC 4514 section 3 gives short names, and two more that have registered ones.
+const TYPE_NAMES: [(&str, &str); 11] = [
+    ("2.5.4.3", "CN"),
+    ("2.5.4.5", "serialNumber"),
+    ("2.5.4.6", "C"),
+    ("2.5.4.7", "L"),
+    ("2.5.4.8", "ST"),
+    ("2.5.4.9", "STREET"),
+    ("2.5.4.10", "O"),
+    ("2.5.4.11", "OU"),
+    ("0.9.2342.19200300.100.1.1", "UID"),
+    ("0.9.2342.19200300.100.1.25", "DC"),
+    ("1.2.840.113549.1.9.1", "emailAddress"),
+];
+
+/// A subject as text, one for each subject.
+fn subject_text(subject: &X509Name<'_>) -> String {
+    let mut text = String::new();
+    for part in subject.iter() {
+        for (index, attribute) in part.iter().enumerate() {
+            if !text.is_empty() {
+                text.push_str(if index == 0 { ", " } else { "+" });
+            }
+            let number = attribute.attr_type().to_id_string();
+            let name = TYPE_NAMES.iter().find(|(known, _)| *known == number);
+            match (name, attribute.as_str()) {
+                (Some((_, name)), Ok(value)) => {
+                    text.push_str(name);
+                    text.push('=');
+                    escape(value, &mut text);
+                }
+                (name, _) => {
+                    text.push_str(name.map_or(number.as_str(), |(_, name)| name));
+                    text.push_str("=#");
+                    // With its type and length, since the same bytes mean another text in another type.
+                    let value = attribute.attr_value();
+                    let bytes = value.as_bytes();
+                    text.push_str(&format!("{:02x}{:02x}", value.tag().0, bytes.len()));
+                    text.extend(bytes.iter().map(|byte| format!("{byte:02x}")));
+                }
+            }
+        }
+    }
+    text
+}
+
+/// RFC 4514 section 2.4.
+fn escape(value: &str, text: &mut String) {
+    let last = value.chars().count().saturating_sub(1);
+    for (index, letter) in value.chars().enumerate() {
+        let special = matches!(letter, '"' | '+' | ',' | ';' | '<' | '>' | '\\')
+            || (letter == ' ' && (index == 0 || index == last))
+            || (letter == '#' && index == 0);
+        if special {
+            text.push('\\');
+        }
+        text.push(letter);
+    }
 }
 
 fn alternative(certificate: &X509Certificate<'_>, pick: impl for<'a> Fn(&GeneralName<'a>) -> Option<&'a str>) -> Option<String> {
@@ -137,6 +199,22 @@ mod tests {
         let der = authority.client(&ClientProfile::named("plain", Validity::days(1))).unwrap().certificate_der;
         assert_eq!(identify(&der, &[IdentityRule::SanDns, IdentityRule::CommonName]).unwrap(), "plain");
         assert!(matches!(identify(&der, &[IdentityRule::SanDns]), Err(IdentityError::Nameless(_))));
+    }
+
+    #[test]
+    fn no_subject_reads_like_another() {
+        let authority = Authority::mint("authority", KeyKind::EcdsaP256, Validity::days(1)).unwrap();
+        let subject = |name: &str, units: &[&str]| {
+            let mut profile = ClientProfile::named(name, Validity::days(1));
+            profile.organizational_units = units.iter().map(|unit| (*unit).to_owned()).collect();
+            identify(&authority.client(&profile).unwrap().certificate_der, &[IdentityRule::Subject]).unwrap()
+        };
+        assert_eq!(subject("a", &["b"]), "CN=a, OU=b");
+        assert_eq!(subject("a, OU=b", &[]), "CN=a\\, OU=b");
+        assert_eq!(subject("a+OU=b", &[]), "CN=a\\+OU=b");
+        assert_eq!(subject("a\\, OU=b", &[]), "CN=a\\\\\\, OU=b");
+        assert_eq!(subject(" a ", &[" "]), "CN=\\ a\\ , OU=\\ ");
+        assert_eq!(subject("#0c0161", &[]), "CN=\\#0c0161");
     }
 
     #[test]

@@ -167,7 +167,11 @@ fn clients_and_users_are_added_while_the_server_runs_and_while_it_does_not() {
         // 3: Authentication Not Successful.
         assert_eq!(reason(&refused), Some(3), "{refused:?}");
     }
+    let mut open = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
+    assert!(succeeded(&open.exchange(&create(Some(Credential::Device("SN-7", PASSWORD)))).unwrap()));
     kmipd_ok(&["user", "remove", "bob", "--config", &config], "");
+    let refused = open.exchange(&create(Some(Credential::Device("SN-7", PASSWORD)))).unwrap();
+    assert_eq!(reason(&refused), Some(3), "a connection that had authenticated: {refused:?}");
     let mut fresh = Client::connect(server.address, &settings(&bundle("during"))).unwrap();
     assert_eq!(reason(&fresh.exchange(&create(Some(Credential::Device("SN-7", PASSWORD)))).unwrap()), Some(3));
     assert!(!server.log().contains(PASSWORD));
@@ -376,4 +380,43 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
         assert!(matches!(found, TreeValue::ByteString(bytes) if bytes.len() == 32));
         assert!(material.is_none_or(|material| material == *found), "{identifier} has other bytes");
     }
+}
+
+#[test]
+fn time_stamps_and_leases_are_as_configured() {
+    let (_root, folder) = folder();
+    init(&folder);
+    let file = folder.join("kmipd.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let keys = "[protocol]\ntime_stamp_tolerance_s = 60\nlease_time_s = 77\n";
+    std::fs::write(&file, good.replace("[protocol]\n", keys)).unwrap();
+    let server = Program::serve(&folder);
+    let mut client = Client::connect(server.address, &settings(&demo(&folder))).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    for (seconds_ago, served) in [(0, true), (3_600, false)] {
+        let mut writer = ttlv_codec::Writer::default();
+        writer.structure(tag::RequestMessage, |writer| {
+            writer.structure(tag::RequestHeader, |writer| {
+                writer.structure(tag::ProtocolVersion, |writer| {
+                    writer.integer(tag::ProtocolVersionMajor, 1);
+                    writer.integer(tag::ProtocolVersionMinor, 4);
+                });
+                writer.date_time(tag::TimeStamp, i64::try_from(now).unwrap() - seconds_ago);
+                writer.integer(tag::BatchCount, 1);
+            });
+            writer.structure(tag::BatchItem, |writer| {
+                writer.enumeration(tag::Operation, 30);
+                writer.structure(tag::RequestPayload, |_| ());
+            });
+        });
+        assert_eq!(succeeded(&client.exchange(&writer.finish()).unwrap()), served, "{seconds_ago} s ago");
+    }
+    let made = client.exchange(&create(None)).unwrap();
+    let identifier = text(&made, tag::UniqueIdentifier).unwrap();
+    let attributes = program::request(11, None, |writer| {
+        writer.text_string(tag::UniqueIdentifier, &identifier);
+        writer.text_string(tag::AttributeName, "Lease Time");
+    });
+    let got = client.exchange(&attributes).unwrap();
+    assert!(matches!(find(&got, tag::AttributeValue), Some(TreeValue::Interval(77))), "{got:?}");
 }

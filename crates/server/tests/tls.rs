@@ -221,3 +221,23 @@ async fn certificates_that_do_not_fit_together_are_refused_before_they_are_used(
     assert!(error.contains("no certificate"), "{error}");
     drop(Arc::new(other));
 }
+
+#[tokio::test]
+async fn a_reload_that_gives_a_client_another_name_ends_its_connections() {
+    let mut site = Site::new();
+    let running = Running::start(&site, Limits::default()).await;
+    let mut profile = certs::ClientProfile::named("array-1", certs::Validity::days(1));
+    profile.organizational_units = vec!["storage".to_owned()];
+    let issued = site.authority.client(&profile).unwrap();
+    let config = site.connector(Some(&issued), &BOTH);
+    let (peer, stream) = running.connect(&config).await;
+    let mut open = stream.unwrap();
+    assert_eq!(request(&mut open, b"01234567").await.unwrap(), "array-1 16");
+    running.reload(&site);
+    assert_eq!(request(&mut open, b"01234567").await.unwrap(), "array-1 16", "a reload that changes no name");
+    site.tls.identity = vec![server::identity::IdentityRule::OrganizationalUnit];
+    running.reload(&site);
+    assert_eq!(request(&mut open, b"01234567").await, None);
+    logged(peer, "now names the client \"storage\" and no longer \"array-1\"").await;
+    assert_eq!(running.try_request(&config).await.1.unwrap(), "storage 16");
+}
