@@ -246,7 +246,7 @@ impl Answer {
         self.writer.overwrite(self.batch_count_at, count);
         self.writer.end(self.message);
         let items = self.items.into_iter().map(|item| item.log).collect();
-        Response { bytes: Zeroizing::new(self.writer.finish()), items, close: false }
+        Response { bytes: Zeroizing::new(self.writer.finish()), items, close: false, hold: None }
     }
 }
 
@@ -259,6 +259,12 @@ pub(crate) fn check_size(run: &Run<'_>, writer: &Writer) -> Result<()> {
         return Err(Error::new(
             kmip::result_reason::ResultReason::ResponseTooLarge,
             "The response would be larger than Maximum Response Size",
+        ));
+    }
+    if !run.request.hold.grow(writer.len()) {
+        return Err(Error::new(
+            kmip::result_reason::ResultReason::ServerLimitExceeded,
+            "Too many large responses wait for their clients; try again later",
         ));
     }
     Ok(())

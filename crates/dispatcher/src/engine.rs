@@ -1,5 +1,7 @@
 //! From the bytes of a request to the bytes of its response.
 
+use std::sync::Arc;
+
 use kmip::ProtocolVersion;
 use kmip::codec::{DateTime, Value as _};
 use kmip::credential::Authentication;
@@ -15,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::names::NamesBeingGiven;
+use crate::response_memory::{ResponseHold, ResponseMemory};
 use crate::session::{CREDENTIALS_MAX, Session};
 
 /// The versions the server speaks, the one it prefers first.
@@ -37,6 +40,7 @@ pub struct Engine<S> {
     pub(crate) settings: Settings,
     pub(crate) environment: Environment,
     pub(crate) names: NamesBeingGiven,
+    responses: Arc<ResponseMemory>,
 }
 
 /// The answer to one request.
@@ -47,6 +51,8 @@ pub struct Response {
     pub items: Vec<ItemLog>,
     /// Whether the client and the server have lost each other, so that the connection is better closed.
     pub close: bool,
+    /// The response's part of the memory of all responses: to be dropped when the client has taken it.
+    pub hold: Option<ResponseHold>,
 }
 
 /// What happened to one batch item. Never holds key material.
@@ -71,14 +77,16 @@ pub(crate) struct Request<'a> {
     pub(crate) peer: &'a str,
     pub(crate) now_us: i64,
     pub(crate) maximum_response_size: usize,
+    pub(crate) hold: ResponseHold,
     pub(crate) continuation: BatchErrorContinuationOption,
 }
 
 impl<S: Store> Engine<S> {
     /// An engine over a store.
     #[must_use]
-    pub const fn new(store: S, settings: Settings, environment: Environment) -> Self {
-        Self { store, settings, environment, names: NamesBeingGiven::new() }
+    pub fn new(store: S, settings: Settings, environment: Environment) -> Self {
+        let responses = ResponseMemory::new(settings.response_memory);
+        Self { store, settings, environment, names: NamesBeingGiven::new(), responses }
     }
 
     /// The store, for the server's own checks.
@@ -118,11 +126,13 @@ impl<S: Store> Engine<S> {
             now_us,
             maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
             continuation,
+            hold: self.responses.begin(),
         };
-        match refused {
+        let response = match refused {
             Some(error) => self.refuse_items(&request, &error).await,
             None => self.run_batch(&request).await,
-        }
+        };
+        Response { hold: Some(request.hold), ..response }
     }
 
     /// What a header may ask for that the server cannot do, or that cannot be right.
@@ -232,5 +242,5 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
         result: reason.name(version).unwrap_or("unknown reason"),
         cause: Some(error.error.to_string()),
     };
-    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close }
+    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close, hold: None }
 }

@@ -57,6 +57,8 @@ pub struct Settings {
     pub batch_items: usize,
     /// The size of a response that no client may exceed, in bytes.
     pub response_size: usize,
+    /// Bytes of all responses that wait for their clients, beyond the first 16 KiB of each.
+    pub response_memory: usize,
     /// Identifiers in the response to a Locate that names no maximum itself.
     pub located_items: usize,
     /// Attribute values of one object.
@@ -78,6 +80,8 @@ impl Default for Settings {
             // Tape libraries send batches of 32.
             batch_items: 256,
             response_size: 16 << 20,
+            // Two of the largest, or thirty objects of a mebibyte.
+            response_memory: 32 << 20,
             // MySQL asks for 65,535 at start-up.
             located_items: 65_536,
             // Tape libraries keep 30 and more custom attributes with a key.

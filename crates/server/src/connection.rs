@@ -335,6 +335,7 @@ async fn goodbye(stream: &mut TlsStream<TcpStream>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::Hold;
     use zeroize::Zeroizing;
 
     /// A service whose operations need much space.
@@ -349,7 +350,7 @@ mod tests {
             let mut room = [0_u8; 60_000];
             room[0] = request[0];
             tokio::task::yield_now().await;
-            Response { bytes: Zeroizing::new(room.to_vec()), items: Vec::new(), close: false }
+            Response { bytes: Zeroizing::new(room.to_vec()), items: Vec::new(), close: false, hold: Hold::default() }
         }
 
         fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {

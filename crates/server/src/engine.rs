@@ -1,7 +1,7 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
 use crate::config::Config;
-use crate::service::{ItemLog, Response, Service};
+use crate::service::{Hold, ItemLog, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings};
@@ -50,6 +50,7 @@ impl<S: Store> EngineService<S> {
             },
             batch_items: limits.batch_items_max,
             response_size: limits.response_length_max,
+            response_memory: limits.response_memory_max,
             located_items: limits.located_items_max,
             attributes_per_object: limits.attributes_per_object_max,
             interop: config.protocol.interop,
@@ -77,7 +78,7 @@ impl<S: Store> Service for EngineService<S> {
             result: item.result.to_owned(),
             cause: item.cause,
         });
-        Response { items: items.collect(), bytes: response.bytes, close: response.close }
+        Response { items: items.collect(), bytes: response.bytes, close: response.close, hold: Hold::new(response.hold) }
     }
 
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {

@@ -41,6 +41,9 @@ pub const MESSAGE_ITEMS_MAX: usize = 65_536;
 pub const BATCH_ITEMS_MAX: usize = 256;
 /// Bytes of a response, whatever Maximum Response Size a client allows.
 pub const RESPONSE_LENGTH_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of responses that wait for their clients, over all connections, beyond the first 16 KiB of each. What is beyond it fails with
+/// Server Limit Exceeded: clients that ask for much and read nothing cost others nothing but large responses.
+pub const RESPONSE_MEMORY_MAX: usize = 32 * 1024 * 1024;
 /// Identifiers in the answer to a Locate that names no maximum. MySQL asks for 65,535 at its start.
 pub const LOCATED_ITEMS_MAX: usize = 65_536;
 /// Attribute values of one object. Tape libraries keep 30 and more custom attributes with a key.
@@ -84,6 +87,8 @@ pub struct Limits {
     pub batch_items_max: usize,
     /// [`RESPONSE_LENGTH_MAX`]
     pub response_length_max: usize,
+    /// [`RESPONSE_MEMORY_MAX`]
+    pub response_memory_max: usize,
     /// [`LOCATED_ITEMS_MAX`]
     pub located_items_max: usize,
     /// [`ATTRIBUTES_PER_OBJECT_MAX`]
@@ -110,6 +115,7 @@ impl Default for Limits {
             message_items_max: MESSAGE_ITEMS_MAX,
             batch_items_max: BATCH_ITEMS_MAX,
             response_length_max: RESPONSE_LENGTH_MAX,
+            response_memory_max: RESPONSE_MEMORY_MAX,
             located_items_max: LOCATED_ITEMS_MAX,
             attributes_per_object_max: ATTRIBUTES_PER_OBJECT_MAX,
         }
@@ -122,7 +128,7 @@ impl Limits {
     /// # Errors
     /// The key and the bound it breaks.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 15] = [
+        let bounds: [(&str, u64, u64, u64); 16] = [
             ("request_length_max", self.request_length_max as u64, 1024, 64 * 1024 * 1024),
             ("request_memory_max", self.request_memory_max as u64, self.request_length_max as u64, 1 << 36),
             ("connections_max", self.connections_max as u64, 1, 1_000_000),
@@ -136,6 +142,7 @@ impl Limits {
             ("message_items_max", self.message_items_max as u64, 256, 1 << 24),
             ("batch_items_max", self.batch_items_max as u64, 1, 65_536),
             ("response_length_max", self.response_length_max as u64, 4_096, 1 << 30),
+            ("response_memory_max", self.response_memory_max as u64, self.response_length_max as u64, 1 << 36),
             ("located_items_max", self.located_items_max as u64, 1, 10_000_000),
             ("attributes_per_object_max", self.attributes_per_object_max as u64, 32, 65_536),
         ];

@@ -1,5 +1,6 @@
 //! What a connection asks of the engine behind it: one request in, one response out.
 
+use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
 use zeroize::Zeroizing;
@@ -28,6 +29,25 @@ pub struct Response {
     pub items: Vec<ItemLog>,
     /// Whether the connection is of no further use.
     pub close: bool,
+    /// Dropped when the client has taken the response, or is gone.
+    pub hold: Hold,
+}
+
+/// What the service gives out for a response until it is sent, such as its part of a common memory.
+#[derive(Default)]
+pub struct Hold(Option<Box<dyn Any + Send + Sync>>);
+
+impl Hold {
+    /// Holds anything until the response is sent.
+    pub fn new(held: Option<impl Any + Send + Sync>) -> Self {
+        Self(held.map(|held| Box::new(held) as Box<dyn Any + Send + Sync>))
+    }
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Hold({})", self.0.is_some())
+    }
 }
 
 /// What happened to one batch item. Never key material.

@@ -13,7 +13,7 @@ use server::identity::IdentityRule;
 use server::limits::Limits;
 use server::listener::Server;
 use server::metrics::Metrics;
-use server::service::{ItemLog, Response, Service};
+use server::service::{Hold, ItemLog, Response, Service};
 use server::tls::Trust;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -51,6 +51,7 @@ impl Service for Echo {
             bytes: Zeroizing::new(format!("{actor} {}\n", request.len()).into_bytes()),
             items: vec![item],
             close: request.len() == 8,
+            hold: Hold::default(),
         }
     }
 
