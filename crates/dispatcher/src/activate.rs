@@ -1,6 +1,5 @@
 //! Activate: a Pre-Active object becomes Active, now (2.1, section 6.1.1).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
 use kmip::enumerations::ObjectType;
@@ -24,10 +23,6 @@ impl Operation for Activate {
 
     fn plan(request: &ActivateRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &ActivateRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(_: &ActivateRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ActivateResponse>> {

@@ -1,6 +1,5 @@
 //! Add Attribute: one more value (2.1, section 6.1.2).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, Instances, SetBy};
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::add_attribute::{AddAttributeRequest, AddAttributeResponse};
@@ -10,7 +9,7 @@ use policy::Permission;
 use crate::change;
 use crate::creation;
 use crate::error::{Error, Result};
-use crate::object::Instance;
+use crate::object::{Instance, StoredObject};
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
 
 pub(crate) struct AddAttribute;
@@ -30,10 +29,6 @@ impl Operation for AddAttribute {
             plan.free_names.push(name.clone());
         }
         Ok(plan)
-    }
-
-    fn prepare(_: &AddAttributeRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(
@@ -65,6 +60,9 @@ impl Operation for AddAttribute {
         let attribute = creation::completed(attribute)?;
         if object.values(&reference).any(|other| other.attribute == attribute) {
             return Err(Error::new(ResultReason::InvalidAttributeValue, format!("{reference} has this value already")));
+        }
+        if index.is_some_and(|index| !StoredObject::INDICES.contains(&index)) {
+            return Err(creation::wrong_index(&reference));
         }
         let added = match index {
             // An index in a request names the place of the new value; 0, which many clients always send, names none.

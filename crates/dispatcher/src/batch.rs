@@ -1,9 +1,13 @@
 //! The batch loop: items in order, each visible to the next; Stop, Continue and Undo (2.1, section 9.4).
 
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use kmip::codec::ByteString;
 use kmip::codec::Value as _;
 use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
 use kmip::message::RequestBatchItem;
+use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Commit, Store, StoreError, Tenant};
 use ttlv_codec::Writer;
@@ -22,7 +26,20 @@ pub(crate) struct ItemResult {
     status_at: usize,
     log: ItemLog,
     record: AuditRecord,
+    /// Whether it changed something.
+    changes: bool,
+    /// Whether its payload holds material.
+    releases_material: bool,
 }
+
+/// Identifiers that the records of a failed item hold.
+const NAMED_OBJECTS: usize = 16;
+
+/// How much of each they hold, in bytes.
+const NAMED_LENGTH: usize = 64;
+
+/// Identifiers in one log entry: some 20 KiB, which every store takes. What concerns more objects has several entries.
+const RECORD_OBJECTS: usize = 500;
 
 impl<S: Store> Engine<S> {
     /// Runs the items of a request.
@@ -34,8 +51,10 @@ impl<S: Store> Engine<S> {
         let mut batch = Batch::default();
         let mut answer = Answer::begin(request);
         for item in &request.message.items {
-            let failed = self.run_item(request, item, &mut view, &mut batch, &mut answer, true).await;
-            if failed && request.continuation == BatchErrorContinuationOption::Stop {
+            let run = Run { request, item, commit: true, prepared: &Prepared::default() };
+            let failed = self.run_item(&run, &mut view, &mut batch, &mut answer).await;
+            // A client that limits the size of the response is not sent a long list of failures.
+            if failed && (request.continuation == BatchErrorContinuationOption::Stop || answer.is_too_large) {
                 break;
             }
         }
@@ -44,6 +63,7 @@ impl<S: Store> Engine<S> {
 
     /// Runs the items as one change: all of them are committed, or none.
     async fn run_undoable(&self, request: &Request<'_>) -> Response {
+        let prepared: Vec<Prepared> = request.message.items.iter().map(|_| Prepared::default()).collect();
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -51,16 +71,26 @@ impl<S: Store> Engine<S> {
             let mut batch = Batch::default();
             let mut answer = Answer::begin(request);
             let mut failed = false;
-            for item in &request.message.items {
-                failed = self.run_item(request, item, &mut view, &mut batch, &mut answer, false).await;
+            for (item, prepared) in request.message.items.iter().zip(&prepared) {
+                let run = Run { request, item, commit: false, prepared };
+                failed = self.run_item(&run, &mut view, &mut batch, &mut answer).await;
                 if failed {
                     break;
                 }
             }
             if failed {
                 answer.undo();
-                self.record(request, answer.records()).await;
-                return answer.end();
+                return match self.store.log(tenant(request), encode(answer.records())).await {
+                    // What releases material is not answered unless it is logged.
+                    Err(error) if answer.items.iter().any(|item| item.releases_material) => {
+                        self.refuse_items(request, &error.into()).await
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the log entries of an undone batch could not be written");
+                        answer.end()
+                    }
+                    Ok(()) => answer.end(),
+                };
             }
             let commit = Commit { changes: view.take_staged(), log: encode(answer.records()) };
             match self.store.commit(tenant(request), commit).await {
@@ -72,19 +102,11 @@ impl<S: Store> Engine<S> {
     }
 
     /// Runs one item and writes its answer. Returns whether it failed.
-    async fn run_item(
-        &self,
-        request: &Request<'_>,
-        item: &RequestBatchItem<'_>,
-        view: &mut View<'_, S>,
-        batch: &mut Batch,
-        answer: &mut Answer,
-        commit: bool,
-    ) -> bool {
+    async fn run_item(&self, run: &Run<'_>, view: &mut View<'_, S>, batch: &mut Batch, answer: &mut Answer) -> bool {
         let start = answer.writer.len();
-        let run = Run { request, item, commit };
-        let result = operations::run(self, &run, view, batch, answer).await;
-        if commit {
+        answer.named.clear();
+        let result = operations::run(self, run, view, batch, answer).await;
+        if run.commit {
             view.names.release();
         }
         let error = match result {
@@ -93,11 +115,12 @@ impl<S: Store> Engine<S> {
         };
         answer.writer.truncate(start);
         batch.fail();
-        let record = answer.write_failure(&run, &error);
-        if commit {
-            self.record(request, std::iter::once(&record)).await;
+        answer.is_too_large = error.reason == ResultReason::ResponseTooLarge;
+        let record = answer.write_failure(run, &error);
+        if run.commit {
+            self.record(run.request, std::iter::once(&record)).await;
         }
-        answer.push(&run, record, start, &error.reason, Some(error.to_string()));
+        answer.push(run, record, start, &error.reason, Some(error.to_string()));
         true
     }
 
@@ -105,8 +128,11 @@ impl<S: Store> Engine<S> {
     pub(crate) async fn refuse_items(&self, request: &Request<'_>, error: &Error) -> Response {
         let mut answer = Answer::begin(request);
         for item in &request.message.items {
-            let run = Run { request, item, commit: false };
             let start = answer.writer.len();
+            if start > request.maximum_response_size && !answer.items.is_empty() {
+                break;
+            }
+            let run = Run { request, item, commit: false, prepared: &Prepared::default() };
             let record = answer.write_failure(&run, error);
             answer.push(&run, record, start, &error.reason, Some(error.to_string()));
         }
@@ -128,6 +154,27 @@ pub(crate) struct Run<'a> {
     pub(crate) item: &'a RequestBatchItem<'a>,
     /// Whether its changes are committed at once.
     pub(crate) commit: bool,
+    /// What the slow part of its operation made.
+    pub(crate) prepared: &'a Prepared,
+}
+
+/// What the slow part of an item's operation made: kept over all attempts to commit it, alone or with its batch.
+#[derive(Default)]
+pub(crate) struct Prepared(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+
+impl Prepared {
+    /// What was made earlier.
+    pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        made.and_then(|made| made.downcast().ok())
+    }
+
+    /// Keeps what was made.
+    pub(crate) fn keep<T: Send + Sync + 'static>(&self, made: T) -> Arc<T> {
+        let made = Arc::new(made);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::<T>::clone(&made));
+        made
+    }
 }
 
 impl Run<'_> {
@@ -152,7 +199,19 @@ pub(crate) const fn tenant(request: &Request<'_>) -> Tenant {
 
 /// Log entries as bytes.
 pub(crate) fn encode<'a>(records: impl Iterator<Item = &'a AuditRecord>) -> Vec<Vec<u8>> {
-    records.map(AuditRecord::encode).collect()
+    let mut entries = Vec::new();
+    for record in records {
+        if record.identifiers.len() <= RECORD_OBJECTS {
+            entries.push(record.encode());
+            continue;
+        }
+        let mut part = record.clone();
+        for identifiers in record.identifiers.chunks(RECORD_OBJECTS) {
+            part.identifiers = identifiers.to_vec();
+            entries.push(part.encode());
+        }
+    }
+    entries
 }
 
 /// A response while it is written.
@@ -161,6 +220,10 @@ pub(crate) struct Answer {
     message: ttlv_codec::OpenStructure,
     batch_count_at: usize,
     items: Vec<ItemResult>,
+    /// The objects that the running item names, as far as they go into the records if it fails.
+    named: Vec<String>,
+    /// Whether an item failed because the response would be too large.
+    is_too_large: bool,
 }
 
 impl Answer {
@@ -171,7 +234,16 @@ impl Answer {
         write_header(&mut writer, header.protocol_version, request.now_us, Some(request.message), 0);
         // Batch Count is the last item of the header: 16 bytes.
         let batch_count_at = writer.len() - 16;
-        Self { writer, message, batch_count_at, items: Vec::new() }
+        Self { writer, message, batch_count_at, items: Vec::new(), named: Vec::new(), is_too_large: false }
+    }
+
+    /// Notes which objects the running item names. Clients choose what they send, so that only the beginning is kept.
+    pub(crate) fn name_objects(&mut self, identifiers: &[String]) {
+        let cut = |identifier: &String| {
+            let end = (0..=NAMED_LENGTH.min(identifier.len())).rev().find(|end| identifier.is_char_boundary(*end));
+            identifier[..end.unwrap_or(0)].to_owned()
+        };
+        self.named = identifiers.iter().take(NAMED_OBJECTS).map(cut).collect();
     }
 
     /// Writes what stands before the status of an item, and returns where the status will stand.
@@ -193,7 +265,7 @@ impl Answer {
         reason.write(&mut self.writer, tag::ResultReason, version);
         self.writer.text_string(tag::ResultMessage, &error.text);
         self.writer.end(item);
-        run.record(Vec::new(), Outcome::Failure(reason.0))
+        run.record(std::mem::take(&mut self.named), Outcome::Failure(reason.0))
     }
 
     fn push(
@@ -212,11 +284,18 @@ impl Answer {
             result: reason.at(version).name(version).unwrap_or("unknown reason"),
             cause,
         };
-        self.items.push(ItemResult { status_at, log, record });
+        self.items.push(ItemResult { status_at, log, record, changes: false, releases_material: false });
     }
 
-    /// Notes an item that succeeded.
-    pub(crate) fn push_success(&mut self, run: &Run<'_>, record: AuditRecord, status_at: usize) {
+    /// Notes an item that succeeded: whether it changed something, and whether its payload holds material.
+    pub(crate) fn push_success(
+        &mut self,
+        run: &Run<'_>,
+        record: AuditRecord,
+        status_at: usize,
+        changes: bool,
+        releases_material: bool,
+    ) {
         let log = ItemLog {
             operation: run.item.operation.name(run.request.message.version),
             actor: record.actor.clone(),
@@ -224,16 +303,19 @@ impl Answer {
             result: "Success",
             cause: None,
         };
-        self.items.push(ItemResult { status_at, log, record });
+        self.items.push(ItemResult { status_at, log, record, changes, releases_material });
     }
 
-    /// The last item failed: all before it were undone. Their payloads stay (1.4, section 11.1).
+    /// The last item failed: all before it were undone. Their payloads stay (1.4, section 11.1), and so does the record that
+    /// they were given out.
     fn undo(&mut self) {
         let before = self.items.len().saturating_sub(1);
         for item in &mut self.items[..before] {
             self.writer.overwrite(item.status_at, ResultStatus::OperationUndone.0);
             item.log.result = "OperationUndone";
-            item.record.outcome = Outcome::Undone;
+            if item.changes && !item.releases_material {
+                item.record.outcome = Outcome::Undone;
+            }
         }
     }
 

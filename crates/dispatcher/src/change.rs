@@ -41,8 +41,9 @@ pub(crate) fn check(
     };
     let living = matches!(state, State::PreActive | State::Active);
     match permitted {
-        Permitted::Yes | Permitted::WhileAbsent => Ok(()),
-        Permitted::No => Err(read_only(reference)),
+        Permitted::Yes => Ok(()),
+        Permitted::WhileAbsent if object.values(reference).next().is_none() => Ok(()),
+        Permitted::No | Permitted::WhileAbsent => Err(read_only(reference)),
         Permitted::WhilePreActive if state == State::PreActive => Ok(()),
         Permitted::WhilePreActiveOrActive if living => Ok(()),
         Permitted::UntilReached if living && !reached(object, reference, now) => Ok(()),

@@ -1,6 +1,5 @@
 //! Check: whether an object may be used in a certain way (2.1, section 6.1.7).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::identifier::UniqueIdentifier;
 use kmip::masks::CryptographicUsageMask;
@@ -22,10 +21,6 @@ impl Operation for Check {
 
     fn plan(request: &CheckRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &CheckRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(request: &CheckRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<CheckResponse>> {

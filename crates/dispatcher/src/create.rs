@@ -1,6 +1,5 @@
 //! Create: the server generates a symmetric key (2.1, section 6.1.8), or secret data since 2.0.
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, ObjectType, SecretDataType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
@@ -31,18 +30,14 @@ impl Operation for Create {
             request.protection_storage_masks.as_ref(),
             ResultReason::ProtectionStorageUnavailable,
         )?;
-        Ok(creation::plan(&[Some(&request.attributes)], context))
-    }
-
-    fn prepare(_: &CreateRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
+        creation::plan(&[Some(&request.attributes)], context)
     }
 
     fn handle(request: &CreateRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<CreateResponse>> {
         let identifier = context.new_identifier()?;
         let owner = context.actor.name.clone();
         let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
-        let given = creation::merged(Some(&request.attributes), &mut loaded.templates.into_iter())?;
+        let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
         object.object = Some(generate(&mut object, context)?);
         creation::complete(&mut object, Origin::Generated, context);

@@ -1,6 +1,5 @@
 //! Create Key Pair: the server generates an RSA or elliptic-curve pair (2.1, section 6.1.9).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, Attributes, TemplateAttribute};
 use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, UniqueIdentifierEnumeration as Kind};
 use kmip::identifier::UniqueIdentifier;
@@ -12,11 +11,11 @@ use policy::Permission;
 use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, Loaded, Material, Operation, Plan};
 
 pub(crate) struct CreateKeyPair;
 
-/// A pair, generated before anything is loaded: RSA takes its time.
+/// A pair, generated once and away from the other work: RSA takes its time.
 pub(crate) struct Pair {
     algorithm: CryptographicAlgorithm,
     length: i32,
@@ -46,16 +45,16 @@ impl Operation for CreateKeyPair {
         if !context.version.is_1x() && common.into_iter().any(|attribute| matches!(attribute, Attribute::Name(_))) {
             return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
         }
-        Ok(creation::plan(&parts(request), context))
+        creation::plan(&parts(request), context)
     }
 
-    fn prepare(request: &CreateKeyPairRequest, _: ProtocolVersion, random: &dyn crypto::Random) -> Result<Option<Pair>> {
-        if parts(request).into_iter().flatten().any(|part| !part.names.is_empty()) {
-            // What to generate may stand in a template, which is not loaded yet.
-            return Ok(None);
+    fn prepare(request: &CreateKeyPairRequest, material: &Material<'_>) -> Result<Option<Pair>> {
+        let mut templates = material.templates.iter();
+        let mut given = Vec::new();
+        for part in parts(request) {
+            given.extend(creation::merged(part, &mut templates, material.settings)?);
         }
-        let given = parts(request).into_iter().flatten().flat_map(|part| part.attributes.iter());
-        generate(&Wanted::of(given), random).map(Some)
+        generate(&Wanted::of(given.iter().map(|instance| &instance.attribute)), material.random).map(Some)
     }
 
     fn handle(
@@ -64,19 +63,11 @@ impl Operation for CreateKeyPair {
         prepared: &Option<Pair>,
         context: &Context<'_>,
     ) -> Result<Done<CreateKeyPairResponse>> {
-        let mut templates = loaded.templates.into_iter();
-        let common = creation::merged(request.common_attributes.as_ref(), &mut templates)?;
-        let private = creation::merged(request.private_key_attributes.as_ref(), &mut templates)?;
-        let public = creation::merged(request.public_key_attributes.as_ref(), &mut templates)?;
-        let generated;
-        let pair = match prepared {
-            Some(pair) => pair,
-            None => {
-                let all = common.iter().chain(&private).chain(&public).map(|instance| &instance.attribute);
-                generated = generate(&Wanted::of(all), context.random)?;
-                &generated
-            }
-        };
+        let mut templates = loaded.templates.iter();
+        let common = creation::merged(request.common_attributes.as_ref(), &mut templates, context.settings)?;
+        let private = creation::merged(request.private_key_attributes.as_ref(), &mut templates, context.settings)?;
+        let public = creation::merged(request.public_key_attributes.as_ref(), &mut templates, context.settings)?;
+        let pair = prepared.as_ref().ok_or_else(|| Error::general_failure("no pair was generated"))?;
         let mut private = new_half(ObjectType::PrivateKey, &common, private, pair, context)?;
         let mut public = new_half(ObjectType::PublicKey, &common, public, pair, context)?;
         private.add(creation::link(LinkType::PublicKeyLink, &public.identifier));

@@ -1,5 +1,7 @@
 //! What every new object gets: the attributes the client gave, judged, and those the server sets.
 
+use std::collections::HashSet;
+
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Instances, SetBy, TemplateAttribute};
 use kmip::codec::{ByteString, DateTime, Interval};
@@ -13,6 +15,7 @@ use kmip::tag;
 use ttlv_codec::Tag;
 
 use crate::certificate;
+use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::object::{Instance, StoredObject};
 use crate::operation::{Context, Plan};
@@ -30,15 +33,43 @@ const STATED_BY_CLIENT: &[Tag] = &[
 ];
 
 /// The needs of a request that makes an object: its templates, and that its names are free (from 2.0 on).
-pub(crate) fn plan(requests: &[Option<&TemplateAttribute>], context: &Context<'_>) -> Plan {
+///
+/// # Errors
+/// Invalid Field for more templates than make sense, Server Limit Exceeded for too many attributes.
+pub(crate) fn plan(requests: &[Option<&TemplateAttribute>], context: &Context<'_>) -> Result<Plan> {
     let given = || requests.iter().copied().flatten();
-    let names = || given().flat_map(|request| request.attributes.iter()).filter_map(name);
-    Plan {
-        templates: given().flat_map(|request| request.names.iter().cloned()).collect(),
-        free_names: if context.version.is_1x() { Vec::new() } else { names().cloned().collect() },
-        ..Plan::default()
+    for request in given() {
+        check_count(request.attributes.0.len(), context.settings)?;
     }
+    // Every template is in memory as long as the request runs.
+    if given().map(|request| request.names.len()).sum::<usize>() > MAX_TEMPLATES {
+        return Err(Error::invalid_field(format!("A request must not name more than {MAX_TEMPLATES} templates")));
+    }
+    for request in given() {
+        if request.names.iter().enumerate().any(|(at, name)| request.names[..at].contains(name)) {
+            return Err(Error::invalid_field("A template is named twice"));
+        }
+    }
+    let mut free_names: Vec<Name> = Vec::new();
+    if !context.version.is_1x() {
+        let mut seen = HashSet::new();
+        let names = given().flat_map(|request| request.attributes.iter()).filter_map(name);
+        free_names.extend(names.filter(|name| seen.insert((name.name_value.as_str(), name.name_type.0))).cloned());
+    }
+    let templates = given().flat_map(|request| request.names.iter().cloned()).collect();
+    Ok(Plan { templates, free_names, ..Plan::default() })
 }
+
+/// Refuses more attributes than an object can have.
+fn check_count(attributes: usize, settings: &Settings) -> Result<()> {
+    if attributes > settings.attributes_per_object {
+        return Err(Error::new(ResultReason::ServerLimitExceeded, "The object would have too many attributes"));
+    }
+    Ok(())
+}
+
+/// Templates that one request may name.
+const MAX_TEMPLATES: usize = 8;
 
 const fn name(attribute: &Attribute) -> Option<&Name> {
     match attribute {
@@ -50,22 +81,24 @@ const fn name(attribute: &Attribute) -> Option<&Name> {
 /// The attributes of a request: those of its templates, over which its own prevail.
 pub(crate) fn merged(
     request: Option<&TemplateAttribute>,
-    templates: &mut std::vec::IntoIter<StoredObject>,
+    templates: &mut std::slice::Iter<'_, StoredObject>,
+    settings: &Settings,
 ) -> Result<Vec<AttributeInstance>> {
     let Some(request) = request else { return Ok(Vec::new()) };
     let own = &request.attributes.0;
     let mut merged: Vec<AttributeInstance> = Vec::new();
     for _ in &request.names {
         let template = templates.next().ok_or_else(|| Error::general_failure("a template was not loaded"))?;
-        let Some(ManagedObject::Template(content)) = template.object else { continue };
-        for instance in content.attributes.0 {
+        let Some(ManagedObject::Template(content)) = &template.object else { continue };
+        for instance in &content.attributes.0 {
             let single = instance.attribute.rules().instances == Instances::One;
             let reference = instance.attribute.reference();
             let prevails = |other: &AttributeInstance| other.attribute.is(&reference);
             // A template's own Name is the template's.
             if !(single && own.iter().any(prevails)) && instance.attribute.tag() != tag::Name {
                 merged.retain(|earlier| !(single && prevails(earlier)));
-                merged.push(AttributeInstance { index: None, ..instance });
+                merged.push(instance.attribute.clone().into());
+                check_count(merged.len(), settings)?;
             }
         }
     }
@@ -78,9 +111,7 @@ pub(crate) fn merged(
 /// # Errors
 /// Attribute Read Only, Attribute Single Valued, Invalid Attribute Value, Server Limit Exceeded.
 pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, context: &Context<'_>) -> Result<()> {
-    if given.len() > context.settings.attributes_per_object {
-        return Err(Error::new(ResultReason::ServerLimitExceeded, "The object would have too many attributes"));
-    }
+    check_count(given.len(), context.settings)?;
     for AttributeInstance { index, attribute } in given {
         let rules = attribute.rules();
         if rules.set_by == SetBy::Server && !STATED_BY_CLIENT.contains(&rules.tag) {
@@ -99,7 +130,8 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
         }
         let attribute = completed(attribute)?;
         match index {
-            Some(index) if index < 0 || object.values(&reference).any(|other| other.index == index) => {
+            Some(index) if !StoredObject::INDICES.contains(&index) => return Err(wrong_index(&reference)),
+            Some(index) if object.values(&reference).any(|other| other.index == index) => {
                 return Err(Error::invalid_field(format!("Attribute Index {index} of {reference} is given twice")));
             }
             Some(index) => object.instances.push(Instance { index, attribute }),
@@ -109,6 +141,11 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
         }
     }
     check_dates(object)
+}
+
+/// An Attribute Index that no value can have.
+pub(crate) fn wrong_index(reference: &AttributeReference) -> Error {
+    Error::invalid_field(format!("Attribute Index of {reference} must be from 0 to {}", StoredObject::INDICES.end()))
 }
 
 /// An attribute that must not have a second value.

@@ -26,10 +26,6 @@ impl Operation for DeleteAttribute {
         context.plan_one(request.unique_identifier.as_ref())
     }
 
-    fn prepare(_: &DeleteAttributeRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
-    }
-
     fn handle(
         request: &DeleteAttributeRequest,
         loaded: Loaded,

@@ -1,6 +1,5 @@
 //! Destroy: the material is gone, what is known about it stays (2.1, section 6.1.15).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
 use kmip::identifier::UniqueIdentifier;
@@ -22,10 +21,6 @@ impl Operation for Destroy {
 
     fn plan(request: &DestroyRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &DestroyRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(_: &DestroyRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<DestroyResponse>> {

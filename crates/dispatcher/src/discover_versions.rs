@@ -1,6 +1,5 @@
 //! Discover Versions: the versions both sides speak, in the server's order of preference (2.1, section 6.1.16).
 
-use kmip::ProtocolVersion;
 use kmip::payload::discover_versions::{DiscoverVersionsRequest, DiscoverVersionsResponse};
 use policy::Permission;
 
@@ -19,10 +18,6 @@ impl Operation for DiscoverVersions {
 
     fn plan(_: &DiscoverVersionsRequest, _: &Context<'_>) -> Result<Plan> {
         Ok(Plan::default())
-    }
-
-    fn prepare(_: &DiscoverVersionsRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(request: &DiscoverVersionsRequest, _: Loaded, (): &(), _: &Context<'_>) -> Result<Done<DiscoverVersionsResponse>> {

@@ -34,10 +34,6 @@ impl Operation for Get {
         context.plan_one(request.unique_identifier.as_ref())
     }
 
-    fn prepare(_: &GetRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
-    }
-
     fn handle(request: &GetRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<GetResponse>> {
         let mut object = loaded.one()?.into_inner();
         let identifier = object.identifier.clone();

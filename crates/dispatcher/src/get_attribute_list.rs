@@ -1,6 +1,5 @@
 //! Get Attribute List: the names of the attributes that an object has (2.1, section 6.1.22).
 
-use kmip::ProtocolVersion;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::get_attribute_list::{GetAttributeListRequest, GetAttributeListResponse};
 use policy::Permission;
@@ -20,10 +19,6 @@ impl Operation for GetAttributeList {
 
     fn plan(request: &GetAttributeListRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &GetAttributeListRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(

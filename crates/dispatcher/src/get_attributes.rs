@@ -1,6 +1,7 @@
 //! Get Attributes: the values of the attributes that are named, or of all (2.1, section 6.1.21).
 
-use kmip::ProtocolVersion;
+use std::collections::HashSet;
+
 use kmip::attribute::Attributes;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
@@ -10,6 +11,9 @@ use policy::Permission;
 use crate::error::{Error, Result};
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
 use crate::spelling;
+
+/// Attributes that one request may name.
+const MAX_REFERENCES: usize = 1_024;
 
 pub(crate) struct GetAttributes;
 
@@ -22,15 +26,14 @@ impl Operation for GetAttributes {
 
     fn plan(request: &GetAttributesRequest, context: &Context<'_>) -> Result<Plan> {
         let references = &request.attribute_references;
-        let doubled = references.iter().enumerate().any(|(at, reference)| references[..at].contains(reference));
-        if doubled {
+        if references.len() > MAX_REFERENCES {
+            return Err(Error::new(ResultReason::ServerLimitExceeded, "The request names too many attributes"));
+        }
+        let mut seen = HashSet::new();
+        if !references.iter().all(|reference| seen.insert(reference)) {
             return Err(Error::new(ResultReason::InvalidMessage, "An attribute is named twice"));
         }
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &GetAttributesRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(

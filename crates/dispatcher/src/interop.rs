@@ -2,7 +2,6 @@
 //!
 //! Offered only where the configuration says so. Reset removes the objects of the caller, and of nobody else.
 
-use kmip::ProtocolVersion;
 use kmip::enumerations::InteropFunction;
 use kmip::payload::interop::{InteropRequest, InteropResponse};
 use policy::Permission;
@@ -22,20 +21,15 @@ impl Operation for Interop {
     fn plan(request: &InteropRequest, _: &Context<'_>) -> Result<Plan> {
         match request.interop_function {
             InteropFunction::Begin | InteropFunction::End => Ok(Plan::default()),
-            InteropFunction::Reset => Ok(Plan { search: Some(Search { keep: true, ..Search::default() }), ..Plan::default() }),
+            InteropFunction::Reset => Ok(Plan { search: Some(Search::default()), ..Plan::default() }),
             _ => Err(Error::invalid_field("Interop Function has an unknown value")),
         }
     }
 
-    fn prepare(_: &InteropRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
-    }
-
     fn handle(_: &InteropRequest, loaded: Loaded, (): &(), _: &Context<'_>) -> Result<Done<InteropResponse>> {
         let mut done = Done::reply(InteropResponse {});
-        done.concerned = loaded.found;
-        let objects = loaded.objects.into_iter();
-        done.changes = objects.map(|object| Change::Remove(Box::new(object.into_inner()))).collect();
+        done.concerned = loaded.found.iter().map(|found| found.identifier.clone()).collect();
+        done.changes = loaded.found.into_iter().map(Change::Remove).collect();
         Ok(done)
     }
 }

@@ -1,5 +1,7 @@
 //! Locate: the client's objects that satisfy every condition, the newest first (2.1, section 6.1.28).
 
+use std::borrow::Cow;
+
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeFilter, AttributeReference};
 use kmip::enumerations::{ObjectGroupMember, UniqueIdentifierEnumeration};
@@ -14,8 +16,14 @@ use ttlv_codec::{Tag, TreeValue, Writer};
 
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, Loaded, Operation, Placeholder, Plan, Search};
+use crate::operation::{Context, Done, Judge, Loaded, Operation, Placeholder, Plan, Search};
 use crate::record;
+
+/// Conditions that one request may have.
+const MAX_FILTERS: usize = 64;
+
+/// Terms that the store is asked for: the first few leave little for the rest to tell apart.
+const MAX_TERMS: usize = 8;
 
 pub(crate) struct Locate;
 
@@ -30,6 +38,10 @@ impl Operation for Locate {
         if request.maximum_items.is_some_and(|items| items < 0) || request.offset_items.is_some_and(|items| items < 0) {
             return Err(Error::invalid_field("Maximum Items and Offset Items must not be negative"));
         }
+        let wrapped = request.template_attribute.as_ref().map_or(0, |wrapped| wrapped.attributes.0.len());
+        if request.attributes.0.len() + wrapped > MAX_FILTERS {
+            return Err(Error::new(ResultReason::ServerLimitExceeded, "The request has too many conditions"));
+        }
         let filters = filters(request, context.version)?;
         for filter in &filters {
             // A name that is misspelt must not find everything.
@@ -40,51 +52,25 @@ impl Operation for Locate {
                 ));
             }
         }
-        let terms = filters.iter().filter_map(|filter| term(filter, context.version)).collect();
-        Ok(Plan { search: Some(Search { terms, keep: false }), ..Plan::default() })
-    }
-
-    fn prepare(_: &LocateRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
-    }
-
-    fn matches(request: &LocateRequest, object: &StoredObject, context: &Context<'_>) -> Result<bool> {
-        let online = StorageStatusMask::OnLineStorage;
-        let searched = request.storage_status_mask.unwrap_or(online);
-        let kept = if object.is_destroyed() { StorageStatusMask::DestroyedStorage } else { online };
-        if searched & kept != kept {
-            return Ok(false);
-        }
-        if request.object_group_member == Some(ObjectGroupMember::GroupMemberFresh)
-            && !object.attributes().any(|attribute| *attribute == Attribute::Fresh(true))
-        {
-            return Ok(false);
-        }
-        let filters = filters(request, context.version)?;
-        let mut judged: Vec<&AttributeReference> = Vec::new();
-        for filter in &filters {
-            if judged.contains(&&filter.reference) {
-                continue;
-            }
-            judged.push(&filter.reference);
-            let same: Vec<&TreeValue> =
-                filters.iter().filter(|other| other.reference == filter.reference).map(|other| &other.value).collect();
-            if !satisfied(object, &filter.reference, &same, context)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let terms = filters.iter().filter_map(|filter| term(filter, context.version)).take(MAX_TERMS).collect();
+        let judge = Conditions {
+            storage_status: request.storage_status_mask.unwrap_or(StorageStatusMask::OnLineStorage),
+            fresh: wants_fresh(request),
+            conditions: grouped(filters),
+        };
+        // Those who page are owed the count of all; fresh keys come in the order they were made, the last found first.
+        let limit = (request.offset_items.is_none() && !wants_fresh(request)).then(|| maximum(request, context));
+        Ok(Plan { search: Some(Search { terms, judge: Some(Box::new(judge)), limit }), ..Plan::default() })
     }
 
     fn handle(request: &LocateRequest, mut loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<LocateResponse>> {
-        if request.object_group_member == Some(ObjectGroupMember::GroupMemberFresh) {
+        if wants_fresh(request) {
             // Fresh keys of a group are handed out in the order they were made, so that none grows old unused.
             loaded.found.reverse();
         }
-        let items = |items: Option<i32>| items.and_then(|items| usize::try_from(items).ok());
-        let skip = items(request.offset_items).unwrap_or(0);
-        let take = items(request.maximum_items).unwrap_or(usize::MAX).min(context.settings.located_items);
-        let found: Vec<&String> = loaded.found.iter().skip(skip).take(take).collect();
+        let skip = request.offset_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(0);
+        let found = loaded.found.iter().skip(skip).take(maximum(request, context));
+        let found: Vec<&String> = found.map(|found| &found.identifier).collect();
         let response = LocateResponse {
             // The count of all is of use to those who page; others get what the published test cases show: identifiers alone.
             located_items: request.offset_items.and_then(|_| i32::try_from(loaded.found.len()).ok()),
@@ -98,6 +84,56 @@ impl Operation for Locate {
         done.returned = found.into_iter().map(|identifier| (UniqueIdentifierEnumeration::Locate, identifier.clone())).collect();
         Ok(done)
     }
+}
+
+/// Whether the request wants keys of a group that nobody has got yet.
+fn wants_fresh(request: &LocateRequest) -> bool {
+    request.object_group_member == Some(ObjectGroupMember::GroupMemberFresh)
+}
+
+/// How many identifiers the response may hold.
+fn maximum(request: &LocateRequest, context: &Context<'_>) -> usize {
+    let asked_for = request.maximum_items.and_then(|items| usize::try_from(items).ok());
+    asked_for.unwrap_or(usize::MAX).min(context.settings.located_items)
+}
+
+/// What a request asks of an object, put in order once and not for each object.
+struct Conditions {
+    storage_status: StorageStatusMask,
+    fresh: bool,
+    /// All conditions on one attribute together.
+    conditions: Vec<(AttributeReference, Vec<TreeValue>)>,
+}
+
+impl Judge for Conditions {
+    fn wants(&self, object: &StoredObject, context: &Context<'_>) -> Result<bool> {
+        let destroyed = object.is_destroyed();
+        let kept = if destroyed { StorageStatusMask::DestroyedStorage } else { StorageStatusMask::OnLineStorage };
+        if self.storage_status & kept != kept {
+            return Ok(false);
+        }
+        if self.fresh && !object.attributes().any(|attribute| *attribute == Attribute::Fresh(true)) {
+            return Ok(false);
+        }
+        for (reference, wanted) in &self.conditions {
+            if !satisfied(object, reference, wanted, context)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The conditions by attribute, in the order the attributes were named first.
+fn grouped(filters: Vec<AttributeFilter>) -> Vec<(AttributeReference, Vec<TreeValue>)> {
+    let mut groups: Vec<(AttributeReference, Vec<TreeValue>)> = Vec::new();
+    for AttributeFilter { reference, value } in filters {
+        match groups.iter_mut().find(|(known, _)| *known == reference) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((reference, vec![value])),
+        }
+    }
+    groups
 }
 
 /// The conditions of a request. Some clients of 1.x wrap them into a Template-Attribute.
@@ -153,22 +189,23 @@ const DATES: &[Tag] = &[
 ];
 
 /// Whether an object satisfies all conditions on one attribute.
-fn satisfied(
-    object: &StoredObject,
-    reference: &AttributeReference,
-    wanted: &[&TreeValue],
-    context: &Context<'_>,
-) -> Result<bool> {
-    let mut values = Vec::new();
-    for attribute in object.view(context.now).iter().filter(|attribute| attribute.is(reference)) {
-        values.push(attribute.to_tree(context.version)?);
+fn satisfied(object: &StoredObject, reference: &AttributeReference, wanted: &[TreeValue], context: &Context<'_>) -> Result<bool> {
+    let computed = object.computed(reference, context.now);
+    let kept = object.values(reference).map(|instance| &instance.attribute);
+    let mut values: Vec<Cow<'_, TreeValue>> = Vec::new();
+    for attribute in computed.iter().chain(kept) {
+        values.push(match attribute {
+            // As long as a client likes: it is not copied.
+            Attribute::Vendor(vendor) => Cow::Borrowed(&vendor.attribute_value),
+            attribute => Cow::Owned(attribute.to_tree(context.version)?),
+        });
     }
     if let AttributeReference::Standard(tag) = reference
         && DATES.contains(tag)
         && let [TreeValue::DateTime(one), TreeValue::DateTime(other)] = wanted
     {
         let range = *one.min(other)..=*one.max(other);
-        return Ok(values.iter().any(|value| matches!(value, TreeValue::DateTime(date) if range.contains(date))));
+        return Ok(values.iter().any(|value| matches!(&**value, TreeValue::DateTime(date) if range.contains(date))));
     }
     Ok(wanted.iter().all(|wanted| values.iter().any(|value| matches_value(reference, wanted, value))))
 }

@@ -10,7 +10,7 @@ use policy::Permission;
 use crate::change;
 use crate::creation;
 use crate::error::{Error, Result};
-use crate::object::StoredObject;
+use crate::object::{Instance, StoredObject};
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
 
 pub(crate) struct ModifyAttribute;
@@ -32,10 +32,6 @@ impl Operation for ModifyAttribute {
         Ok(plan)
     }
 
-    fn prepare(_: &ModifyAttributeRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
-    }
-
     fn handle(
         request: &ModifyAttributeRequest,
         loaded: Loaded,
@@ -50,6 +46,10 @@ impl Operation for ModifyAttribute {
         change::check(rules.client_modifies, &object, &reference, Some(&new.attribute), context.now)?;
         let at = instance(&object, request, context.version)?;
         let attribute = creation::completed(new.attribute.clone())?;
+        let doubled = |(other, instance): (usize, &Instance)| other != at && instance.attribute == attribute;
+        if object.instances.iter().enumerate().any(doubled) {
+            return Err(Error::new(ResultReason::InvalidAttributeValue, format!("{reference} has this value already")));
+        }
         object.instances[at].attribute = attribute.clone();
         let index = object.instances[at].index;
         creation::check_dates(&object)?;

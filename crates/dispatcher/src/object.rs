@@ -1,11 +1,15 @@
 //! A stored object: its attributes with their indices, and what the client stored.
 
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes};
 use kmip::codec::DateTime;
 use kmip::enumerations::{ObjectType, State};
 use kmip::identifier::UniqueIdentifier;
 use kmip::object::ManagedObject;
+use kmip::tag;
 use store::Revision;
 
 use crate::error::{Error, Result};
@@ -42,6 +46,9 @@ pub(crate) struct StoredObject {
 }
 
 impl StoredObject {
+    /// The indices that values may have.
+    pub(crate) const INDICES: RangeInclusive<i32> = 0..=65_535;
+
     /// A new object without attributes.
     #[must_use]
     pub(crate) fn new(identifier: String, owner: String, object_type: ObjectType, spelling: ProtocolVersion) -> Self {
@@ -91,15 +98,24 @@ impl StoredObject {
         self.dates().destroy.is_some()
     }
 
+    /// One of the attributes that are not kept but computed.
+    #[must_use]
+    pub(crate) fn computed(&self, reference: &AttributeReference, now: i64) -> Option<Attribute> {
+        match *reference {
+            AttributeReference::Standard(tag::UniqueIdentifier) => {
+                Some(Attribute::UniqueIdentifier(UniqueIdentifier(self.identifier.clone())))
+            }
+            AttributeReference::Standard(tag::ObjectType) => Some(Attribute::ObjectType(self.object_type)),
+            AttributeReference::Standard(tag::State) => Some(Attribute::State(self.state(now))),
+            _ => None,
+        }
+    }
+
     /// Everything it has an attribute for, the computed ones first.
     #[must_use]
     pub(crate) fn view(&self, now: i64) -> Attributes {
-        let computed = [
-            Attribute::UniqueIdentifier(UniqueIdentifier(self.identifier.clone())),
-            Attribute::ObjectType(self.object_type),
-            Attribute::State(self.state(now)),
-        ];
-        let computed = computed.into_iter().map(AttributeInstance::from);
+        let computed = [tag::UniqueIdentifier, tag::ObjectType, tag::State].map(AttributeReference::Standard);
+        let computed = computed.iter().filter_map(|reference| self.computed(reference, now)).map(AttributeInstance::from);
         let kept = self
             .instances
             .iter()
@@ -107,10 +123,17 @@ impl StoredObject {
         Attributes(computed.chain(kept).collect())
     }
 
-    /// Adds a value at the next free index, and returns the index.
+    /// Adds a value at the index after the highest, or the lowest free one where there is none after it; returns the index.
     pub(crate) fn add(&mut self, attribute: Attribute) -> i32 {
         let reference = attribute.reference();
-        let next = self.values(&reference).map(|instance| instance.index + 1).max().unwrap_or(0);
+        let after = self.values(&reference).map(|instance| instance.index.saturating_add(1)).max().unwrap_or(0);
+        let next = if Self::INDICES.contains(&after) {
+            after
+        } else {
+            let taken: HashSet<i32> = self.values(&reference).map(|instance| instance.index).collect();
+            // Objects have far fewer values than there are indices.
+            Self::INDICES.clone().find(|index| !taken.contains(index)).unwrap_or(after)
+        };
         self.instances.push(Instance { index: next, attribute });
         next
     }

@@ -1,6 +1,7 @@
 //! What an operation is to the engine: what it needs, what it prepares, what it does.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use kmip::ProtocolVersion;
 use kmip::codec::Value;
@@ -9,7 +10,7 @@ use kmip::identifier::ObjectReference;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
 use policy::{Actor, Permission};
-use store::Term;
+use store::{Revision, Term};
 
 use crate::authorise::Authorised;
 use crate::environment::Settings;
@@ -23,7 +24,7 @@ pub(crate) trait Operation {
     /// Its response payload.
     type Response: Value;
     /// What [`Operation::prepare`] makes.
-    type Prepared: Send + Sync + 'static;
+    type Prepared: Default + Send + Sync + 'static;
 
     /// What the actor must be allowed to do.
     const PERMISSION: Permission;
@@ -35,8 +36,10 @@ pub(crate) trait Operation {
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
 
-    /// Does what takes long and needs nothing from the store. Is not repeated when a change collides with another.
-    fn prepare(request: &Self::Request, version: ProtocolVersion, random: &dyn crypto::Random) -> Result<Self::Prepared>;
+    /// Does what takes long and needs nothing from the store but templates. Is done once, however often changes collide.
+    fn prepare(_request: &Self::Request, _material: &Material<'_>) -> Result<Self::Prepared> {
+        Ok(Self::Prepared::default())
+    }
 
     /// Decides what happens. May run again with fresh objects if a change collides with another.
     fn handle(
@@ -45,15 +48,20 @@ pub(crate) trait Operation {
         prepared: &Self::Prepared,
         context: &Context<'_>,
     ) -> Result<Done<Self::Response>>;
+}
 
-    /// Whether an object that a [`Search`] found is wanted.
-    fn matches(_request: &Self::Request, _object: &StoredObject, _context: &Context<'_>) -> Result<bool> {
-        Ok(true)
-    }
+/// What [`Operation::prepare`] works with.
+pub(crate) struct Material<'a> {
+    /// The templates, in the order of the plan.
+    pub(crate) templates: &'a [StoredObject],
+    /// What the configuration decides.
+    pub(crate) settings: &'a Settings,
+    /// Where keys come from.
+    pub(crate) random: &'a dyn crypto::Random,
 }
 
 /// What an operation needs from the store.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Plan {
     /// Objects by identifier. Each must exist, and the actor must hold the operation's permission on it.
     pub(crate) objects: Vec<String>,
@@ -66,12 +74,28 @@ pub(crate) struct Plan {
 }
 
 /// A search over the actor's own objects.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Search {
-    /// Terms that the store narrows the search with. [`Operation::matches`] judges what is left.
+    /// Terms that the store narrows the search with; few, since each object is compared with every one.
     pub(crate) terms: Vec<Term>,
-    /// Whether the objects are wanted too, and not only their identifiers: then all of them are in memory at once.
-    pub(crate) keep: bool,
+    /// Judges what the terms leave; `None`: all of it is wanted.
+    pub(crate) judge: Option<Box<dyn Judge>>,
+    /// The search ends when so many objects are found; `None`: all are wanted.
+    pub(crate) limit: Option<usize>,
+}
+
+/// Whether an object that a [`Search`] came by is wanted.
+pub(crate) trait Judge: Send + Sync {
+    /// Judges one object.
+    fn wants(&self, object: &StoredObject, context: &Context<'_>) -> Result<bool>;
+}
+
+/// An object that a [`Search`] found: all that is kept of it, since there may be very many.
+pub(crate) struct Found {
+    /// Its identifier.
+    pub(crate) identifier: String,
+    /// The revision it was seen at; `None`: it is new in this batch.
+    pub(crate) revision: Option<Revision>,
 }
 
 /// What was loaded for a plan.
@@ -79,10 +103,10 @@ pub(crate) struct Search {
 pub(crate) struct Loaded {
     /// The objects, in the order of the plan.
     pub(crate) objects: Vec<Authorised>,
-    /// The templates, in the order of the plan.
-    pub(crate) templates: Vec<StoredObject>,
-    /// Identifiers that the search found, the newest object first.
-    pub(crate) found: Vec<String>,
+    /// The templates, in the order of the plan. Shared, because the work of a heavy operation reads them on another thread.
+    pub(crate) templates: Arc<Vec<StoredObject>>,
+    /// What the search found, the newest object first.
+    pub(crate) found: Vec<Found>,
 }
 
 impl Loaded {
@@ -137,7 +161,7 @@ pub(crate) enum Change {
     /// It is written as it is now.
     Write(Box<StoredObject>),
     /// It is removed, with all that was known of it.
-    Remove(Box<StoredObject>),
+    Remove(Found),
 }
 
 /// What happens to the ID Placeholder.

@@ -1,12 +1,14 @@
 //! The table of operations, and the one path that every batch item takes.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use audit::Outcome;
 use kmip::ProtocolVersion;
 use kmip::codec::Value as _;
-use kmip::enumerations::{Enumeration as _, ResultStatus};
+use kmip::enumerations::{Enumeration as _, ObjectType, ResultStatus};
 use kmip::message::MessageExtension;
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
@@ -19,11 +21,11 @@ use crate::engine::{CONFLICT_RETRIES, Engine};
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Batch, Context, Loaded, Operation, Plan, Search};
+use crate::operation::{Batch, Context, Found, Loaded, Material, Operation, Plan, Search};
 use crate::view::{View, to_store};
 
 /// Objects loaded at once while a search is judged: bounds the memory of a Locate over everything.
-const SEARCH_CHUNK: usize = 256;
+const SEARCH_CHUNK: usize = 32;
 
 /// One row per operation. An operation that is not here is answered with Operation Not Supported.
 macro_rules! operations {
@@ -96,7 +98,6 @@ async fn perform<O: Operation, S: Store>(
     let version = run.request.message.version;
     let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
     let start = answer.writer.len();
-    let mut prepared = None;
     for _ in 0..CONFLICT_RETRIES {
         let context = Context {
             version,
@@ -112,12 +113,13 @@ async fn perform<O: Operation, S: Store>(
             return Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation"));
         }
         let plan = guarded(|| O::plan(&payload, &context))?;
-        let loaded = load::<O, S>(view, plan, &payload, &context).await?;
-        let prepared = match &prepared {
+        answer.name_objects(&plan.objects);
+        let loaded = load::<O, S>(view, plan, &context).await?;
+        let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
-            None => prepared.insert(prepare::<O, S>(engine, &payload, version).await?),
+            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded.templates).await?),
         };
-        let done = guarded(|| O::handle(&payload, loaded, prepared, &context))?;
+        let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
 
         let (item, status_at) = answer.begin_item(run);
         ResultStatus::Success.write(&mut answer.writer, tag::ResultStatus, version);
@@ -125,6 +127,7 @@ async fn perform<O: Operation, S: Store>(
         answer.writer.end(item);
         check_size(run, &answer.writer)?;
 
+        let changes = !done.changes.is_empty();
         let record = run.record(done.concerned, Outcome::Success);
         if run.commit {
             let log = encode(std::iter::once(&record));
@@ -150,10 +153,10 @@ async fn perform<O: Operation, S: Store>(
                 Err(error) => return Err(error.into()),
             }
         } else {
-            view.stage(done.changes);
+            view.stage(done.changes)?;
         }
         batch.advance(done.placeholder, done.returned);
-        answer.push_success(run, record, status_at);
+        answer.push_success(run, record, status_at, changes, O::RELEASES_MATERIAL);
         return Ok(());
     }
     Err(Error::general_failure("the objects of the request kept changing"))
@@ -165,12 +168,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Loads what a plan names, and asks the policy about each object.
-async fn load<O: Operation, S: Store>(
-    view: &mut View<'_, S>,
-    plan: Plan,
-    payload: &O::Request,
-    context: &Context<'_>,
-) -> Result<Loaded> {
+async fn load<O: Operation, S: Store>(view: &mut View<'_, S>, plan: Plan, context: &Context<'_>) -> Result<Loaded> {
     let mut loaded = Loaded::default();
     let authorised = |object: StoredObject| authorise(context.actor, context.actor.tenant, O::PERMISSION, object);
     if !plan.objects.is_empty() {
@@ -179,49 +177,41 @@ async fn load<O: Operation, S: Store>(
             loaded.objects.push(authorised(object.ok_or_else(Error::object_not_found)?)?);
         }
     }
+    let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {
         let object = template(view, name, context).await?;
         let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner };
         if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
             return Err(Error::object_not_found());
         }
-        loaded.templates.push(object);
+        templates.push(object);
     }
+    loaded.templates = Arc::new(templates);
     for name in &plan.free_names {
         check_name_is_free(view, name, &plan.objects, context).await?;
     }
     if let Some(search) = plan.search {
-        find::<O, S>(view, &search, payload, context, &authorised, &mut loaded).await?;
+        loaded.found = find(view, &search, context, &authorised).await?;
     }
     Ok(loaded)
 }
 
-/// The actor's newest template of a name.
+/// The actor's newest template of a name. The terms are exact: no more than one object is in memory at a time.
 async fn template<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, context: &Context<'_>) -> Result<StoredObject> {
-    let named = with_name(view, name, context).await?;
-    named
-        .into_iter()
-        .find(|object| object.object_type == kmip::enumerations::ObjectType::Template && !object.is_destroyed())
-        .ok_or_else(|| Error::new(ResultReason::ItemNotFound, "No template has this Name"))
-}
-
-/// The actor's living objects of a name, the newest first. The term is exact: destroyed objects cost nothing.
-async fn with_name<S: Store>(
-    view: &View<'_, S>,
-    name: &kmip::structures::Name,
-    context: &Context<'_>,
-) -> Result<Vec<StoredObject>> {
     let attribute = kmip::attribute::Attribute::Name(name.clone());
-    let query = name_query(&attribute, context);
-    let found = view.find(&query).await?;
-    let identifiers: Vec<&str> = found.iter().map(String::as_str).collect();
-    let mut objects = Vec::new();
-    for object in view.load(&identifiers).await?.into_iter().flatten() {
-        if object.attributes().any(|own| *own == attribute) {
-            objects.push(object);
+    let mut query = name_query(&attribute, context);
+    query.terms.push(crate::record::object_type_term(ObjectType::Template));
+    for identifier in view.find(&query).await? {
+        if let Some(object) = view.load(&[&identifier]).await?.pop().flatten()
+            && object.object_type == ObjectType::Template
+            && object.owner == context.actor.name
+            && !object.is_destroyed()
+            && object.attributes().any(|own| *own == attribute)
+        {
+            return Ok(object);
         }
     }
-    Ok(objects)
+    Err(Error::new(ResultReason::ItemNotFound, "No template has this Name"))
 }
 
 /// What finds the actor's living objects of a name.
@@ -246,45 +236,69 @@ async fn check_name_is_free<S: Store>(
 }
 
 /// Runs a search: the store narrows it, the policy and the operation judge what is left.
-async fn find<O: Operation, S: Store>(
+async fn find<S: Store>(
     view: &View<'_, S>,
     search: &Search,
-    payload: &O::Request,
     context: &Context<'_>,
     authorised: &(impl Fn(StoredObject) -> Result<Authorised> + Sync),
-    loaded: &mut Loaded,
-) -> Result<()> {
+) -> Result<Vec<Found>> {
+    let limit = search.limit.unwrap_or(usize::MAX);
+    let mut wanted = Vec::new();
+    if limit == 0 {
+        return Ok(wanted);
+    }
     let query = Query { owner: Some(context.actor.name.clone()), terms: search.terms.clone() };
     for chunk in view.find(&query).await?.chunks(SEARCH_CHUNK) {
         let identifiers: Vec<&str> = chunk.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await?.into_iter().flatten() {
             let Ok(object) = authorised(object) else { continue };
-            if O::matches(payload, &object, context)? {
-                loaded.found.push(object.identifier.clone());
-                if search.keep {
-                    loaded.objects.push(object);
+            let is_wanted = match &search.judge {
+                Some(judge) => guarded(|| judge.wants(&object, context))?,
+                None => true,
+            };
+            if is_wanted {
+                let object = object.into_inner();
+                wanted.push(Found { identifier: object.identifier, revision: object.revision });
+                if wanted.len() == limit {
+                    return Ok(wanted);
                 }
             }
         }
+        yield_once().await;
     }
-    Ok(())
+    Ok(wanted)
+}
+
+/// Lets other work of this thread go on: a store that answers at once would otherwise hold it through a whole search.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.
 async fn prepare<O: Operation, S: Store>(
     engine: &Engine<S>,
     payload: &Arc<O::Request>,
-    version: ProtocolVersion,
+    templates: &Arc<Vec<StoredObject>>,
 ) -> Result<O::Prepared> {
-    let random = &engine.environment.random;
+    let (settings, random) = (&engine.settings, &engine.environment.random);
     if !O::HEAVY {
-        return guarded(|| O::prepare(payload, version, &**random));
+        return guarded(|| O::prepare(payload, &Material { templates, settings, random: &**random }));
     }
     let result = Arc::new(Mutex::new(None));
     let work = {
-        let (result, payload, random) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(random));
+        let (result, payload, templates) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(templates));
+        let (settings, random) = (settings.clone(), Arc::clone(random));
         move || {
-            let prepared = guarded(|| O::prepare(&payload, version, &*random));
+            let material = Material { templates: &templates, settings: &settings, random: &*random };
+            let prepared = guarded(|| O::prepare(&payload, &material));
             if let Ok(mut slot) = result.lock() {
                 *slot = Some(prepared);
             }

@@ -1,6 +1,5 @@
 //! Register: the client brings an object of any type (2.1, section 6.1.49).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType, ObjectType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
@@ -34,18 +33,14 @@ impl Operation for Register {
         if !request.object_type.known_in(context.version) {
             return Err(Error::new(ResultReason::InvalidObjectType, "The version does not know this Object Type"));
         }
-        Ok(creation::plan(&[Some(&request.attributes)], context))
-    }
-
-    fn prepare(_: &RegisterRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
+        creation::plan(&[Some(&request.attributes)], context)
     }
 
     fn handle(request: &RegisterRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<RegisterResponse>> {
         let identifier = context.new_identifier()?;
         let owner = context.actor.name.clone();
         let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
-        let given = creation::merged(Some(&request.attributes), &mut loaded.templates.into_iter())?;
+        let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
         let mut managed = request.object.clone();

@@ -1,6 +1,5 @@
 //! Revoke: an object becomes Compromised, or Deactivated, for a reason (2.1, section 6.1.52).
 
-use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
 use kmip::enumerations::{ObjectType, RevocationReasonCode};
@@ -24,10 +23,6 @@ impl Operation for Revoke {
 
     fn plan(request: &RevokeRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())
-    }
-
-    fn prepare(_: &RevokeRequest, _: ProtocolVersion, _: &dyn crypto::Random) -> Result<()> {
-        Ok(())
     }
 
     fn handle(request: &RevokeRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<RevokeResponse>> {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use kmip::attribute::Attribute;
-use store::{Query, Store, Tenant};
+use kmip::result_reason::ResultReason;
+use store::{Commit, Query, Store, Tenant};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::{NamesBeingGiven, Reservation};
 use crate::object::StoredObject;
-use crate::operation::Change;
+use crate::operation::{Change, Found};
 use crate::record;
 
 /// The store as one batch sees it.
@@ -21,17 +22,21 @@ pub(crate) struct View<'a, S> {
     staged: HashMap<String, Staged>,
     /// The order in which identifiers were staged for the first time.
     order: Vec<String>,
+    /// What the staged changes add to the commit, in bytes.
+    size: usize,
 }
 
 struct Staged {
     now: Option<StoredObject>,
     expected: Option<store::Revision>,
+    /// What it adds to the commit, in bytes.
+    size: usize,
 }
 
 impl<'a, S: Store> View<'a, S> {
     /// A view without changes of its own.
     pub(crate) fn new(store: &'a S, names: &'a NamesBeingGiven, tenant: Tenant) -> Self {
-        Self { store, tenant, names: Reservation::new(names), staged: HashMap::new(), order: Vec::new() }
+        Self { store, tenant, names: Reservation::new(names), staged: HashMap::new(), order: Vec::new(), size: 0 }
     }
 
     /// Loads objects; absent ones are `None`.
@@ -73,20 +78,35 @@ impl<'a, S: Store> View<'a, S> {
     }
 
     /// Lays changes over the store.
-    pub(crate) fn stage(&mut self, changes: Vec<Change>) {
+    ///
+    /// # Errors
+    /// Server Limit Exceeded, if the changes of the batch are more than one commit takes.
+    pub(crate) fn stage(&mut self, changes: Vec<Change>) -> Result<()> {
         for change in changes {
-            let (object, now) = match change {
-                Change::Write(object) => (object.clone(), Some(*object)),
-                Change::Remove(object) => (object, None),
+            let (identifier, expected, size, now) = match change {
+                Change::Write(object) => {
+                    let put = vec![store::Change::Put(record::to_put(&object))];
+                    let size = Commit { changes: put, log: Vec::new() }.size();
+                    (object.identifier.clone(), object.revision, size, Some(*object))
+                }
+                Change::Remove(Found { identifier, revision }) => (identifier, revision, 0, None),
             };
-            match self.staged.get_mut(&object.identifier) {
-                Some(staged) => staged.now = now,
+            self.size += size;
+            match self.staged.get_mut(&identifier) {
+                Some(staged) => {
+                    self.size -= std::mem::replace(&mut staged.size, size);
+                    staged.now = now;
+                }
                 None => {
-                    self.order.push(object.identifier.clone());
-                    self.staged.insert(object.identifier.clone(), Staged { now, expected: object.revision });
+                    self.order.push(identifier.clone());
+                    self.staged.insert(identifier, Staged { now, expected, size });
                 }
             }
+            if self.size > store::MAX_COMMIT {
+                return Err(Error::new(ResultReason::ServerLimitExceeded, "The batch changes more than can be changed at once"));
+            }
         }
+        Ok(())
     }
 
     /// Takes the staged changes out, as a commit wants them.
@@ -95,7 +115,7 @@ impl<'a, S: Store> View<'a, S> {
         for identifier in std::mem::take(&mut self.order) {
             match self.staged.remove(&identifier) {
                 Some(Staged { now: Some(object), .. }) => changes.push(store::Change::Put(record::to_put(&object))),
-                Some(Staged { now: None, expected: Some(expected) }) => {
+                Some(Staged { now: None, expected: Some(expected), .. }) => {
                     changes.push(store::Change::Remove { identifier, expected });
                 }
                 // Made and removed within the batch.
@@ -112,8 +132,8 @@ pub(crate) fn to_store(changes: Vec<Change>) -> Vec<store::Change> {
         .into_iter()
         .filter_map(|change| match change {
             Change::Write(object) => Some(store::Change::Put(record::to_put(&object))),
-            Change::Remove(object) => {
-                object.revision.map(|expected| store::Change::Remove { identifier: object.identifier.clone(), expected })
+            Change::Remove(Found { identifier, revision }) => {
+                revision.map(|expected| store::Change::Remove { identifier, expected })
             }
         })
         .collect()

@@ -282,6 +282,10 @@ impl AttributeReference {
     }
 }
 
+/// How much of a name that a client chose is repeated to it and in the log, in characters.
+const SHOWN: usize = 64;
+
+/// Names of clients are cut to 64 characters: they may be very long.
 impl std::fmt::Display for AttributeReference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -289,8 +293,10 @@ impl std::fmt::Display for AttributeReference {
                 Some(row) => f.write_str(row.name),
                 None => write!(f, "{tag:?}"),
             },
-            Self::Vendor { vendor_identification, attribute_name } => write!(f, "{vendor_identification}-{attribute_name}"),
-            Self::Unknown(name) => f.write_str(name),
+            Self::Vendor { vendor_identification, attribute_name } => {
+                write!(f, "{vendor_identification:.SHOWN$}-{attribute_name:.SHOWN$}")
+            }
+            Self::Unknown(name) => write!(f, "{name:.SHOWN$}"),
         }
     }
 }

@@ -54,6 +54,9 @@ pub enum DecodeErrorKind {
 
 /// The standard's name of a tag, or its number.
 fn name(tag: Tag) -> String {
+    if tag == crate::tag::AnyManagedObject {
+        return "The managed object".to_owned();
+    }
     crate::tag::by_tag(tag).map_or_else(|| format!("{tag:?}"), |row| row.name.to_owned())
 }
 

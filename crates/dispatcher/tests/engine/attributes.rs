@@ -297,11 +297,12 @@ fn names_are_unique_among_the_living_from_2_0_on() {
         let first = client.create(aes_and([name("taken")]));
         server.client("barney", version).create(aes_and([name("taken")]));
         let free = client.create(aes_and([name("free")]));
+        let other = client.create(aes_and([name("other")]));
         let results = [
             client.ask(Operation::Create, &create(aes_and([name("taken")]))).reason,
             client.ask(Operation::Register, &register(symmetric_key(), vec![name("taken")])).reason,
             client.ask(Operation::AddAttribute, &add(Some(&free), name("taken"))).reason,
-            client.ask(Operation::ModifyAttribute, &modify(Some(&free), Some(name("free")), name("taken").into())).reason,
+            client.ask(Operation::ModifyAttribute, &modify(Some(&other), Some(name("other")), name("taken").into())).reason,
         ];
         let expected = (!version.is_1x()).then_some(ResultReason::NonUniqueNameAttribute);
         assert_eq!(results, [expected; 4], "{version}");

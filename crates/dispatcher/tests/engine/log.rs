@@ -35,7 +35,7 @@ fn every_operation_leaves_one_entry() {
         client.activate(&key).unwrap();
         expected.push((Operation::Activate, id.clone(), Outcome::Success));
         client.destroy(&key).unwrap_err();
-        expected.push((Operation::Destroy, vec![], failed(ResultReason::WrongKeyLifecycleState)));
+        expected.push((Operation::Destroy, id.clone(), failed(ResultReason::WrongKeyLifecycleState)));
         client.revoke(&key, RevocationReasonCode::Superseded).unwrap();
         expected.push((Operation::Revoke, id.clone(), Outcome::Success));
         client.add(&key, name("n")).unwrap();
@@ -43,7 +43,7 @@ fn every_operation_leaves_one_entry() {
         let (private, public) = client.create_key_pair();
         expected.push((Operation::CreateKeyPair, vec![public, private], Outcome::Success));
         client.get("nobody").fails_with(ResultReason::ObjectNotFound);
-        expected.push((Operation::Get, vec![], failed(ResultReason::ObjectNotFound)));
+        expected.push((Operation::Get, vec!["nobody".to_owned()], failed(ResultReason::ObjectNotFound)));
         client.ask(Operation::Archive, &get(None));
         expected.push((Operation::Archive, vec![], failed(ResultReason::OperationNotSupported)));
         client.destroy(&key).unwrap();
