@@ -178,11 +178,11 @@ mod tests {
     /// What a profile wants beside the baseline.
     fn wanted(profile: ProfileName) -> (Code, &'static [ObjectType]) {
         let name = profile.name(kmip::ProtocolVersion::V2_1).unwrap();
-        if name.starts_with("Opaque Managed Object Store Server") {
+        if name.starts_with("OpaqueManagedObjectStoreServer") {
             (Code::Register, &[ObjectType::OpaqueObject])
-        } else if name.starts_with("Symmetric Key Lifecycle Server") {
+        } else if name.starts_with("SymmetricKeyLifecycleServer") {
             (Code::Create, &[ObjectType::SymmetricKey])
-        } else if name.starts_with("Asymmetric Key Lifecycle Server") {
+        } else if name.starts_with("AsymmetricKeyLifecycleServer") {
             (Code::CreateKeyPair, &[ObjectType::PublicKey, ObjectType::PrivateKey])
         } else {
             panic!("{name}: say here what it wants")
