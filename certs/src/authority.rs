@@ -188,11 +188,33 @@ impl Authority {
     /// # Errors
     /// When the name cannot be encoded or no key can be generated.
     pub fn mint(common_name: &str, key: KeyKind, validity: Validity) -> Result<Self, CertificateError> {
+        Self::mint_above(common_name, 0, key, validity)
+    }
+
+    /// Makes a new self-signed authority with as many levels of intermediate authorities below it.
+    ///
+    /// # Errors
+    /// As [`Authority::mint`].
+    pub fn mint_above(common_name: &str, levels: u8, key: KeyKind, validity: Validity) -> Result<Self, CertificateError> {
         let key_pair = key.generate()?;
-        let mut params = profile(common_name, validity)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority_profile(common_name, levels, validity)?;
         let certificate = params.self_signed(&key_pair).map_err(CertificateError::failed("sign the authority"))?;
+        Ok(Self {
+            certificate_pem: certificate.pem(),
+            certificate_der: certificate.der().to_vec(),
+            issuer: Issuer::new(params, key_pair),
+        })
+    }
+
+    /// Makes an intermediate authority below this one, with none below it.
+    ///
+    /// # Errors
+    /// As [`Authority::mint`].
+    pub fn intermediate(&self, common_name: &str, key: KeyKind, validity: Validity) -> Result<Self, CertificateError> {
+        let key_pair = key.generate()?;
+        let params = authority_profile(common_name, 0, validity)?;
+        let signed = params.signed_by(&key_pair, &self.issuer);
+        let certificate = signed.map_err(CertificateError::failed("sign the intermediate authority"))?;
         Ok(Self {
             certificate_pem: certificate.pem(),
             certificate_der: certificate.der().to_vec(),
@@ -395,6 +417,13 @@ fn revocation(serial: &[u8], at: OffsetDateTime) -> RevokedCertParams {
         reason_code: None,
         invalidity_date: None,
     }
+}
+
+fn authority_profile(common_name: &str, levels: u8, validity: Validity) -> Result<CertificateParams, CertificateError> {
+    let mut params = profile(common_name, validity)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(levels));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 /// What all profiles share: a subject with a common name, a random serial number, the authority's key identifier.

@@ -60,6 +60,27 @@ pub enum Command {
     Status,
 }
 
+/// Characters of what the audit log tells about a certificate or a user.
+const TOLD_LENGTH_MAX: usize = 512;
+
+impl Command {
+    /// For a command that changes something, its name on the command line and what it is about.
+    fn change(&self) -> Option<(&'static str, Vec<String>)> {
+        let (name, about) = match self {
+            Self::SignClient { name, .. } => ("client sign", name.clone()),
+            Self::RevokeClient { certificate_pem } => {
+                let parsed = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes());
+                ("client revoke", parsed.ok().map(|(_, block)| crate::tls::describe(&block.contents)))
+            }
+            Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
+            Self::UserRemove { name } => ("user remove", Some(name.clone())),
+            Self::Reload => ("admin reload", None),
+            Self::UserList | Self::Status => return None,
+        };
+        Some((name, about.iter().map(|text| text.chars().take(TOLD_LENGTH_MAX).collect()).collect()))
+    }
+}
+
 /// A password on its way to the server. Wiped when dropped, never shown.
 #[derive(Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
 #[serde(transparent)]
@@ -124,10 +145,22 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// Performs a command.
+    /// Performs a command for somebody. What changes something, or tries to, is recorded in the audit log of the running server.
     #[must_use]
-    pub fn perform(&self, command: Command) -> Reply {
-        self.try_perform(command).unwrap_or_else(|error| Reply::Refused { error })
+    pub fn perform(&self, actor: &str, command: Command) -> Reply {
+        let change = command.change();
+        let mut reply = self.try_perform(command).unwrap_or_else(|error| Reply::Refused { error });
+        let (Some(live), Some((name, mut identifiers))) = (&self.live, change) else { return reply };
+        let done = !matches!(reply, Reply::Refused { .. });
+        if let Reply::Certificate { name, .. } = &reply {
+            identifiers = vec![name.clone()];
+        }
+        let recorded = live.audit_log.record(actor, name, identifiers, done);
+        // What was done holds all the same: a revocation must not wait for a disk.
+        if let (Err(cause), Reply::Done { messages }) = (recorded, &mut reply) {
+            messages.push(format!("it is not in the audit log: {cause}"));
+        }
+        reply
     }
 
     fn try_perform(&self, command: Command) -> Result<Reply, String> {

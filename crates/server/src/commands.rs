@@ -60,7 +60,7 @@ pub(crate) fn dev(arguments: DevArguments) -> Result<(), String> {
         say(&paste(&shown, &demo));
         Ok(())
     });
-    run::run(Plan { config, as_written, ready })
+    run::run(Plan { config, as_written, dev: true, ready })
 }
 
 fn refuse_remote(listen: SocketAddr, allow_remote: bool) -> Result<(), String> {
@@ -137,7 +137,7 @@ pub(crate) fn serve(file: &Path) -> Result<(), String> {
         say(&format!("kmipd ready on {address}"));
         Ok(())
     });
-    run::run(Plan { as_written: config.clone(), config, ready })
+    run::run(Plan { as_written: config.clone(), config, dev: false, ready })
 }
 
 pub(crate) fn check_config(file: &Path) -> Result<(), String> {

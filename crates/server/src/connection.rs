@@ -353,6 +353,10 @@ mod tests {
             Response { bytes: Zeroizing::new(room.to_vec()), items: Vec::new(), close: false, hold: Hold::default() }
         }
 
+        async fn record(&self, _entry: Vec<u8>) -> Result<(), String> {
+            Ok(())
+        }
+
         fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
             Vec::new()
         }

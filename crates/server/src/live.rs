@@ -5,11 +5,13 @@ use crate::metrics::Metrics;
 use crate::tls::Trust;
 use crate::users::Users;
 use arc_swap::ArcSwap;
+use audit::{Action, AuditRecord, Outcome};
+use kmip::result_reason::ResultReason;
 use rustls::server::StoresServerSessions;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tracing::{error, info};
 
 /// A running server, as its administration sees it.
@@ -31,6 +33,44 @@ pub struct Live {
     pub since: Instant,
     /// Held by a reload: two at a time could end with the older files.
     pub reloading: Mutex<()>,
+    /// The audit log.
+    pub audit_log: AuditLog,
+}
+
+type Write = dyn Fn(Vec<u8>) -> Result<(), String> + Send + Sync;
+
+/// Where administrative changes are recorded. Writing waits for the disk: never on a thread that serves sockets.
+pub struct AuditLog(Box<Write>);
+
+impl AuditLog {
+    /// A log that entries are written to by a function, which returns when they are durable.
+    pub fn new(write: impl Fn(Vec<u8>) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Box::new(write))
+    }
+
+    /// Records a command of an administrator, done or refused, about users or certificates. A failure is logged too.
+    ///
+    /// # Errors
+    /// When the log takes no entries.
+    pub fn record(&self, actor: &str, command: &str, identifiers: Vec<String>, done: bool) -> Result<(), String> {
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let record = AuditRecord {
+            time_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
+            tenant: store::Tenant::DEFAULT.0,
+            actor: actor.to_owned(),
+            peer: None,
+            action: Action::Administrative(command.to_owned()),
+            identifiers,
+            outcome: if done { Outcome::Success } else { Outcome::Failure(ResultReason::GeneralFailure.0) },
+        };
+        (self.0)(record.encode()).inspect_err(|cause| error!(%cause, "not in the audit log: {record}"))
+    }
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("AuditLog")
+    }
 }
 
 impl Live {

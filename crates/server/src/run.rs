@@ -5,7 +5,7 @@ use crate::config::{Config, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
 use crate::listener::Server;
-use crate::live::Live;
+use crate::live::{AuditLog, Live};
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::tls::Trust;
@@ -15,6 +15,8 @@ use arc_swap::ArcSwap;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::memory::MemoryStore;
@@ -37,6 +39,8 @@ pub struct Plan<'a> {
     pub config: Config,
     /// The configuration as the file has it, which a reload is compared with.
     pub as_written: Config,
+    /// Whether it is for trying things out: then the root key may lie beside the data.
+    pub dev: bool,
     /// Called when connections are accepted, with the address.
     pub ready: Box<dyn FnOnce(SocketAddr) -> Result<(), String> + Send + 'a>,
 }
@@ -54,6 +58,9 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
     raise_descriptor_limit(&plan.config);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
+    if !plan.dev {
+        warn_of_root_key_beside_data(&plan.config);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -79,7 +86,7 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
 }
 
 async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Result<(), String> {
-    let Plan { config, as_written, ready } = plan;
+    let Plan { config, as_written, ready, dev: _ } = plan;
     let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
     let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
     for expiry in &trust.expiries {
@@ -103,6 +110,7 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         sessions,
         since: Instant::now(),
         reloading: Mutex::new(()),
+        audit_log: audit_log(Arc::clone(&server)),
     });
     let socket_path = config.admin.socket.clone();
     let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
@@ -125,6 +133,12 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
     // A socket left behind only makes the next client say that the server is gone, which is true.
     let _ = std::fs::remove_file(socket_path);
     Ok(())
+}
+
+/// The audit log of the server's store, for threads on which one may wait.
+fn audit_log<S: Service>(server: Arc<Server<S>>) -> AuditLog {
+    let runtime = tokio::runtime::Handle::current();
+    AuditLog::new(move |entry| runtime.block_on(server.service().record(entry)))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, String> {
@@ -155,7 +169,11 @@ fn signals<S: Service>(server: Arc<Server<S>>, live: Arc<Live>) -> Result<impl F
                     }
                     let live = Arc::clone(&live);
                     // The result is in the log; a reload that panics must not end the server.
-                    let _ = tokio::task::spawn_blocking(move || live.reload()).await;
+                    let reloading = tokio::task::spawn_blocking(move || {
+                        let done = live.reload().is_ok();
+                        let _ = live.audit_log.record("SIGHUP", "admin reload", Vec::new(), done);
+                    });
+                    let _ = reloading.await;
                 }
             }
         }
@@ -194,5 +212,16 @@ fn warn_of_exposed_files(config: &Config) {
         if crate::files::is_exposed(path) {
             warn!("{} can be read by others: chmod 600", path.display());
         }
+    }
+}
+
+/// Whoever takes away a disk, or a copy of it, must not have data and key at once.
+fn warn_of_root_key_beside_data(config: &Config) {
+    let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    let (key, data) = (&config.store.root_key, &config.store.path);
+    let (Some(key_device), Some(data_device)) = (device(key), device(data)) else { return };
+    if config.store.kind == StoreKind::Sled && key_device == data_device {
+        let (key, data) = (key.display(), data.display());
+        warn!("the root key {key} is on the same file system as {data}: who gets the disk gets both; move it to another medium");
     }
 }

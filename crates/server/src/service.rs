@@ -16,6 +16,9 @@ pub trait Service: Send + Sync + 'static {
     /// Answers one request, which may be malformed: then with an error message of the protocol.
     fn handle(&self, session: &mut Self::Session, request: &[u8]) -> impl Future<Output = Response> + Send;
 
+    /// Makes an entry of the audit log durable: for what is done beside requests.
+    fn record(&self, entry: Vec<u8>) -> impl Future<Output = Result<(), String>> + Send;
+
     /// Why the service cannot do all its work now, by the name of the check; empty: it can.
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)>;
 }

@@ -93,15 +93,18 @@ pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
                 continue;
             }
         };
-        if let Err(error) = check_peer(&stream) {
-            warn!(%error, "administrative connection refused");
-            continue;
-        }
+        let actor = match check_peer(&stream) {
+            Ok(user) => format!("administrator (system user {user})"),
+            Err(error) => {
+                warn!(%error, "administrative connection refused");
+                continue;
+            }
+        };
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
         let administration = Arc::clone(&administration);
         tokio::spawn(async move {
             let _slot = slot;
-            match tokio::time::timeout(COMMAND_TIMEOUT, exchange(stream, administration)).await {
+            match tokio::time::timeout(COMMAND_TIMEOUT, exchange(stream, administration, actor)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(%error, "administrative connection broke"),
                 Err(_) => debug!("administrative connection timed out"),
@@ -111,13 +114,13 @@ pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
 }
 
 /// The file's mode keeps others out already; this holds also where it was loosened, and over shared file systems.
-fn check_peer(stream: &UnixStream) -> Result<(), String> {
+fn check_peer(stream: &UnixStream) -> Result<u32, String> {
     let peer = stream.peer_cred().map_err(|error| format!("the peer's user is unknown: {error}"))?.uid();
     let own = rustix::process::getuid().as_raw();
-    if peer == own || peer == 0 { Ok(()) } else { Err(format!("user {peer} is neither {own} nor root")) }
+    if peer == own || peer == 0 { Ok(peer) } else { Err(format!("user {peer} is neither {own} nor root")) }
 }
 
-async fn exchange(mut stream: UnixStream, administration: Arc<Administration>) -> io::Result<()> {
+async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, actor: String) -> io::Result<()> {
     let mut line = Zeroizing::new(vec![0; COMMAND_LENGTH_MAX]);
     let mut length = 0;
     let end = loop {
@@ -131,7 +134,7 @@ async fn exchange(mut stream: UnixStream, administration: Arc<Administration>) -
     };
     // Hashing a password and reading files take their time; not on a thread that serves sockets.
     let reply = tokio::task::spawn_blocking(move || match serde_json::from_slice::<Command>(&line[..end]) {
-        Ok(command) => administration.perform(command),
+        Ok(command) => administration.perform(&actor, command),
         Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
     })
     .await
@@ -150,7 +153,7 @@ pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
     let reply = match DirectoryLock::take(config.folder())? {
         Some(_lock) => {
             let users = Arc::new(Users::read(&config.users)?);
-            Administration { config: config.clone(), users, live: None }.perform(command)
+            Administration { config: config.clone(), users, live: None }.perform("", command)
         }
         None => {
             let path = config.admin.socket.clone();

@@ -85,10 +85,10 @@ impl Trust {
         }
 
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        // Only the client's own certificate: an authority is taken back by removing it from tls.client_ca.
+        // The whole chain: an intermediate authority is revoked by its issuer's list. Those in tls.client_ca are taken back by
+        // removing them from it.
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .with_crls(crls.into_iter().map(|(_, list)| list))
-            .only_check_end_entity_revocation();
+            .with_crls(crls.into_iter().map(|(_, list)| list));
         if !config.crl_required {
             builder = builder.allow_unknown_revocation_status();
         }

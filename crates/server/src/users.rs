@@ -19,6 +19,10 @@ pub const PASSWORD_LENGTH_MAX: usize = 1024;
 pub const PASSWORD_LENGTH_MIN: usize = 12;
 /// Users in one file. Beyond it, a directory service is the better place.
 const USERS_MAX: usize = 100_000;
+/// What a hash from elsewhere may ask for: KiB of memory, passes, lanes. Our own hashes ask for 19 MiB, 2 and 1.
+const MEMORY_COST_MAX: u32 = 256 * 1024;
+const TIME_COST_MAX: u32 = 16;
+const LANES_MAX: u32 = 16;
 
 /// A user.
 #[derive(Clone, Serialize, Deserialize)]
@@ -236,8 +240,23 @@ fn read_file(file: &Path) -> Result<Vec<User>, UserError> {
         if !user.password_hash.starts_with("$argon2id$") || PasswordHash::new(&user.password_hash).is_err() {
             return Err(syntax(format!("user {:?}: password_hash is no Argon2id hash; set it with kmipd user add", user.name)));
         }
+        check_work(&user.password_hash).map_err(|cause| syntax(format!("user {:?}: password_hash: {cause}", user.name)))?;
     }
     Ok(users)
+}
+
+/// Refuses parameters with which one password would stop the server.
+fn check_work(hash: &str) -> Result<(), String> {
+    let hash = PasswordHash::new(hash).map_err(|error| error.to_string())?;
+    let params = argon2::Params::try_from(&hash).map_err(|error| error.to_string())?;
+    for (name, value, most) in
+        [("m", params.m_cost(), MEMORY_COST_MAX), ("t", params.t_cost(), TIME_COST_MAX), ("p", params.p_cost(), LANES_MAX)]
+    {
+        if value > most {
+            return Err(format!("{name}={value} is more than {most}"));
+        }
+    }
+    Ok(())
 }
 
 fn hash(password: &[u8]) -> Result<String, UserError> {
@@ -321,6 +340,22 @@ mod tests {
         std::fs::write(directory.path().join("users.toml"), "[[user]]\nname = \"x\"\npassword_hash = \"plain\"\n").unwrap();
         assert!(users.reload().unwrap_err().to_string().contains("Argon2id"));
         assert_eq!(users.list().len(), 1, "the users before the bad file stay");
+    }
+
+    #[test]
+    fn a_hash_that_would_stop_the_server_is_refused() {
+        let (directory, users) = users();
+        users.add("alice", None, None, PASSWORD, false).unwrap();
+        let path = directory.path().join("users.toml");
+        let good = std::fs::read_to_string(&path).unwrap();
+        assert!(good.contains("m=19456,t=2,p=1"), "{good}");
+        for parameters in ["m=4194304,t=2,p=1", "m=19456,t=1000000,p=1", "m=19456,t=2,p=255"] {
+            std::fs::write(&path, good.replace("m=19456,t=2,p=1", parameters)).unwrap();
+            let error = users.reload().unwrap_err().to_string();
+            assert!(error.contains("alice") && error.contains("is more than"), "{error}");
+        }
+        std::fs::write(&path, good.replace("m=19456,t=2,p=1", "m=65536,t=3,p=4")).unwrap();
+        users.reload().unwrap();
     }
 
     #[test]

@@ -420,3 +420,70 @@ fn time_stamps_and_leases_are_as_configured() {
     let got = client.exchange(&attributes).unwrap();
     assert!(matches!(find(&got, tag::AttributeValue), Some(TreeValue::Interval(77))), "{got:?}");
 }
+
+#[test]
+fn what_administrators_change_is_in_the_audit_log() {
+    let (root, folder) = folder();
+    init(&folder);
+    let config = config(&folder);
+    let out = root.path().join("array-1");
+    let mut server = Program::serve(&folder);
+    kmipd_ok(&["user", "add", "alice", "--config", &config, "--password-stdin"], PASSWORD);
+    kmipd_ok(&["user", "list", "--config", &config], "");
+    kmipd_ok(&["user", "remove", "alice", "--config", &config], "");
+    assert!(!kmipd(&["user", "remove", "bob", "--config", &config], "").status.success());
+    kmipd_ok(&["client", "add", "array-1", "--config", &config, "--out", out.to_str().unwrap()], "");
+    kmipd_ok(&["client", "revoke", out.join("cert.pem").to_str().unwrap(), "--config", &config], "");
+    server.signal("HUP");
+    server.logged(" reloaded: ");
+    kmipd_ok(&["admin", "reload", "--config", &config], "");
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+
+    let key = store::sealing::RootKey::read_file(&folder.join("root.key")).unwrap();
+    let data = store_sled::SledStore::open(&folder.join("data"), &key, &store_sled::Options::default()).unwrap();
+    let entries = tokio::runtime::Runtime::new().unwrap().block_on(store::Store::read_log(&data, 1, 1_000)).unwrap();
+    let records: Vec<audit::AuditRecord> =
+        entries.iter().map(|entry| audit::AuditRecord::decode(&entry.entry).unwrap()).collect();
+    let own = format!("administrator (system user {})", rustix::process::getuid().as_raw());
+    let mut found = records.iter().filter_map(|record| {
+        let audit::Action::Administrative(command) = &record.action else { return None };
+        assert!(record.actor == own || (record.actor == "SIGHUP" && command == "admin reload"), "{record}");
+        assert!(record.time_us > 1_700_000_000_000_000, "{record}");
+        let about = record.identifiers.first().map_or("", String::as_str);
+        Some((command.as_str(), about, record.outcome == audit::Outcome::Success))
+    });
+    assert_eq!(found.next(), Some(("user add", "alice", true)));
+    assert_eq!(found.next(), Some(("user remove", "alice", true)));
+    assert_eq!(found.next(), Some(("user remove", "bob", false)));
+    assert_eq!(found.next(), Some(("client sign", "array-1", true)));
+    let (command, about, done) = found.next().unwrap();
+    assert!(command == "client revoke" && about.contains("CN=array-1") && done, "{command} {about}");
+    assert_eq!(found.next(), Some(("admin reload", "", true)));
+    assert_eq!(found.next(), Some(("admin reload", "", true)));
+    assert_eq!(found.next(), None);
+    drop(found);
+    assert!(!server.log().contains("not in the audit log"), "{}", server.log());
+}
+
+#[test]
+fn a_root_key_beside_the_data_is_warned_of() {
+    let (_root, folder) = folder();
+    init(&folder);
+    let server = Program::serve(&folder);
+    server.logged("is on the same file system as");
+    drop(server);
+    // The temporary folder and the memory file system are two devices.
+    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+    let key = elsewhere.path().join("root.key");
+    std::fs::rename(folder.join("root.key"), &key).or_else(|_| std::fs::copy(folder.join("root.key"), &key).map(|_| ())).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = folder.join("kmipd.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\"root.key\""), "{text}");
+    std::fs::write(&file, text.replace("\"root.key\"", &format!("{:?}", key.display().to_string()))).unwrap();
+    let log = folder.with_extension("log");
+    std::fs::remove_file(&log).unwrap();
+    let server = Program::serve(&folder);
+    assert!(!server.log().contains("same file system"), "{}", server.log());
+}

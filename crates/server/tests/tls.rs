@@ -241,3 +241,34 @@ async fn a_reload_that_gives_a_client_another_name_ends_its_connections() {
     logged(peer, "now names the client \"storage\" and no longer \"array-1\"").await;
     assert_eq!(running.try_request(&config).await.1.unwrap(), "storage 16");
 }
+
+#[tokio::test]
+async fn an_intermediate_authority_is_revoked_by_the_list_of_its_issuer() {
+    use certs::{Authority, ClientProfile, KeyKind, Validity};
+    let mut site = Site::new();
+    let root = Authority::mint_above("site root", 1, KeyKind::EcdsaP256, Validity::days(10)).unwrap();
+    let path = |name: &str| site.folder.path().join(name);
+    std::fs::write(path("root.pem"), root.certificate_pem()).unwrap();
+    let mut chains = Vec::new();
+    for name in ["good", "bad"] {
+        let intermediate = root.intermediate(&format!("{name} authority"), KeyKind::EcdsaP256, Validity::days(10)).unwrap();
+        let issued = intermediate.client(&ClientProfile::named(name, Validity::days(1))).unwrap();
+        chains.push((site.chained(&issued, intermediate.certificate_der()), intermediate));
+    }
+    let list = root.revocation_list(&[chains[1].1.certificate_der()], 1, 10).unwrap();
+    std::fs::write(path("root.crl"), list.pem).unwrap();
+    let (client_ca, crl) = (path("root.pem"), path("root.crl"));
+    site.tls.client_ca = client_ca;
+    let running = Running::start(&site, Limits::default()).await;
+    assert_eq!(running.try_request(&chains[1].0).await.1.unwrap(), "bad 16");
+    site.tls.crls = vec![crl];
+    running.reload(&site);
+    assert_eq!(
+        running.try_request(&chains[0].0).await.1.unwrap(),
+        "good 16",
+        "no list covers its own certificate, and none must"
+    );
+    let (peer, answer) = running.try_request(&chains[1].0).await;
+    assert_eq!(answer, None);
+    logged(peer, "revoked").await;
+}

@@ -55,6 +55,10 @@ impl Service for Echo {
         }
     }
 
+    async fn record(&self, _entry: Vec<u8>) -> Result<(), String> {
+        Ok(())
+    }
+
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         vec![("store", Ok(()))]
     }
@@ -133,6 +137,18 @@ impl Site {
         let path = self.folder.path().join("ca.crl");
         std::fs::write(&path, self.authority.revocation_list(&ders, 1, 10).unwrap().pem).unwrap();
         self.tls.crls = vec![path];
+    }
+
+    /// A client's TLS settings whose certificate comes with an intermediate authority's.
+    pub fn chained(&self, issued: &Issued, intermediate: &[u8]) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(self.authority.certificate_der().to_vec())).unwrap();
+        let chain = vec![CertificateDer::from(issued.certificate_der.clone()), CertificateDer::from(intermediate.to_vec())];
+        let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_protocol_versions(&BOTH)
+            .unwrap();
+        Arc::new(builder.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap())
     }
 
     /// A client's TLS settings; its sessions are resumed when it is used again.
