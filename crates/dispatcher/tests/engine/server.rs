@@ -1,8 +1,9 @@
-//! A dispatcher whose clock stands still, whose random bytes repeat, and whose users are known.
+//! A dispatcher whose clock stands still, whose random bytes repeat, whose users are known, and whose store and threads fail when
+//! they are told to.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -11,7 +12,7 @@ use kmip::ProtocolVersion;
 use kmip::credential::Credential;
 use policy::Actor;
 use store::memory::MemoryStore;
-use store::{Store as _, Tenant};
+use store::{Commit, LogRecord, Query, Record, Revision, Store, StoreError, Tenant};
 
 use crate::client::Client;
 
@@ -31,10 +32,27 @@ pub(crate) const VERSIONS: [ProtocolVersion; 7] = [
 
 /// A dispatcher and what it runs on.
 pub(crate) struct Server {
-    pub(crate) engine: Engine<MemoryStore>,
+    pub(crate) engine: Engine<Unreliable>,
+    /// What goes wrong.
+    pub(crate) trouble: Arc<Trouble>,
     now_us: Arc<AtomicI64>,
     verified: Arc<AtomicUsize>,
     generation: Arc<AtomicU64>,
+}
+
+/// What goes wrong, and what was asked for meanwhile.
+#[derive(Default)]
+pub(crate) struct Trouble {
+    /// How many commits from now on meet a conflict.
+    pub(crate) conflicts: AtomicUsize,
+    /// Whether the store takes nothing any more.
+    pub(crate) read_only: AtomicBool,
+    /// Whether the threads for slow work do nothing.
+    pub(crate) idle: AtomicBool,
+    /// Whether asking for random bytes panics.
+    pub(crate) panic: AtomicBool,
+    /// How often slow work was done.
+    pub(crate) worked: AtomicUsize,
 }
 
 impl Server {
@@ -46,13 +64,15 @@ impl Server {
         let now_us = Arc::new(AtomicI64::new(START * 1_000_000 + 250_000));
         let verified = Arc::new(AtomicUsize::new(0));
         let generation = Arc::new(AtomicU64::new(1));
+        let trouble = Arc::new(Trouble::default());
         let environment = Environment {
             clock: Box::new(StillClock(Arc::clone(&now_us))),
-            heavy_work: Box::new(AtOnce),
+            heavy_work: Box::new(AtOnce(Arc::clone(&trouble))),
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
-            random: Arc::new(Counting(AtomicU64::new(1))),
+            random: Arc::new(Counting(AtomicU64::new(1), Arc::clone(&trouble))),
         };
-        Self { engine: Engine::new(MemoryStore::new(), settings, environment), now_us, verified, generation }
+        let store = Unreliable { inner: MemoryStore::new(), trouble: Arc::clone(&trouble) };
+        Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation }
     }
 
     /// A connection of a client that its certificate names.
@@ -124,10 +144,14 @@ impl Clock for StillClock {
 }
 
 /// Does slow work on the thread that asks for it.
-struct AtOnce;
+struct AtOnce(Arc<Trouble>);
 
 impl HeavyWork for AtOnce {
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
+        if self.0.idle.load(Ordering::SeqCst) {
+            return Box::pin(async {});
+        }
+        self.0.worked.fetch_add(1, Ordering::SeqCst);
         let work = Mutex::new(Some(work));
         Box::pin(async move {
             if let Some(work) = work.lock().unwrap().take() {
@@ -165,16 +189,58 @@ impl Authenticator for KnownUsers {
 }
 
 /// Bytes that differ from call to call and are the same in every run.
-struct Counting(AtomicU64);
+struct Counting(AtomicU64, Arc<Trouble>);
 
 impl crypto::Random for Counting {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), crypto::CryptoError> {
+        assert!(!self.1.panic.load(Ordering::SeqCst), "the source of random bytes is broken");
         for chunk in buffer.chunks_mut(8) {
             // The mixing function of splitmix64.
             let mut state = self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             state = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             state = (state ^ state >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
             chunk.copy_from_slice(&(state ^ state >> 31).to_be_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// The store in memory, with trouble.
+pub(crate) struct Unreliable {
+    inner: MemoryStore,
+    trouble: Arc<Trouble>,
+}
+
+impl Store for Unreliable {
+    async fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.inner.load(tenant, identifiers).await
+    }
+
+    async fn find(&self, tenant: Tenant, query: &Query) -> Result<Vec<String>, StoreError> {
+        self.inner.find(tenant, query).await
+    }
+
+    async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
+        self.writable()?;
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.trouble.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });
+        }
+        self.inner.commit(tenant, commit).await
+    }
+
+    async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        self.writable()?;
+        self.inner.log(tenant, entries).await
+    }
+
+    async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
+        self.inner.read_log(from, limit).await
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        if self.trouble.read_only.load(Ordering::SeqCst) {
+            return Err(StoreError::ReadOnly("a write failed".to_owned()));
         }
         Ok(())
     }
