@@ -3,7 +3,7 @@
 use std::future::Future as _;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use audit::Outcome;
 use dispatcher::Settings;
@@ -121,7 +121,7 @@ fn yields(client: &mut Client<'_>, request: Request) -> usize {
     let mut future = pin!(client.server.engine.handle(&mut client.session, &bytes));
     let mut task = Context::from_waker(Waker::noop());
     let mut yields = 0;
-    while let Poll::Pending = future.as_mut().poll(&mut task) {
+    while future.as_mut().poll(&mut task).is_pending() {
         yields += 1;
     }
     yields
