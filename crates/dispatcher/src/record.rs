@@ -191,3 +191,153 @@ fn read_attribute(item: &ttlv_codec::Item<'_>) -> Result<Attribute, DecodeError>
     let versions = kmip::attribute::rules_of(item.tag).ok_or(DecodeError::unexpected(item))?.versions;
     Attribute::read_as(item.tag, item, newest_of(versions))?.ok_or(DecodeError::unexpected(item))
 }
+
+#[cfg(test)]
+mod tests {
+    use kmip::Secret;
+    use kmip::attribute::VendorAttribute;
+    use kmip::codec::{ByteString, DateTime};
+    use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm, KeyFormatType};
+    use kmip::object::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
+    use kmip::structures::{CertificateIdentifier, Digest, Name};
+    use store::Revision;
+    use ttlv_codec::TreeValue;
+
+    use super::*;
+
+    /// An object with attributes of every kind: of all versions, of old ones only, of vendors, with gaps in their indices.
+    fn sample() -> StoredObject {
+        let instance = |index, attribute| Instance { index, attribute };
+        let key_block = KeyBlock {
+            key_format_type: KeyFormatType::Raw,
+            key_compression_type: None,
+            key_value: Some(KeyValue::Plain(PlainKeyValue {
+                key_material: KeyMaterial::Bytes(Secret::from_slice(&[0xA5; 16])),
+                attributes: None,
+            })),
+            cryptographic_algorithm: Some(CryptographicAlgorithm::AES),
+            cryptographic_length: Some(128),
+            key_wrapping_data: None,
+        };
+        StoredObject {
+            identifier: "key-1".to_owned(),
+            owner: "fred".to_owned(),
+            object_type: ObjectType::SymmetricKey,
+            revision: Some(Revision(7)),
+            instances: vec![
+                instance(0, Attribute::Name(Name::text("first"))),
+                instance(3, Attribute::Name(Name::text("second"))),
+                instance(0, Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES)),
+                instance(0, Attribute::CryptographicLength(128)),
+                instance(0, Attribute::ActivationDate(DateTime(-1))),
+                instance(0, Attribute::OperationPolicyName("default".to_owned())),
+                instance(
+                    0,
+                    Attribute::CertificateIdentifier(CertificateIdentifier { issuer: "CN=i".to_owned(), serial_number: None }),
+                ),
+                instance(
+                    0,
+                    Attribute::Digest(Digest {
+                        hashing_algorithm: HashingAlgorithm::SHA_256,
+                        digest_value: Some(ByteString(vec![1, 2, 3])),
+                        key_format_type: Some(KeyFormatType::Raw),
+                    }),
+                ),
+                instance(
+                    1,
+                    Attribute::Vendor(VendorAttribute {
+                        vendor_identification: "x".to_owned(),
+                        attribute_name: "Barcode".to_owned(),
+                        attribute_value: TreeValue::TextString("B7".to_owned()),
+                    }),
+                ),
+            ],
+            object: Some(ManagedObject::SymmetricKey(SymmetricKey { key_block })),
+            spelling: ProtocolVersion::V1_2,
+        }
+    }
+
+    fn record(object: &StoredObject, body: &[u8]) -> Record {
+        Record {
+            identifier: object.identifier.clone(),
+            owner: object.owner.clone(),
+            revision: object.revision.unwrap(),
+            created: Revision(1),
+            body: Zeroizing::new(body.to_vec()),
+        }
+    }
+
+    #[test]
+    fn what_was_stored_is_what_is_loaded() {
+        for spelling in ProtocolVersion::ALL {
+            let living = StoredObject { spelling, ..sample() };
+            let destroyed = StoredObject { object: None, ..living.clone() };
+            for object in [living, destroyed] {
+                let put = to_put(&object);
+                assert_eq!(put.expected, object.revision);
+                assert_eq!(from_record(record(&object, &put.body)).unwrap(), object, "{spelling}");
+            }
+        }
+    }
+
+    /// The format is for ever: this record was written by the first release.
+    #[test]
+    fn format_1_byte_by_byte() {
+        let body = to_put(&sample()).body;
+        let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fixture: String = include_str!("record_format_1.hex").split_whitespace().collect();
+        assert_eq!(hex, fixture);
+        let digit = |at| u8::from_str_radix(&fixture[at..at + 2], 16).unwrap();
+        let stored: Vec<u8> = (0..fixture.len()).step_by(2).map(digit).collect();
+        assert_eq!(from_record(record(&sample(), &stored)).unwrap(), sample());
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_number() {
+        let mut body = to_put(&sample()).body.to_vec();
+        // The structure's header, then the header of the format number.
+        body[19] = 2;
+        let error = from_record(record(&sample(), &body)).unwrap_err();
+        let cause = error.cause.unwrap();
+        assert!(cause.contains("key-1") && cause.contains("its format is 2"), "{cause}");
+    }
+
+    #[test]
+    fn a_damaged_record_is_an_error_that_names_it() {
+        let body = to_put(&sample()).body;
+        let mut errors = 0;
+        for at in 0..body.len() {
+            if let Err(error) = from_record(record(&sample(), &body[..at])) {
+                assert!(error.cause.unwrap().contains("key-1"));
+                errors += 1;
+            }
+            let mut damaged = body.to_vec();
+            damaged[at] ^= 0x10;
+            // Whatever it is then, it is not what was stored.
+            assert!(from_record(record(&sample(), &damaged)).map_or(true, |object| object != sample()), "byte {at}");
+        }
+        assert_eq!(errors, body.len(), "every truncation is noticed");
+    }
+
+    #[test]
+    fn an_object_is_found_by_its_living_name_while_it_lives() {
+        let name = Attribute::Name(Name::text("first"));
+        let mut object = sample();
+        let terms = to_put(&object).terms;
+        assert!(terms.contains(&term(&name).unwrap()) && terms.contains(&living_name_term(&name)));
+        assert!(terms.contains(&object_type_term(ObjectType::SymmetricKey)));
+        object.set(Attribute::DestroyDate(DateTime(1)));
+        let terms = to_put(&object).terms;
+        assert!(terms.contains(&term(&name).unwrap()) && !terms.contains(&living_name_term(&name)));
+    }
+
+    #[test]
+    fn long_values_are_no_terms_but_long_names_are_told_apart() {
+        let group = |length| Attribute::ObjectGroup("g".repeat(length));
+        assert!(term(&group(400)).is_some());
+        assert!(term(&group(600)).is_none());
+        let name = |last: &str| Attribute::Name(Name::text(&("n".repeat(600) + last)));
+        assert!(living_name_term(&name("a")).value.len() <= TERM_LENGTH);
+        assert_ne!(living_name_term(&name("a")), living_name_term(&name("b")));
+    }
+}
