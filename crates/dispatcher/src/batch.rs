@@ -32,7 +32,7 @@ pub(crate) struct ItemResult {
     releases_material: bool,
 }
 
-/// Identifiers that the records of a failed item hold.
+/// Identifiers that a line of the log holds, and the record of a failed item.
 const NAMED_OBJECTS: usize = 16;
 
 /// How much of each they hold, in bytes.
@@ -280,7 +280,7 @@ impl Answer {
         let log = ItemLog {
             operation: run.item.operation.name(version),
             actor: record.actor.clone(),
-            identifiers: record.identifiers.clone(),
+            identifiers: record.identifiers.iter().take(NAMED_OBJECTS).cloned().collect(),
             result: reason.at(version).name(version).unwrap_or("unknown reason"),
             cause,
         };
@@ -299,7 +299,7 @@ impl Answer {
         let log = ItemLog {
             operation: run.item.operation.name(run.request.message.version),
             actor: record.actor.clone(),
-            identifiers: record.identifiers.clone(),
+            identifiers: record.identifiers.iter().take(NAMED_OBJECTS).cloned().collect(),
             result: "Success",
             cause: None,
         };

@@ -62,7 +62,7 @@ pub struct ItemLog {
     pub operation: Option<&'static str>,
     /// Who asked.
     pub actor: String,
-    /// The objects concerned.
+    /// The objects concerned, the first 16 of them.
     pub identifiers: Vec<String>,
     /// `Success`, or the Result Reason.
     pub result: &'static str,
