@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::run::{root, run, target};
 use crate::server::{DevServer, free_port};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs examples/pykmip/lifecycle.py against a server of our own; with arguments only these protocol versions.
@@ -11,13 +11,33 @@ pub(crate) fn pykmip(versions: &[&str]) -> Outcome {
     let python = environment()?;
     let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let server = DevServer::start(directory.path(), free_port()?, &[])?;
-    let mut lifecycle = Command::new(python);
+    as_printed(&server, &python)?;
+    let mut lifecycle = Command::new(&python);
     lifecycle.arg(root().join("examples/pykmip/lifecycle.py"));
     lifecycle.arg("--config").arg(server.bundle().join("pykmip.conf"));
     for version in versions {
         lifecycle.args(["--version", version]);
     }
     run(&mut lifecycle).map_err(|reason| format!("{reason}\nthe server's log ends:\n{}", server.log_end()))
+}
+
+/// The lines that `kmipd dev` prints to paste must work as printed: those for `kmip`, and the one block for PyKMIP.
+fn as_printed(server: &DevServer, python: &Path) -> Outcome {
+    let printed = server.printed();
+    let is_command = |line: &&String| line.contains("client.toml");
+    let mut commands: Vec<String> = printed.iter().filter(is_command).map(|line| line.trim().to_owned()).collect();
+    let block = printed.iter().skip_while(|line| !line.starts_with("python3")).map(String::as_str);
+    commands.push(block.collect::<Vec<_>>().join("\n") + "\n");
+    if commands.len() < 3 || !commands.iter().any(|command| command.contains("pykmip.conf")) {
+        return Err(format!("kmipd dev printed nothing to paste, but:\n{}", printed.join("\n")));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = python.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(places).map_err(|error| format!("PATH: {error}"))?;
+    for command in commands {
+        run(Command::new("sh").args(["-e", "-c", &command]).env("PATH", &path))?;
+    }
+    Ok(())
 }
 
 /// The interpreter of a virtual environment that holds exactly examples/pykmip/requirements.txt; made when needed.

@@ -17,6 +17,7 @@ pub(crate) struct DevServer {
     child: Child,
     directory: PathBuf,
     port: u16,
+    lines: Option<mpsc::Receiver<String>>,
 }
 
 impl DevServer {
@@ -45,7 +46,7 @@ impl DevServer {
         command.arg("dev").arg("--dir").arg(directory.join("dev")).arg("--listen").arg(format!("127.0.0.1:{port}"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn();
         let child = child.map_err(|error| format!("{}: {error}", binary.display()))?;
-        let mut server = Self { child, directory: directory.to_path_buf(), port };
+        let mut server = Self { child, directory: directory.to_path_buf(), port, lines: None };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -72,11 +73,20 @@ impl DevServer {
         let expected = format!("kmipd ready on 127.0.0.1:{}", self.port);
         loop {
             match receiver.recv_timeout(START) {
-                Ok(line) if line == expected => return Ok(()),
+                Ok(line) if line == expected => {
+                    self.lines = Some(receiver);
+                    return Ok(());
+                }
                 Ok(_) => {}
                 Err(_) => return Err(format!("kmipd did not say `{expected}`; its log ends:\n{}", self.log_end())),
             }
         }
+    }
+
+    /// What it prints after it is ready: the lines to paste.
+    pub(crate) fn printed(&self) -> Vec<String> {
+        let next = || self.lines.as_ref().and_then(|lines| lines.recv_timeout(Duration::from_secs(1)).ok());
+        std::iter::from_fn(next).collect()
     }
 
     /// The last lines of the log.
