@@ -1,5 +1,6 @@
 //! The program `kmipd`: the command line.
 
+mod allocator;
 mod commands;
 
 use clap::{Args, Parser, Subcommand};
@@ -147,7 +148,11 @@ enum AdminCommand {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if matches!(command, Command::Dev(_) | Command::Serve(_)) {
+        allocator::set_up();
+    }
+    let result = match command {
         Command::Dev(arguments) => commands::dev(arguments),
         Command::Init(arguments) => commands::init(&arguments),
         Command::Serve(arguments) => commands::serve(&arguments.config),

@@ -7,92 +7,18 @@
 #[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
 mod program;
 
-use program::{Client, Program, create, discover_versions, settings, succeeded};
+#[path = "common/attack.rs"]
+#[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
+mod attack;
+
+use attack::{Attacked, GROWTH_MAX};
+use program::{Client, create, discover_versions, succeeded};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustls::ClientConfig;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use ttlv_codec::Writer;
-
-/// What the memory of the server may grow by.
-const GROWTH_MAX: u64 = 64 * 1024 * 1024;
-
-struct Attacked {
-    server: Program,
-    settings: Arc<ClientConfig>,
-    memory: u64,
-    honest: Honest,
-    _root: tempfile::TempDir,
-}
-
-/// A client that makes an honest request ten times a second over connections of its own, and notes how long each took.
-struct Honest {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Duration>>,
-}
-
-impl Honest {
-    fn start(address: SocketAddr, settings: &Arc<ClientConfig>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = std::thread::spawn({
-            let (stop, settings) = (Arc::clone(&stop), Arc::clone(settings));
-            move || {
-                let mut times = Vec::new();
-                while !stop.load(Relaxed) {
-                    let begun = Instant::now();
-                    let mut client = Client::connect(address, &settings).expect("an honest client connects");
-                    assert!(succeeded(&client.exchange(&discover_versions()).expect("an honest client is answered")));
-                    times.push(begun.elapsed());
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-                times
-            }
-        });
-        Self { stop, thread }
-    }
-
-    /// The longest of its requests.
-    fn worst(self) -> Duration {
-        self.stop.store(true, Relaxed);
-        let times = self.thread.join().expect("the honest client was served throughout");
-        assert!(!times.is_empty());
-        times.into_iter().max().unwrap()
-    }
-}
-
-impl Attacked {
-    fn begin() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("kmip-dev");
-        let server = Program::dev(&folder);
-        let settings = settings(&folder.join("clients/demo"));
-        let mut client = Client::connect(server.address, &settings).unwrap();
-        // Warm, so that what is measured later is growth.
-        for _ in 0..20 {
-            assert!(succeeded(&client.exchange(&create(None)).unwrap()));
-        }
-        let memory = server.memory();
-        let honest = Honest::start(server.address, &settings);
-        Self { server, settings, memory, honest, _root: root }
-    }
-
-    fn end(self) {
-        let worst = self.honest.worst();
-        let grown = self.server.memory().saturating_sub(self.memory);
-        assert!(grown <= GROWTH_MAX, "memory grew by {} MiB", grown >> 20);
-        assert!(worst < Duration::from_secs(5), "an honest request took {worst:?}");
-        assert!(!self.server.log().contains("panicked"), "{}", self.server.log());
-    }
-
-    fn connect(&self) -> Client {
-        Client::connect(self.server.address, &self.settings).unwrap()
-    }
-}
 
 /// Sends what is no valid request; the server must answer with a failure or close, and not take long.
 fn rejected(client: &mut Client, bytes: &[u8]) -> bool {
