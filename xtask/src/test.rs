@@ -27,7 +27,7 @@ const STEPS: &[Step] = &[
     ("format", || run(cargo().args(["fmt", "--all", "--check"]))),
     ("build", || run(cargo().args(["build", "--release", "--locked", "--workspace"]))),
     ("clippy", || run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
-    ("tests", || run(cargo().args(["test", "--release", "--workspace", "--quiet"]))),
+    ("tests", || run(cargo().args(["test", "--release", "--workspace", "--quiet", "--no-fail-fast"]))),
     ("documentation", || {
         let arguments = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
         run(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
