@@ -1,14 +1,17 @@
 //! The life of objects, operation by operation.
 
 use kmip::ProtocolVersion;
+use kmip::Secret;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
-use kmip::enumerations::{ObjectType, RevocationReasonCode, State};
+use kmip::enumerations::{ObjectType, RevocationReasonCode, State, WrappingMethod};
+use kmip::object::KeyValue;
 use kmip::operation::Operation;
 use kmip::payload::revoke::RevokeResponse;
 use kmip::result_reason::ResultReason;
+use kmip::structures::{EncryptionKeyInformation, KeyWrappingData};
 
-use crate::client::{aes, aes_and, revoke};
+use crate::client::{aes, aes_and, register, revoke};
 use crate::objects::{every_type, symmetric_key, template_object};
 use crate::server::{START, Server, VERSIONS};
 
@@ -231,5 +234,56 @@ fn what_a_template_says_goes_into_the_key() {
         assert_eq!(attributes.name(), None, "the name of the template is the template's");
         let refused = server.client("barney", version).ask(Operation::Create, &request);
         refused.fails_with(ResultReason::ItemNotFound);
+    }
+}
+
+#[test]
+fn the_server_keeps_what_it_knows_of_a_key_that_is_held_elsewhere() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let mut key = symmetric_key();
+        key.key_block_mut().unwrap().key_value = None;
+        let identifier = client.register(key.clone(), vec![]);
+        assert_eq!(client.object(&identifier), key, "{version}: everything but the value");
+        let attributes = client.attributes(&identifier);
+        assert_eq!(attributes.key_value_present(), Some(&false), "{version}");
+        assert_eq!(attributes.cryptographic_length(), Some(&256));
+        client.activate(&identifier).unwrap();
+        client.revoke(&identifier, RevocationReasonCode::Superseded).unwrap();
+        client.destroy(&identifier).unwrap();
+        client.get(&identifier).fails_with(gone(version));
+    }
+}
+
+#[test]
+fn a_wrapped_key_is_kept_and_given_back_as_it_came() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let mut key = symmetric_key();
+        let block = key.key_block_mut().unwrap();
+        block.key_value = Some(KeyValue::Wrapped(Secret::from_slice(&[7; 40])));
+        // Bytes without a word on how they were wrapped are no key.
+        let answer = client.ask(Operation::Register, &register(key.clone(), vec![]));
+        answer.fails_with(ResultReason::InvalidField);
+        key.key_block_mut().unwrap().key_wrapping_data = Some(KeyWrappingData {
+            wrapping_method: WrappingMethod::Encrypt,
+            encryption_key_information: Some(EncryptionKeyInformation {
+                unique_identifier: "kept by the client".into(),
+                cryptographic_parameters: None,
+            }),
+            mac_signature_key_information: None,
+            mac_signature: None,
+            iv_counter_nonce: None,
+            encoding_option: None,
+        });
+        let identifier = client.register(key.clone(), vec![]);
+        assert_eq!(client.object(&identifier), key, "{version}");
+        if version >= ProtocolVersion::V1_4 {
+            // A sensitive key leaves in no other way.
+            client.modify(&identifier, Attribute::Sensitive(true)).unwrap();
+            assert_eq!(client.object(&identifier), key, "{version}");
+        }
     }
 }

@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod locate;
 mod log;
+mod model;
 mod objects;
 mod operations;
 mod ownership;

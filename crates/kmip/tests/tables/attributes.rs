@@ -41,6 +41,10 @@ proptest! {
                     prop_assert!(read.is_err(), "{} is refused", shown);
                     let attribute = read_tagged(&tree, spelling).unwrap();
                     prop_assert_eq!(write_tagged(&attribute, version), [], "{} is left out", shown);
+                    if version.is_1x() {
+                        let named = to_bytes(&AttributeInstance::from(attribute), tag::Attribute, version);
+                        prop_assert_eq!(named, [], "{} is left out by name", shown);
+                    }
                     continue;
                 }
                 let attribute = read.map_err(|error| TestCaseError::fail(format!("{shown}: {error} {tree:?}")))?;

@@ -1,0 +1,139 @@
+//! Long random lives of many keys, in versions that change with every request, against a model of a few lines.
+
+use kmip::ProtocolVersion;
+use kmip::attribute::Attribute;
+use kmip::codec::DateTime;
+use kmip::enumerations::{RevocationReasonCode, State};
+use kmip::payload::get::GetResponse;
+use kmip::result_reason::ResultReason;
+
+use crate::client::{aes, aes_and};
+use crate::server::{START, Server, VERSIONS};
+
+/// What is known of a key, and nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+struct Key {
+    activation: Option<i64>,
+    deactivation: Option<i64>,
+    compromised: bool,
+    destroyed: bool,
+}
+
+impl Key {
+    fn state(self, now: i64) -> State {
+        let past = |date: Option<i64>| date.is_some_and(|date| date <= now);
+        if self.destroyed {
+            return if self.compromised { State::DestroyedCompromised } else { State::Destroyed };
+        }
+        if self.compromised {
+            return State::Compromised;
+        }
+        if past(self.deactivation) {
+            return State::Deactivated;
+        }
+        if past(self.activation) { State::Active } else { State::PreActive }
+    }
+
+    /// Why something cannot be done to it.
+    fn refusal(self) -> ResultReason {
+        if self.destroyed { ResultReason::ObjectDestroyed } else { ResultReason::WrongKeyLifecycleState }
+    }
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+}
+
+#[test]
+fn random_lives_follow_the_model() {
+    for seed in 0..24 {
+        let server = Server::new();
+        let mut dice = Dice(seed);
+        let mut now = START;
+        let mut keys: Vec<(String, Key)> = Vec::new();
+        for step in 0..160 {
+            let version = dice.one_of(&VERSIONS);
+            let mut client = server.client("fred", version);
+            let shown = format!("seed {seed} step {step} in {version}");
+            if keys.is_empty() || dice.below(8) == 0 {
+                let mut key = Key::default();
+                let mut attributes = aes();
+                if dice.below(2) == 0 {
+                    key.activation = Some(now + dice.below(60) as i64 - 20);
+                    attributes = aes_and([Attribute::ActivationDate(DateTime(key.activation.unwrap()))]);
+                }
+                keys.push((client.create(attributes), key));
+                continue;
+            }
+            let at = dice.below(keys.len() as u64) as usize;
+            let (identifier, key) = &mut keys[at];
+            let state = key.state(now);
+            let (done, may): (Result<(), ResultReason>, bool) = match dice.below(7) {
+                0 => {
+                    now += dice.below(30) as i64;
+                    server.set_time(now);
+                    continue;
+                }
+                1 => {
+                    let may = state == State::PreActive;
+                    let done = client.activate(identifier).map(drop);
+                    if may {
+                        key.activation = Some(now);
+                    }
+                    (done, may)
+                }
+                2 => {
+                    let may = matches!(state, State::PreActive | State::Active);
+                    let done = client.revoke(identifier, RevocationReasonCode::Superseded).map(drop);
+                    if may {
+                        key.deactivation = Some(now);
+                    }
+                    (done, may)
+                }
+                3 => {
+                    let may = !key.compromised;
+                    let done = client.revoke(identifier, RevocationReasonCode::KeyCompromise).map(drop);
+                    key.compromised = true;
+                    (done, may)
+                }
+                4 => {
+                    let may = matches!(state, State::PreActive | State::Deactivated | State::Compromised);
+                    let refusal = key.refusal();
+                    let done = client.destroy(identifier).map(drop);
+                    key.destroyed |= may;
+                    assert_eq!(done, if may { Ok(()) } else { Err(refusal.at(version)) }, "{shown} {key:?}");
+                    continue;
+                }
+                5 => {
+                    let answer = client.get(identifier);
+                    let got = answer.result::<GetResponse>().map(drop);
+                    (got, !key.destroyed)
+                }
+                _ => {
+                    assert_eq!(client.state(identifier), state, "{shown} {key:?}");
+                    continue;
+                }
+            };
+            let expected = if may { Ok(()) } else { Err(key.refusal().at(version)) };
+            assert_eq!(done, expected, "{shown} {key:?}");
+        }
+        // In the end everybody is what the model says, and is found by it.
+        let mut client = server.client("fred", ProtocolVersion::V2_1);
+        for state in [State::PreActive, State::Active, State::Deactivated, State::Compromised] {
+            let mut expected: Vec<&str> =
+                keys.iter().filter(|(_, key)| key.state(now) == state).map(|(identifier, _)| identifier.as_str()).collect();
+            expected.reverse();
+            assert_eq!(client.locate(vec![Attribute::State(state)]), expected, "seed {seed} {state:?}");
+        }
+        assert_eq!(server.objects(), keys.len());
+    }
+}
