@@ -29,7 +29,7 @@ const STEPS: &[Step] = &[
     ("clippy", || run(cargo().args(["clippy", "--release", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))),
     ("tests", || run(cargo().args(["test", "--release", "--workspace", "--quiet", "--no-fail-fast"]))),
     ("documentation", || {
-        let arguments = ["doc", "--release", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
+        let arguments = ["doc", "--release", "--workspace", "--no-deps", "--quiet"];
         run(cargo().args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
     }),
     ("support matrix", || docs::docs(true)),
