@@ -142,7 +142,13 @@ async fn perform<O: Operation, S: Store>(
                 }
             } else {
                 let commit = Commit { changes: to_store(done.changes), log };
-                engine.store.commit(tenant(run.request), commit).await.map(|_| ())
+                match engine.store.commit(tenant(run.request), commit).await {
+                    // A full disk must not keep a key from its owner: all that is not written is that it is no longer fresh.
+                    Err(StoreError::Full) if O::RELEASES_MATERIAL => {
+                        engine.store.log(tenant(run.request), encode(std::iter::once(&record))).await
+                    }
+                    committed => committed.map(|_| ()),
+                }
             };
             match written {
                 Ok(()) => {}

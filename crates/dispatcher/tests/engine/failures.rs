@@ -102,6 +102,25 @@ fn what_cannot_be_recorded_is_not_answered() {
 }
 
 #[test]
+fn a_full_disk_keeps_no_key_from_its_owner() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        // Never fetched before: the first Get would write that it is no longer fresh.
+        let key = client.register(symmetric_key(), vec![]);
+        server.trouble.full.store(true, Ordering::SeqCst);
+        let before = server.log().len();
+        client.object(&key);
+        assert_eq!(server.log().len(), before + 1, "{version}: the release is logged all the same");
+        client.ask(Operation::Create, &create(aes())).fails_with(ResultReason::GeneralFailure);
+        client.ask(Operation::Destroy, &destroy(Some(&key))).fails_with(ResultReason::GeneralFailure);
+        server.trouble.full.store(false, Ordering::SeqCst);
+        client.object(&key);
+        assert_eq!(server.objects(), 1, "{version}");
+    }
+}
+
+#[test]
 fn a_panic_fails_one_item() {
     for version in VERSIONS {
         let server = Server::new();

@@ -47,6 +47,8 @@ pub(crate) struct Trouble {
     pub(crate) conflicts: AtomicUsize,
     /// Whether the store takes nothing any more.
     pub(crate) read_only: AtomicBool,
+    /// Whether the disk is full: no changes, but entries of the log.
+    pub(crate) full: AtomicBool,
     /// Whether the threads for slow work do nothing.
     pub(crate) idle: AtomicBool,
     /// Whether asking for random bytes panics.
@@ -222,6 +224,9 @@ impl Store for Unreliable {
 
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         self.writable()?;
+        if self.trouble.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Full);
+        }
         let one_less = |left: usize| left.checked_sub(1);
         if self.trouble.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
             return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });
