@@ -13,6 +13,7 @@
 mod keyring;
 mod record;
 mod root_key;
+pub mod stream;
 
 pub use keyring::{Keyring, KeyringError};
 pub use record::{DecodedRecord, decode_record, encode_record};
