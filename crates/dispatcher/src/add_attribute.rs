@@ -50,16 +50,15 @@ impl Operation for AddAttribute {
         if rules.instances == Instances::One && object.values(&reference).next().is_some() {
             return Err(creation::single_valued(&reference));
         }
-        if object.instances.len() >= context.settings.attributes_per_object {
-            return Err(Error::new(ResultReason::ServerLimitExceeded, "The object has as many attributes as it can have"));
-        }
+        let own = object.attributes().filter(|attribute| attribute.rules().set_by != SetBy::Server).count();
+        creation::check_count(own + 1, context.settings)?;
         if !matches!(rules.client_modifies, kmip::attribute::Permitted::No) {
             // A date that could not be changed any more cannot be given for the first time either.
             change::check(rules.client_modifies, &object, &reference, Some(&attribute), context.now)?;
         }
         let attribute = creation::completed(attribute)?;
         if object.values(&reference).any(|other| other.attribute == attribute) {
-            return Err(Error::new(ResultReason::InvalidAttributeValue, format!("{reference} has this value already")));
+            return Err(creation::given_twice(&reference));
         }
         if index.is_some_and(|index| !StoredObject::INDICES.contains(&index)) {
             return Err(creation::wrong_index(&reference));
@@ -72,6 +71,7 @@ impl Operation for AddAttribute {
             }
             _ => object.add(attribute.clone()),
         };
+        creation::check_values(&object)?;
         creation::check_dates(&object)?;
         change::follow(&mut object, &reference, context.now);
         let identifier = object.identifier.clone();

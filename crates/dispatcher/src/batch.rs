@@ -9,13 +9,14 @@ use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultS
 use kmip::message::RequestBatchItem;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
-use store::{Commit, Store, StoreError, Tenant};
+use store::{Commit, Store, Tenant};
 use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
 use audit::{Action, AuditRecord, Outcome};
 
-use crate::engine::{CONFLICT_RETRIES, Engine, ItemLog, Request, Response, write_header};
+use crate::commit::{CONFLICT_RETRIES, Committed};
+use crate::engine::{Engine, ItemLog, Request, Response, write_header};
 use crate::error::{Error, Result};
 use crate::operation::Batch;
 use crate::operations;
@@ -47,7 +48,7 @@ impl<S: Store> Engine<S> {
         if request.continuation == BatchErrorContinuationOption::Undo {
             return self.run_undoable(request).await;
         }
-        let mut view = View::new(&self.store, &self.names, tenant(request));
+        let mut view = View::new(&self.store, tenant(request));
         let mut batch = Batch::default();
         let mut answer = Answer::begin(request);
         for item in &request.message.items {
@@ -67,7 +68,7 @@ impl<S: Store> Engine<S> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut view = View::new(&self.store, &self.names, tenant(request));
+            let mut view = View::new(&self.store, tenant(request));
             let mut batch = Batch::default();
             let mut answer = Answer::begin(request);
             let mut failed = false;
@@ -80,7 +81,7 @@ impl<S: Store> Engine<S> {
             }
             if failed {
                 answer.undo();
-                return match self.store.log(tenant(request), encode(answer.records())).await {
+                return match self.log(tenant(request), || encode(answer.records())).await {
                     // What releases material is not answered unless it is logged.
                     Err(error) if answer.items.iter().any(|item| item.releases_material) => {
                         self.refuse_items(request, &error.into()).await
@@ -92,10 +93,11 @@ impl<S: Store> Engine<S> {
                     Ok(()) => answer.end(),
                 };
             }
-            let commit = Commit { changes: view.take_staged(), log: encode(answer.records()) };
-            match self.store.commit(tenant(request), commit).await {
-                Ok(_) => return answer.end(),
-                Err(StoreError::Conflict { .. }) if attempt < CONFLICT_RETRIES => {}
+            let log = encode(answer.records());
+            match self.commit(tenant(request), Commit { log, ..view.take_staged() }).await {
+                Ok(Committed::Made) => return answer.end(),
+                Ok(Committed::NotMade) if attempt < CONFLICT_RETRIES => {}
+                Ok(Committed::NotMade) => return self.refuse_items(request, &Error::kept_changing()).await,
                 Err(error) => return self.refuse_items(request, &error.into()).await,
             }
         }
@@ -106,9 +108,6 @@ impl<S: Store> Engine<S> {
         let start = answer.writer.len();
         answer.named.clear();
         let result = operations::run(self, run, view, batch, answer).await;
-        if run.commit {
-            view.names.release();
-        }
         let error = match result {
             Ok(()) => return false,
             Err(error) => error,
@@ -141,8 +140,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// Logs what changed nothing. A log that cannot be written is reported by the store's own health.
-    async fn record(&self, request: &Request<'_>, records: impl Iterator<Item = &AuditRecord>) {
-        if let Err(error) = self.store.log(tenant(request), encode(records)).await {
+    async fn record<'a>(&self, request: &Request<'_>, records: impl Iterator<Item = &'a AuditRecord> + Clone) {
+        if let Err(error) = self.log(tenant(request), || encode(records.clone())).await {
             tracing::error!(%error, "the log entry of a refused request could not be written");
         }
     }
@@ -319,7 +318,7 @@ impl Answer {
         }
     }
 
-    fn records(&self) -> impl Iterator<Item = &AuditRecord> {
+    fn records(&self) -> impl Iterator<Item = &AuditRecord> + Clone {
         self.items.iter().map(|item| &item.record)
     }
 

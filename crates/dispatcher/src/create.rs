@@ -40,7 +40,7 @@ impl Operation for Create {
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
         object.object = Some(generate(&mut object, context)?);
-        creation::complete(&mut object, Origin::Generated, context);
+        creation::complete(&mut object, Origin::Generated, context)?;
         let response = CreateResponse {
             object_type: request.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),

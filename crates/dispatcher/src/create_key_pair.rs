@@ -142,7 +142,8 @@ fn new_half(
     // What is said of one half prevails over what is said of both.
     let own = Attributes(own);
     let overridden = |attribute: &Attribute| {
-        attribute.rules().instances == kmip::attribute::Instances::One && own.iter().any(|other| other.is(&attribute.reference()))
+        let single = attribute.rules().instances == kmip::attribute::Instances::One;
+        own.iter().any(|other| other == attribute || (single && other.is(&attribute.reference())))
     };
     let mut given: Vec<AttributeInstance> = common.iter().filter(|instance| !overridden(&instance.attribute)).cloned().collect();
     given.extend(own.0.iter().cloned());
@@ -163,6 +164,6 @@ fn new_half(
         }
         _ => ManagedObject::PublicKey(PublicKey { key_block: block(pair.public_format, kmip::Secret::from_slice(&pair.public)) }),
     });
-    creation::complete(&mut object, Origin::Generated, context);
+    creation::complete(&mut object, Origin::Generated, context)?;
     Ok(object)
 }

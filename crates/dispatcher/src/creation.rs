@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use kmip::ProtocolVersion;
-use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Instances, SetBy, TemplateAttribute};
-use kmip::codec::{ByteString, DateTime, Interval};
+use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes, Instances, SetBy, TemplateAttribute};
+use kmip::codec::{ByteString, DateTime, Interval, Member as _};
 use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, LinkType, ObjectType, RNGAlgorithm};
 use kmip::identifier::ObjectReference;
 use kmip::masks::{CryptographicUsageMask, ProtectionStorageMask};
@@ -12,11 +12,13 @@ use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
 use kmip::result_reason::ResultReason;
 use kmip::structures::{Digest, Link, Name, ProtectionStorageMasks, RNGParameters};
 use kmip::tag;
-use ttlv_codec::Tag;
+use ttlv_codec::{Tag, Writer};
+use zeroize::Zeroizing;
 
 use crate::certificate;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::keys;
 use crate::object::{Instance, StoredObject};
 use crate::operation::{Context, Plan};
 
@@ -35,7 +37,7 @@ const STATED_BY_CLIENT: &[Tag] = &[
 /// The needs of a request that makes an object: its templates, and that its names are free (from 2.0 on).
 ///
 /// # Errors
-/// Invalid Field for more templates than make sense, Server Limit Exceeded for too many attributes.
+/// Invalid Field for more templates than make sense, Index Out Of Bounds for too many attributes.
 pub(crate) fn plan(requests: &[Option<&TemplateAttribute>], context: &Context<'_>) -> Result<Plan> {
     let given = || requests.iter().copied().flatten();
     for request in given() {
@@ -60,12 +62,79 @@ pub(crate) fn plan(requests: &[Option<&TemplateAttribute>], context: &Context<'_
     Ok(Plan { templates, free_names, ..Plan::default() })
 }
 
-/// Refuses more attributes than an object can have.
-fn check_count(attributes: usize, settings: &Settings) -> Result<()> {
-    if attributes > settings.attributes_per_object {
-        return Err(Error::new(ResultReason::ServerLimitExceeded, "The object would have too many attributes"));
+/// Refuses more attributes than an object can have. What the server sets by itself is not counted.
+///
+/// # Errors
+/// Index Out Of Bounds up to 1.4 ("more instances than the server supports", 1.0, section 11.2), Server Limit Exceeded later.
+pub(crate) fn check_count(attributes: usize, settings: &Settings) -> Result<()> {
+    let limit = settings.attributes_per_object;
+    if attributes > limit {
+        let text = format!("The object would have {attributes} attributes; the server keeps at most {limit} with an object");
+        return Err(Error::new(ResultReason::IndexOutOfBounds, text));
     }
     Ok(())
+}
+
+/// Values inside the vendor attributes of one object: every one is something it can be found by. A structure may have as many
+/// as a request has items.
+const VENDOR_VALUES_MAX: usize = 8_192;
+
+/// Refuses vendor attributes that hold more values than an object can be found by.
+///
+/// # Errors
+/// Server Limit Exceeded.
+pub(crate) fn check_values(object: &StoredObject) -> Result<()> {
+    let values = object.attributes().map(|attribute| match attribute {
+        Attribute::Vendor(vendor) => keys::count(&vendor.attribute_value),
+        _ => 0,
+    });
+    let values: usize = values.sum();
+    if values > VENDOR_VALUES_MAX {
+        let text = format!("The attributes of the object hold {values} values; the server keeps at most {VENDOR_VALUES_MAX}");
+        return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+    }
+    Ok(())
+}
+
+/// Refuses an object that is larger than the server keeps them.
+///
+/// # Errors
+/// Server Limit Exceeded.
+fn check_size(object: &ManagedObject, settings: &Settings) -> Result<()> {
+    let (size, limit) = (size(object), settings.object_size);
+    if size > limit {
+        let text = format!("The object has {size} bytes; the server keeps objects of at most {limit}");
+        return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+    }
+    Ok(())
+}
+
+/// The bytes of an object that its client chose: the material, with what is wrapped together with it, but without the fields
+/// that say what it is.
+fn size(object: &ManagedObject) -> usize {
+    let written = |value: &Attributes| {
+        let mut writer = Writer::new();
+        value.write_member(&mut writer, tag::Attributes, ProtocolVersion::V2_1);
+        writer.len()
+    };
+    let key_block = match object {
+        ManagedObject::Certificate(certificate) => return certificate.certificate_value.expose().len(),
+        ManagedObject::CertificateRequest(request) => return request.certificate_request_value.expose().len(),
+        ManagedObject::OpaqueObject(opaque) => return opaque.opaque_data_value.expose().len(),
+        ManagedObject::Template(template) => return written(&template.attributes),
+        other => other.key_block(),
+    };
+    match key_block.and_then(|block| block.key_value.as_ref()) {
+        None => 0,
+        Some(KeyValue::Wrapped(bytes)) => bytes.expose().len(),
+        Some(KeyValue::Plain(plain)) => {
+            let material = match &plain.key_material {
+                KeyMaterial::Bytes(bytes) => bytes.expose().len(),
+                KeyMaterial::Transparent(fields) => fields.iter().map(|field| Zeroizing::new(field.to_bytes()).len()).sum(),
+            };
+            material + plain.attributes.as_ref().map_or(0, written)
+        }
+    }
 }
 
 /// Templates that one request may name.
@@ -94,8 +163,10 @@ pub(crate) fn merged(
             let single = instance.attribute.rules().instances == Instances::One;
             let reference = instance.attribute.reference();
             let prevails = |other: &AttributeInstance| other.attribute.is(&reference);
+            let same = |other: &AttributeInstance| other.attribute == instance.attribute;
+            let is_given = own.iter().chain(&merged).any(same) || (single && own.iter().any(prevails));
             // A template's own Name is the template's.
-            if !(single && own.iter().any(prevails)) && instance.attribute.tag() != tag::Name {
+            if !is_given && instance.attribute.tag() != tag::Name {
                 merged.retain(|earlier| !(single && prevails(earlier)));
                 merged.push(instance.attribute.clone().into());
                 check_count(merged.len(), settings)?;
@@ -109,7 +180,7 @@ pub(crate) fn merged(
 /// Judges the attributes of a request and gives them to a new object.
 ///
 /// # Errors
-/// Attribute Read Only, Attribute Single Valued, Invalid Attribute Value, Server Limit Exceeded.
+/// Attribute Read Only, Attribute Single Valued, Invalid Attribute Value, Index Out Of Bounds, Server Limit Exceeded.
 pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, context: &Context<'_>) -> Result<()> {
     check_count(given.len(), context.settings)?;
     for AttributeInstance { index, attribute } in given {
@@ -129,6 +200,9 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
             return Err(single_valued(&reference));
         }
         let attribute = completed(attribute)?;
+        if object.values(&reference).any(|other| other.attribute == attribute) {
+            return Err(given_twice(&reference));
+        }
         match index {
             Some(index) if !StoredObject::INDICES.contains(&index) => return Err(wrong_index(&reference)),
             Some(index) if object.values(&reference).any(|other| other.index == index) => {
@@ -140,12 +214,18 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
             }
         }
     }
+    check_values(object)?;
     check_dates(object)
 }
 
 /// An Attribute Index that no value can have.
 pub(crate) fn wrong_index(reference: &AttributeReference) -> Error {
     Error::invalid_field(format!("Attribute Index of {reference} must be from 0 to {}", StoredObject::INDICES.end()))
+}
+
+/// A value that the object has already: two of them would mean no more than one.
+pub(crate) fn given_twice(reference: &AttributeReference) -> Error {
+    Error::new(ResultReason::InvalidAttributeValue, format!("{reference} has this value already"))
 }
 
 /// An attribute that must not have a second value.
@@ -204,7 +284,13 @@ pub(crate) enum Origin {
 }
 
 /// Sets what the server sets on every new object (1.4, section 3; 2.1, section 4: "when implicitly set").
-pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Context<'_>) {
+///
+/// # Errors
+/// Server Limit Exceeded for an object that is too large.
+pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Context<'_>) -> Result<()> {
+    if let Some(managed) = &object.object {
+        check_size(managed, context.settings)?;
+    }
     let now = DateTime(context.now);
     object.set(Attribute::InitialDate(now));
     object.set(Attribute::LastChangeDate(now));
@@ -213,7 +299,7 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     object.set_if_absent(Attribute::Fresh(true));
     object.set_if_absent(Attribute::ProtectionStorageMask(ProtectionStorageMask::Software));
     if object.object_type == ObjectType::Template {
-        return;
+        return Ok(());
     }
     if origin == Origin::Generated {
         object.set_if_absent(Attribute::OriginalCreationDate(now));
@@ -230,6 +316,7 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
         object.set_if_absent(Attribute::CryptographicUsageMask(CryptographicUsageMask::default()));
     }
     describe(object);
+    Ok(())
 }
 
 /// The generator of aws-lc-rs: CTR_DRBG with AES-256.
@@ -287,7 +374,7 @@ fn digest(object: &ManagedObject) -> Option<[u8; 32]> {
             transparent @ KeyMaterial::Transparent(_) => {
                 // The digest of a transparent key covers its structure as TTLV.
                 let bytes = kmip::codec::to_bytes(transparent, tag::KeyMaterial, ProtocolVersion::V2_1);
-                crypto::sha256(&zeroize::Zeroizing::new(bytes))
+                crypto::sha256(&Zeroizing::new(bytes))
             }
         },
     })

@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
-use crate::names::NamesBeingGiven;
 use crate::response_memory::{ResponseHold, ResponseMemory};
 use crate::session::{CREDENTIALS_MAX, Session};
 
@@ -31,15 +30,11 @@ pub const OFFERED: [ProtocolVersion; 7] = [
     ProtocolVersion::V1_0,
 ];
 
-/// How often an operation is tried again because another request changed its objects meanwhile.
-pub(crate) const CONFLICT_RETRIES: usize = 64;
-
 /// The dispatcher: requests in, responses out. Shared by all connections.
 pub struct Engine<S> {
     pub(crate) store: S,
     pub(crate) settings: Settings,
     pub(crate) environment: Environment,
-    pub(crate) names: NamesBeingGiven,
     responses: Arc<ResponseMemory>,
 }
 
@@ -86,7 +81,7 @@ impl<S: Store> Engine<S> {
     #[must_use]
     pub fn new(store: S, settings: Settings, environment: Environment) -> Self {
         let responses = ResponseMemory::new(settings.response_memory);
-        Self { store, settings, environment, names: NamesBeingGiven::new(), responses }
+        Self { store, settings, environment, responses }
     }
 
     /// The store, for the server's own checks.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use kmip::credential::Credential;
 use policy::Actor;
@@ -13,6 +14,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Clock: Send + Sync + 'static {
     /// Micro-seconds since 1970 (UTC).
     fn now_us(&self) -> i64;
+
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> Pending<'_, ()>;
 }
 
 /// Threads for work that takes long, such as making an RSA key; bounded, so that it never starves the rest.
@@ -61,7 +65,9 @@ pub struct Settings {
     pub response_memory: usize,
     /// Identifiers in the response to a Locate that names no maximum itself.
     pub located_items: usize,
-    /// Attribute values of one object.
+    /// The size of the material of one object, in bytes.
+    pub object_size: usize,
+    /// Attribute values of one object that are not the server's own.
     pub attributes_per_object: usize,
     /// How far the time stamp of a request may be from the server's clock, in seconds; `None`: not checked.
     pub time_stamp_tolerance_s: Option<u64>,
@@ -84,8 +90,10 @@ impl Default for Settings {
             response_memory: 32 << 20,
             // MySQL asks for 65,535 at start-up.
             located_items: 65_536,
+            // The largest that a client is known to register.
+            object_size: 1 << 20,
             // Tape libraries keep 30 and more custom attributes with a key.
-            attributes_per_object: 1_024,
+            attributes_per_object: 1_000,
             time_stamp_tolerance_s: None,
             interop: false,
             vendor_identification: concat!("kmipd ", env!("CARGO_PKG_VERSION")).to_owned(),

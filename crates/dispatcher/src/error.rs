@@ -47,6 +47,13 @@ impl Error {
         Self::new(ResultReason::InvalidField, text)
     }
 
+    /// Other requests were always faster.
+    #[must_use]
+    pub(crate) fn kept_changing() -> Self {
+        let text = "The objects of the request kept changing; try again";
+        Self::new(ResultReason::GeneralFailure, text)
+    }
+
     /// The server failed; the client is not told how.
     #[must_use]
     pub(crate) fn general_failure(cause: impl fmt::Display) -> Self {
@@ -83,10 +90,14 @@ impl From<DecodeError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let text = match error {
-            StoreError::TooLarge { .. } => "The object is larger than the server can keep",
+            StoreError::TooLarge { size, limit, .. } => {
+                let text = format!("The object with its attributes has {size} bytes; the server keeps at most {limit}");
+                return Self::new(ResultReason::ServerLimitExceeded, text).because(error);
+            }
             StoreError::Full => "The server has no space left",
             StoreError::ReadOnly(_) => "The server accepts no changes at the moment",
-            StoreError::Conflict { .. } => "The object was changed by another request; try again",
+            StoreError::Conflict { .. } | StoreError::Taken { .. } => "The object was changed by another request; try again",
+            StoreError::UnknownOutcome { .. } => "The server cannot tell whether the change was made; look before trying again",
             StoreError::Damaged { .. } | StoreError::NewerFormat(_) | StoreError::Failed { .. } => {
                 "The server could not perform the operation"
             }

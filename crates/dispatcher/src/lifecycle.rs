@@ -5,6 +5,8 @@
 
 use kmip::enumerations::State;
 use kmip::result_reason::ResultReason;
+use kmip::tag;
+use ttlv_codec::Tag;
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,21 @@ pub fn state(dates: &Dates, now: i64) -> State {
     }
 }
 
+/// The dates that an object in a state has at a moment, each with the latest that it can be. Other objects may have them, too:
+/// this narrows a search.
+#[must_use]
+pub fn needed(state: State, now: i64) -> Vec<(Tag, i64)> {
+    match state {
+        State::Active => vec![(tag::ActivationDate, now)],
+        State::Deactivated => vec![(tag::DeactivationDate, now)],
+        State::Compromised => vec![(tag::CompromiseDate, i64::MAX)],
+        State::Destroyed => vec![(tag::DestroyDate, i64::MAX)],
+        State::DestroyedCompromised => vec![(tag::DestroyDate, i64::MAX), (tag::CompromiseDate, i64::MAX)],
+        // What has not happened has no date.
+        _ => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +148,28 @@ mod tests {
         assert_eq!(state(&Dates { destroy: Some(5), ..dates }, 0), State::Destroyed);
         assert_eq!(state(&Dates { destroy: Some(5), compromise: Some(5), ..dates }, 0), State::DestroyedCompromised);
         assert_eq!(state(&Dates::default(), i64::MAX), State::PreActive);
+    }
+
+    #[test]
+    fn an_object_has_the_dates_that_its_state_needs() {
+        let possible = [None, Some(i64::MIN), Some(9), Some(10), Some(11), Some(i64::MAX)];
+        for activation in possible {
+            for deactivation in possible {
+                for compromise in possible {
+                    for destroy in possible {
+                        let dates = Dates { activation, deactivation, compromise, destroy };
+                        for (tag, latest) in needed(state(&dates, 10), 10) {
+                            let date = match tag {
+                                tag::ActivationDate => activation,
+                                tag::DeactivationDate => deactivation,
+                                tag::CompromiseDate => compromise,
+                                _ => destroy,
+                            };
+                            assert!(date.is_some_and(|date| date <= latest), "{dates:?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

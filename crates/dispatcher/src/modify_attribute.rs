@@ -48,10 +48,11 @@ impl Operation for ModifyAttribute {
         let attribute = creation::completed(new.attribute.clone())?;
         let doubled = |(other, instance): (usize, &Instance)| other != at && instance.attribute == attribute;
         if object.instances.iter().enumerate().any(doubled) {
-            return Err(Error::new(ResultReason::InvalidAttributeValue, format!("{reference} has this value already")));
+            return Err(creation::given_twice(&reference));
         }
         object.instances[at].attribute = attribute.clone();
         let index = object.instances[at].index;
+        creation::check_values(&object)?;
         creation::check_dates(&object)?;
         change::follow(&mut object, &reference, context.now);
         let identifier = object.identifier.clone();

@@ -10,11 +10,12 @@ use kmip::identifier::ObjectReference;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
 use policy::{Actor, Permission};
-use store::{Revision, Term};
+use store::Revision;
 
 use crate::authorise::Authorised;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::keys::Wanted;
 use crate::object::StoredObject;
 
 /// An operation: pure, but for the random source that the context hands in.
@@ -76,12 +77,16 @@ pub(crate) struct Plan {
 /// A search over the actor's own objects.
 #[derive(Default)]
 pub(crate) struct Search {
-    /// Terms that the store narrows the search with; few, since each object is compared with every one.
-    pub(crate) terms: Vec<Term>,
-    /// Judges what the terms leave; `None`: all of it is wanted.
+    /// What the store narrows the search with.
+    pub(crate) wanted: Wanted,
+    /// The only object that can be meant.
+    pub(crate) only: Option<String>,
+    /// Judges what is left; `None`: all of it is wanted.
     pub(crate) judge: Option<Box<dyn Judge>>,
     /// The search ends when so many objects are found; `None`: all are wanted.
     pub(crate) limit: Option<usize>,
+    /// Whether the oldest objects are found first, and not the newest.
+    pub(crate) oldest_first: bool,
 }
 
 /// Whether an object that a [`Search`] came by is wanted.
@@ -105,7 +110,7 @@ pub(crate) struct Loaded {
     pub(crate) objects: Vec<Authorised>,
     /// The templates, in the order of the plan. Shared, because the work of a heavy operation reads them on another thread.
     pub(crate) templates: Arc<Vec<StoredObject>>,
-    /// What the search found, the newest object first.
+    /// What the search found, in its order.
     pub(crate) found: Vec<Found>,
 }
 

@@ -1,31 +1,30 @@
 //! The table of operations, and the one path that every batch item takes.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
-use audit::Outcome;
+use audit::{AuditRecord, Outcome};
 use kmip::ProtocolVersion;
+use kmip::attribute::Attribute;
 use kmip::codec::Value as _;
-use kmip::enumerations::{Enumeration as _, ObjectType, ResultStatus};
+use kmip::enumerations::{Enumeration as _, ResultStatus};
 use kmip::message::MessageExtension;
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
-use store::{Commit, Query, Store, StoreError};
+use store::{Commit, Guard, Store, StoreError};
 
-use crate::authorise::{Authorised, authorise};
+use crate::authorise::authorise;
 use crate::batch::{Answer, Run, check_size, encode, tenant};
-use crate::engine::{CONFLICT_RETRIES, Engine};
+use crate::commit::{CONFLICT_RETRIES, Committed};
+use crate::engine::Engine;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::keys;
 use crate::object::StoredObject;
-use crate::operation::{Batch, Context, Found, Loaded, Material, Operation, Plan, Search};
+use crate::operation::{Batch, Change, Context, Loaded, Material, Operation, Plan};
+use crate::search;
 use crate::view::{View, to_store};
-
-/// Objects loaded at once while a search is judged: bounds the memory of a Locate over everything.
-const SEARCH_CHUNK: usize = 32;
 
 /// One row per operation. An operation that is not here is answered with Operation Not Supported.
 macro_rules! operations {
@@ -114,6 +113,7 @@ async fn perform<O: Operation, S: Store>(
         }
         let plan = guarded(|| O::plan(&payload, &context))?;
         answer.name_objects(&plan.objects);
+        let guards = guards(&plan, &context);
         let loaded = load::<O, S>(view, plan, &context).await?;
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
@@ -130,62 +130,79 @@ async fn perform<O: Operation, S: Store>(
         let changes = !done.changes.is_empty();
         let record = run.record(done.concerned, Outcome::Success);
         if run.commit {
-            let log = encode(std::iter::once(&record));
-            let written = if done.changes.is_empty() {
-                match engine.store.log(tenant(run.request), log).await {
-                    // A full disk must not stop what releases no material: reads of attributes go on.
-                    Err(error) if !O::RELEASES_MATERIAL => {
-                        tracing::error!(%error, "the log entry of a read could not be written");
-                        Ok(())
-                    }
-                    written => written,
-                }
-            } else {
-                let commit = Commit { changes: to_store(done.changes), log };
-                match engine.store.commit(tenant(run.request), commit).await {
-                    // A full disk must not keep a key from its owner: all that is not written is that it is no longer fresh.
-                    Err(StoreError::Full) if O::RELEASES_MATERIAL => {
-                        engine.store.log(tenant(run.request), encode(std::iter::once(&record))).await
-                    }
-                    committed => committed.map(|_| ()),
-                }
-            };
-            match written {
-                Ok(()) => {}
-                Err(StoreError::Conflict { .. }) => {
+            match write::<O, S>(engine, run, done.changes, guards, &record).await? {
+                Committed::Made => {}
+                Committed::NotMade => {
                     answer.writer.truncate(start);
                     continue;
                 }
-                Err(error) => return Err(error.into()),
             }
         } else {
-            view.stage(done.changes)?;
+            view.stage(done.changes, guards)?;
         }
         batch.advance(done.placeholder, done.returned);
         answer.push_success(run, record, status_at, changes, O::RELEASES_MATERIAL);
         return Ok(());
     }
-    Err(Error::general_failure("the objects of the request kept changing"))
+    Err(Error::kept_changing())
+}
+
+/// Writes what an item changed together with its log entry.
+async fn write<O: Operation, S: Store>(
+    engine: &Engine<S>,
+    run: &Run<'_>,
+    changes: Vec<Change>,
+    guards: Vec<Guard>,
+    record: &AuditRecord,
+) -> Result<Committed> {
+    let tenant = tenant(run.request);
+    let log = || encode(std::iter::once(record));
+    if changes.is_empty() {
+        match engine.log(tenant, log).await {
+            // A full disk must not stop what releases no material: reads of attributes go on.
+            Err(error) if !O::RELEASES_MATERIAL => tracing::error!(%error, "the log entry of a read could not be written"),
+            written => written?,
+        }
+        return Ok(Committed::Made);
+    }
+    let commit = Commit { guards, changes: to_store(changes), log: log(), token: None };
+    match engine.commit(tenant, commit).await {
+        // A full disk must not keep a key from its owner: all that is not written is that it is no longer fresh.
+        Err(StoreError::Full) if O::RELEASES_MATERIAL => {
+            engine.log(tenant, log).await?;
+            Ok(Committed::Made)
+        }
+        committed => Ok(committed?),
+    }
+}
+
+/// That the names a request gives are still free when it is committed.
+fn guards(plan: &Plan, context: &Context<'_>) -> Vec<Guard> {
+    let guard = |name: &kmip::structures::Name| Guard {
+        owner: context.actor.name.clone(),
+        term: keys::living_name(&Attribute::Name(name.clone())),
+    };
+    plan.free_names.iter().map(guard).collect()
 }
 
 /// A panic fails one item, not the connection. The item changed nothing yet, so that nothing is left half done.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::general_failure("an operation panicked")))
 }
 
 /// Loads what a plan names, and asks the policy about each object.
-async fn load<O: Operation, S: Store>(view: &mut View<'_, S>, plan: Plan, context: &Context<'_>) -> Result<Loaded> {
+async fn load<O: Operation, S: Store>(view: &View<'_, S>, plan: Plan, context: &Context<'_>) -> Result<Loaded> {
     let mut loaded = Loaded::default();
-    let authorised = |object: StoredObject| authorise(context.actor, context.actor.tenant, O::PERMISSION, object);
     if !plan.objects.is_empty() {
         let identifiers: Vec<&str> = plan.objects.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await? {
-            loaded.objects.push(authorised(object.ok_or_else(Error::object_not_found)?)?);
+            let object = object.ok_or_else(Error::object_not_found)?;
+            loaded.objects.push(authorise(context.actor, context.actor.tenant, O::PERMISSION, object)?);
         }
     }
     let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {
-        let object = template(view, name, context).await?;
+        let object = search::template(view, name, context).await?;
         let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner };
         if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
             return Err(Error::object_not_found());
@@ -194,98 +211,12 @@ async fn load<O: Operation, S: Store>(view: &mut View<'_, S>, plan: Plan, contex
     }
     loaded.templates = Arc::new(templates);
     for name in &plan.free_names {
-        check_name_is_free(view, name, &plan.objects, context).await?;
+        search::check_name_is_free(view, name, &plan.objects, context).await?;
     }
-    if let Some(search) = plan.search {
-        loaded.found = find(view, &search, context, &authorised).await?;
+    if let Some(search) = &plan.search {
+        loaded.found = search::find(view, search, context, O::PERMISSION).await?;
     }
     Ok(loaded)
-}
-
-/// The actor's newest template of a name. The terms are exact: no more than one object is in memory at a time.
-async fn template<S: Store>(view: &View<'_, S>, name: &kmip::structures::Name, context: &Context<'_>) -> Result<StoredObject> {
-    let attribute = kmip::attribute::Attribute::Name(name.clone());
-    let mut query = name_query(&attribute, context);
-    query.terms.push(crate::record::object_type_term(ObjectType::Template));
-    for identifier in view.find(&query).await? {
-        if let Some(object) = view.load(&[&identifier]).await?.pop().flatten()
-            && object.object_type == ObjectType::Template
-            && object.owner == context.actor.name
-            && !object.is_destroyed()
-            && object.attributes().any(|own| *own == attribute)
-        {
-            return Ok(object);
-        }
-    }
-    Err(Error::new(ResultReason::ItemNotFound, "No template has this Name"))
-}
-
-/// What finds the actor's living objects of a name.
-fn name_query(name: &kmip::attribute::Attribute, context: &Context<'_>) -> Query {
-    Query { owner: Some(context.actor.name.clone()), terms: vec![crate::record::living_name_term(name)] }
-}
-
-/// From 2.0 on a name belongs to one living object of its owner: no other than those of the request may have it.
-async fn check_name_is_free<S: Store>(
-    view: &mut View<'_, S>,
-    name: &kmip::structures::Name,
-    own: &[String],
-    context: &Context<'_>,
-) -> Result<()> {
-    // Reserved first, then looked for: whoever took it in between has given the reservation back, and is found.
-    let reserved = view.names.reserve(context.actor, name);
-    let attribute = kmip::attribute::Attribute::Name(name.clone());
-    if !reserved || view.is_name_taken(&name_query(&attribute, context), &attribute, own).await? {
-        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
-    }
-    Ok(())
-}
-
-/// Runs a search: the store narrows it, the policy and the operation judge what is left.
-async fn find<S: Store>(
-    view: &View<'_, S>,
-    search: &Search,
-    context: &Context<'_>,
-    authorised: &(impl Fn(StoredObject) -> Result<Authorised> + Sync),
-) -> Result<Vec<Found>> {
-    let limit = search.limit.unwrap_or(usize::MAX);
-    let mut wanted = Vec::new();
-    if limit == 0 {
-        return Ok(wanted);
-    }
-    let query = Query { owner: Some(context.actor.name.clone()), terms: search.terms.clone() };
-    for chunk in view.find(&query).await?.chunks(SEARCH_CHUNK) {
-        let identifiers: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        for object in view.load(&identifiers).await?.into_iter().flatten() {
-            let Ok(object) = authorised(object) else { continue };
-            let is_wanted = match &search.judge {
-                Some(judge) => guarded(|| judge.wants(&object, context))?,
-                None => true,
-            };
-            if is_wanted {
-                let object = object.into_inner();
-                wanted.push(Found { identifier: object.identifier, revision: object.revision });
-                if wanted.len() == limit {
-                    return Ok(wanted);
-                }
-            }
-        }
-        yield_once().await;
-    }
-    Ok(wanted)
-}
-
-/// Lets other work of this thread go on: a store that answers at once would otherwise hold it through a whole search.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|task| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.

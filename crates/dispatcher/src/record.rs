@@ -4,17 +4,18 @@
 //! structure per attribute value (index and value) and, last, the object. The store seals it.
 
 use kmip::attribute::Attribute;
-use kmip::codec::{DecodeError, Fields, Value, to_bytes};
+use kmip::codec::{DecodeError, Fields, Value};
 use kmip::enumerations::ObjectType;
 use kmip::message::VersionNumbers;
 use kmip::object::ManagedObject;
 use kmip::tag;
 use kmip::{ProtocolVersion, Versions};
-use store::{Put, Record, Term};
+use store::{Put, Record};
 use ttlv_codec::{Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::keys::{self, Keys};
 use crate::object::{Instance, StoredObject};
 
 /// The format this release writes, and the newest it reads.
@@ -24,78 +25,23 @@ const FORMAT: i32 = 1;
 const RECORD: Tag = Tag(0x54_0001);
 const RECORD_FORMAT: Tag = Tag(0x54_0002);
 
-/// Attributes that Locate compares for equality. Their values are terms of the record, so that the store finds it by them.
-const INDEXED: &[Tag] = &[
-    tag::Name,
-    tag::ObjectGroup,
-    tag::CryptographicAlgorithm,
-    tag::CryptographicLength,
-    tag::CertificateType,
-    tag::ContactInformation,
-    tag::ApplicationSpecificInformation,
-    tag::Attribute,
-];
-
-/// The field of the term that only living objects have for a Name, so that a name can be looked up among them alone.
-const LIVING_NAME: Tag = Tag(0x54_0003);
-
-/// The longest value that records are found by: longer ones are compared object by object, and cost no memory in the index.
-const TERM_LENGTH: usize = 512;
-
 /// What the store needs to write the object.
 #[must_use]
 pub(crate) fn to_put(object: &StoredObject) -> Put {
+    let Keys { terms, numbers } = keys::of_object(object);
     Put {
         identifier: object.identifier.clone(),
         owner: object.owner.clone(),
         expected: object.revision,
         body: encode(object),
-        terms: terms(object),
+        terms,
+        numbers,
     }
 }
 
-/// The term of an attribute value, if records can be found by it.
+/// The version in whose spelling a value is kept, whatever the version of its object.
 #[must_use]
-pub(crate) fn term(attribute: &Attribute) -> Option<Term> {
-    let tag = attribute.tag();
-    INDEXED
-        .contains(&tag)
-        .then(|| {
-            let mut writer = Writer::new();
-            attribute.write_as(tag, &mut writer, spelling_of(attribute));
-            Term { field: tag.0, value: writer.finish().into() }
-        })
-        .filter(|term| term.value.len() <= TERM_LENGTH)
-}
-
-/// The term of a Name that living objects have.
-#[must_use]
-pub(crate) fn living_name_term(name: &Attribute) -> Term {
-    let mut writer = Writer::new();
-    name.write_as(tag::Name, &mut writer, spelling_of(name));
-    // A name is short; one that is not is told apart by its hash.
-    let bytes = writer.finish();
-    let value = if bytes.len() <= TERM_LENGTH { bytes } else { crypto::sha256(&bytes).to_vec() };
-    Term { field: LIVING_NAME.0, value: value.into() }
-}
-
-/// The term of an object type.
-#[must_use]
-pub(crate) fn object_type_term(object_type: ObjectType) -> Term {
-    Term { field: tag::ObjectType.0, value: to_bytes(&object_type, tag::ObjectType, ProtocolVersion::V2_1).into() }
-}
-
-fn terms(object: &StoredObject) -> Vec<Term> {
-    let mut terms: Vec<Term> = object.attributes().filter_map(term).collect();
-    terms.push(object_type_term(object.object_type));
-    if !object.is_destroyed() {
-        let names = object.attributes().filter(|attribute| matches!(attribute, Attribute::Name(_)));
-        terms.extend(names.map(living_name_term));
-    }
-    terms
-}
-
-fn spelling_of(attribute: &Attribute) -> ProtocolVersion {
+pub(crate) fn spelling_of(attribute: &Attribute) -> ProtocolVersion {
     newest_of(attribute.rules().versions)
 }
 
@@ -317,27 +263,5 @@ mod tests {
             assert!(from_record(record(&sample(), &damaged)).map_or(true, |object| object != sample()), "byte {at}");
         }
         assert_eq!(errors, body.len(), "every truncation is noticed");
-    }
-
-    #[test]
-    fn an_object_is_found_by_its_living_name_while_it_lives() {
-        let name = Attribute::Name(Name::text("first"));
-        let mut object = sample();
-        let terms = to_put(&object).terms;
-        assert!(terms.contains(&term(&name).unwrap()) && terms.contains(&living_name_term(&name)));
-        assert!(terms.contains(&object_type_term(ObjectType::SymmetricKey)));
-        object.set(Attribute::DestroyDate(DateTime(1)));
-        let terms = to_put(&object).terms;
-        assert!(terms.contains(&term(&name).unwrap()) && !terms.contains(&living_name_term(&name)));
-    }
-
-    #[test]
-    fn long_values_are_no_terms_but_long_names_are_told_apart() {
-        let group = |length| Attribute::ObjectGroup("g".repeat(length));
-        assert!(term(&group(400)).is_some());
-        assert!(term(&group(600)).is_none());
-        let name = |last: &str| Attribute::Name(Name::text(&("n".repeat(600) + last)));
-        assert!(living_name_term(&name("a")).value.len() <= TERM_LENGTH);
-        assert_ne!(living_name_term(&name("a")), living_name_term(&name("b")));
     }
 }

@@ -45,6 +45,7 @@ impl Operation for Register {
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
         let mut managed = request.object.clone();
         if let ManagedObject::Template(template) = &managed {
+            creation::check_count(template.attributes.0.len(), context.settings)?;
             // A template is found by the Name among its attributes (1.4, section 2.2.6).
             let names = template.attributes.iter().filter(|attribute| matches!(attribute, Attribute::Name(_)));
             for name in names.cloned() {
@@ -57,7 +58,7 @@ impl Operation for Register {
             learn(&mut object, request.object_type, block)?;
         }
         object.object = Some(managed);
-        creation::complete(&mut object, Origin::Registered, context);
+        creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
         Ok(Done::reply(response)
             .with(Change::Write(Box::new(object)))

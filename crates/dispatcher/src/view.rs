@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use kmip::attribute::Attribute;
 use kmip::result_reason::ResultReason;
-use store::{Commit, Query, Store, Tenant};
+use store::{Commit, Cursor, Guard, Page, Query, Store, Tenant};
 
 use crate::error::{Error, Result};
-use crate::names::{NamesBeingGiven, Reservation};
 use crate::object::StoredObject;
 use crate::operation::{Change, Found};
 use crate::record;
@@ -16,12 +15,12 @@ use crate::record;
 pub(crate) struct View<'a, S> {
     store: &'a S,
     tenant: Tenant,
-    /// The names that the batch is about to give.
-    pub(crate) names: Reservation<'a>,
     /// Changes of this batch that are not committed yet; `None`: removed.
     staged: HashMap<String, Staged>,
     /// The order in which identifiers were staged for the first time.
     order: Vec<String>,
+    /// What must be so when the staged changes are committed.
+    guards: Vec<Guard>,
     /// What the staged changes add to the commit, in bytes.
     size: usize,
 }
@@ -35,8 +34,8 @@ struct Staged {
 
 impl<'a, S: Store> View<'a, S> {
     /// A view without changes of its own.
-    pub(crate) fn new(store: &'a S, names: &'a NamesBeingGiven, tenant: Tenant) -> Self {
-        Self { store, tenant, names: Reservation::new(names), staged: HashMap::new(), order: Vec::new(), size: 0 }
+    pub(crate) fn new(store: &'a S, tenant: Tenant) -> Self {
+        Self { store, tenant, staged: HashMap::new(), order: Vec::new(), guards: Vec::new(), size: 0 }
     }
 
     /// Loads objects; absent ones are `None`.
@@ -51,19 +50,12 @@ impl<'a, S: Store> View<'a, S> {
         Ok(found)
     }
 
-    /// Finds identifiers, the newest first. Staged objects are newer than all others, and are all found: the caller judges
-    /// what it loads.
-    pub(crate) async fn find(&self, query: &Query) -> Result<Vec<String>> {
-        let mut found: Vec<String> = self
-            .order
-            .iter()
-            .rev()
-            .filter(|identifier| self.staged.get(*identifier).is_some_and(|staged| staged.now.is_some()))
-            .cloned()
-            .collect();
-        let committed = self.store.find(self.tenant, query).await?;
-        found.extend(committed.into_iter().filter(|identifier| !self.staged.contains_key(identifier)));
-        Ok(found)
+    /// What a query finds, page by page, the newest first. Staged objects are newer than all others, and are all found: the
+    /// caller judges what it loads.
+    pub(crate) fn pages<'v>(&'v self, query: &'v Query) -> Pages<'v, 'a, S> {
+        let is_there = |identifier: &&String| self.staged.get(*identifier).is_some_and(|staged| staged.now.is_some());
+        let staged: Vec<&str> = self.order.iter().filter(is_there).map(String::as_str).collect();
+        Pages { view: self, query, staged, position: Position::Begin }
     }
 
     /// Whether a living object other than `own` has a name. The query must be exact: nothing is loaded.
@@ -73,20 +65,23 @@ impl<'a, S: Store> View<'a, S> {
         if staged.into_iter().any(|object| has(object) && !own.contains(&object.identifier)) {
             return Ok(true);
         }
-        let found = self.store.find(self.tenant, query).await?;
+        // Of so many, at least one is another's.
+        let page = Page::first(self.staged.len() + own.len() + 1);
+        let found = self.store.find(self.tenant, query, page).await?.identifiers;
         Ok(found.iter().any(|identifier| !self.staged.contains_key(identifier) && !own.contains(identifier)))
     }
 
-    /// Lays changes over the store.
+    /// Lays changes over the store, with what must be so when they are committed.
     ///
     /// # Errors
     /// Server Limit Exceeded, if the changes of the batch are more than one commit takes.
-    pub(crate) fn stage(&mut self, changes: Vec<Change>) -> Result<()> {
+    pub(crate) fn stage(&mut self, changes: Vec<Change>, guards: Vec<Guard>) -> Result<()> {
+        self.guards.extend(guards);
         for change in changes {
             let (identifier, expected, size, now) = match change {
                 Change::Write(object) => {
                     let put = vec![store::Change::Put(record::to_put(&object))];
-                    let size = Commit { changes: put, log: Vec::new() }.size();
+                    let size = Commit { changes: put, ..Commit::default() }.size();
                     (object.identifier.clone(), object.revision, size, Some(*object))
                 }
                 Change::Remove(Found { identifier, revision }) => (identifier, revision, 0, None),
@@ -109,8 +104,8 @@ impl<'a, S: Store> View<'a, S> {
         Ok(())
     }
 
-    /// Takes the staged changes out, as a commit wants them.
-    pub(crate) fn take_staged(&mut self) -> Vec<store::Change> {
+    /// Takes the staged changes out, as a commit.
+    pub(crate) fn take_staged(&mut self) -> Commit {
         let mut changes = Vec::new();
         for identifier in std::mem::take(&mut self.order) {
             match self.staged.remove(&identifier) {
@@ -122,7 +117,42 @@ impl<'a, S: Store> View<'a, S> {
                 _ => {}
             }
         }
-        changes
+        Commit { guards: std::mem::take(&mut self.guards), changes, ..Commit::default() }
+    }
+}
+
+/// What a query finds, page by page.
+pub(crate) struct Pages<'v, 'a, S> {
+    view: &'v View<'a, S>,
+    query: &'v Query,
+    /// Staged objects that are still to come, the newest last.
+    staged: Vec<&'v str>,
+    position: Position,
+}
+
+/// How far the pages of the store have come.
+enum Position {
+    Begin,
+    After(Cursor),
+    End,
+}
+
+impl<S: Store> Pages<'_, '_, S> {
+    /// The next page: at most `limit` identifiers, perhaps fewer or none although there are more; `None` after the last.
+    pub(crate) async fn next(&mut self, limit: usize) -> Result<Option<Vec<String>>> {
+        if !self.staged.is_empty() {
+            let rest = self.staged.len().saturating_sub(limit);
+            return Ok(Some(self.staged.drain(rest..).rev().map(str::to_owned).collect()));
+        }
+        let after = match self.position {
+            Position::Begin => None,
+            Position::After(cursor) => Some(cursor),
+            Position::End => return Ok(None),
+        };
+        let mut found = self.view.store.find(self.view.tenant, self.query, Page { after, limit }).await?;
+        self.position = found.next.map_or(Position::End, Position::After);
+        found.identifiers.retain(|identifier| !self.view.staged.contains_key(identifier));
+        Ok(Some(found.identifiers))
     }
 }
 

@@ -52,6 +52,7 @@ impl<S: Store> EngineService<S> {
             response_size: limits.response_length_max,
             response_memory: limits.response_memory_max,
             located_items: limits.located_items_max,
+            object_size: limits.object_length_max,
             attributes_per_object: limits.attributes_per_object_max,
             interop: config.protocol.interop,
             vendor_identification: config.protocol.vendor.clone(),
@@ -82,7 +83,7 @@ impl<S: Store> Service for EngineService<S> {
     }
 
     async fn record(&self, entry: Vec<u8>) -> Result<(), String> {
-        let commit = Commit { changes: Vec::new(), log: vec![entry] };
+        let commit = Commit { log: vec![entry], ..Commit::default() };
         self.engine.store().commit(Tenant::DEFAULT, commit).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
@@ -99,6 +100,10 @@ impl Clock for SystemClock {
         let micros = |elapsed: Duration| i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
         // A clock before 1970 is wrong, but no reason to stop.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or_else(|before| -micros(before.duration()), micros)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pending<'_, ()> {
+        Box::pin(tokio::time::sleep(duration))
     }
 }
 

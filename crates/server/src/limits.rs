@@ -46,8 +46,10 @@ pub const RESPONSE_LENGTH_MAX: usize = 16 * 1024 * 1024;
 pub const RESPONSE_MEMORY_MAX: usize = 32 * 1024 * 1024;
 /// Identifiers in the answer to a Locate that names no maximum. MySQL asks for 65,535 at its start.
 pub const LOCATED_ITEMS_MAX: usize = 65_536;
-/// Attribute values of one object. Tape libraries keep 30 and more custom attributes with a key.
-pub const ATTRIBUTES_PER_OBJECT_MAX: usize = 1_024;
+/// Bytes of the material of one object: the largest that a client is known to register.
+pub const OBJECT_LENGTH_MAX: usize = 1024 * 1024;
+/// Attribute values of one object, without the server's own. Tape libraries keep 30 and more custom attributes with a key.
+pub const ATTRIBUTES_PER_OBJECT_MAX: usize = 1_000;
 
 /// The limits as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +93,8 @@ pub struct Limits {
     pub response_memory_max: usize,
     /// [`LOCATED_ITEMS_MAX`]
     pub located_items_max: usize,
+    /// [`OBJECT_LENGTH_MAX`]
+    pub object_length_max: usize,
     /// [`ATTRIBUTES_PER_OBJECT_MAX`]
     pub attributes_per_object_max: usize,
 }
@@ -117,6 +121,7 @@ impl Default for Limits {
             response_length_max: RESPONSE_LENGTH_MAX,
             response_memory_max: RESPONSE_MEMORY_MAX,
             located_items_max: LOCATED_ITEMS_MAX,
+            object_length_max: OBJECT_LENGTH_MAX,
             attributes_per_object_max: ATTRIBUTES_PER_OBJECT_MAX,
         }
     }
@@ -128,7 +133,7 @@ impl Limits {
     /// # Errors
     /// The key and the bound it breaks.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 16] = [
+        let bounds: [(&str, u64, u64, u64); 17] = [
             ("request_length_max", self.request_length_max as u64, 1024, 64 * 1024 * 1024),
             ("request_memory_max", self.request_memory_max as u64, self.request_length_max as u64, 1 << 36),
             ("connections_max", self.connections_max as u64, 1, 1_000_000),
@@ -144,6 +149,8 @@ impl Limits {
             ("response_length_max", self.response_length_max as u64, 4_096, 1 << 30),
             ("response_memory_max", self.response_memory_max as u64, self.response_length_max as u64, 1 << 36),
             ("located_items_max", self.located_items_max as u64, 1, 10_000_000),
+            // A store keeps 4 MiB in one record: some of them are for the attributes.
+            ("object_length_max", self.object_length_max as u64, 4_096, 3 * 1024 * 1024),
             ("attributes_per_object_max", self.attributes_per_object_max as u64, 32, 65_536),
         ];
         for (key, value, least, most) in bounds {

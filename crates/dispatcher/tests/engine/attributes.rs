@@ -413,7 +413,7 @@ fn an_object_has_a_limit_of_attributes() {
         let server = Server::with(Settings { attributes_per_object: 40, ..Settings::default() });
         let mut client = server.client("fred", version);
         let many = (0..38).map(|number| name(&format!("n{number}")));
-        client.ask(Operation::Create, &create(aes_and(many))).fails_with(ResultReason::ServerLimitExceeded);
+        client.ask(Operation::Create, &create(aes_and(many))).fails_with(ResultReason::IndexOutOfBounds);
         let key = client.create(aes());
         let mut added = 0;
         let refused = loop {
@@ -423,7 +423,7 @@ fn an_object_has_a_limit_of_attributes() {
             }
             assert!(added < 40);
         };
-        assert_eq!(refused, ResultReason::ServerLimitExceeded.at(version));
+        assert_eq!(refused, ResultReason::IndexOutOfBounds.at(version));
         assert!(added > 10, "{version}");
         // What is there can still be changed and removed.
         client.delete(&key, AttributeReference::Standard(tag::Name)).unwrap();

@@ -67,13 +67,13 @@ fn attributes_are_counted_before_anything_is_made_of_them() {
         let server = Server::with(Settings { attributes_per_object: 20, ..Settings::default() });
         let mut client = server.client("fred", version);
         let many = |count| aes_and((3..count).map(|number| custom(&format!("a{number}"), 1)));
-        client.ask(Operation::Create, &create(many(21))).fails_with(ResultReason::ServerLimitExceeded);
+        client.ask(Operation::Create, &create(many(21))).fails_with(ResultReason::IndexOutOfBounds);
         assert_eq!(client.ask(Operation::Create, &create(many(12))).status, ResultStatus::Success, "{version}");
         if version.is_1x() {
             client.register(template_object("t", (0..12).map(|number| custom(&format!("b{number}"), 1)).collect()), vec![]);
             let mut request = create(many(12));
             request.attributes.names = vec![Name::text("t")];
-            client.ask(Operation::Create, &request).fails_with(ResultReason::ServerLimitExceeded);
+            client.ask(Operation::Create, &request).fails_with(ResultReason::IndexOutOfBounds);
         }
     }
 }
@@ -201,7 +201,7 @@ fn a_pair_is_generated_once_however_often_its_batch_collides() {
 fn a_batch_with_undo_is_no_larger_than_a_commit() {
     let limits = Limits { length: 64 << 20, ..Limits::default() };
     for version in [ProtocolVersion::V1_4, ProtocolVersion::V2_1] {
-        let server = Server::with(Settings { limits, ..Settings::default() });
+        let server = Server::with(Settings { limits, object_size: 4 << 20, ..Settings::default() });
         let large = ManagedObject::OpaqueObject(OpaqueObject {
             opaque_data_type: OpaqueDataType(0x8000_0001),
             opaque_data_value: Secret::new(vec![7; 3 << 20]),

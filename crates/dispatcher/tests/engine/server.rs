@@ -6,13 +6,14 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Settings};
 use kmip::ProtocolVersion;
 use kmip::credential::Credential;
 use policy::Actor;
 use store::memory::MemoryStore;
-use store::{Commit, LogRecord, Query, Record, Revision, Store, StoreError, Tenant};
+use store::{Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, Token};
 
 use crate::client::Client;
 
@@ -55,6 +56,23 @@ pub(crate) struct Trouble {
     pub(crate) panic: AtomicBool,
     /// How often slow work was done.
     pub(crate) worked: AtomicUsize,
+    /// How many records were loaded.
+    pub(crate) loaded: AtomicUsize,
+    /// How many commits from now on end with an outcome that is not known, although they were made.
+    pub(crate) unknown_made: AtomicUsize,
+    /// How many commits after these end so, and were not made.
+    pub(crate) unknown_lost: AtomicUsize,
+    /// How many entries of the log from now on end so.
+    pub(crate) unknown_log: AtomicUsize,
+    /// How many questions what became of a commit from now on are not answered.
+    pub(crate) silent: AtomicUsize,
+    /// How long the engine has waited, in milliseconds.
+    pub(crate) slept_ms: AtomicU64,
+}
+
+/// Counts down; whether there was anything left.
+fn take_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 impl Server {
@@ -63,17 +81,27 @@ impl Server {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
+        Self::over(Arc::new(MemoryStore::new()), settings, 1)
+    }
+
+    /// Several dispatchers over one store. Their random bytes differ.
+    pub(crate) fn several(count: u64) -> Vec<Self> {
+        let store = Arc::new(MemoryStore::new());
+        (0..count).map(|number| Self::over(Arc::clone(&store), Settings::default(), 1 + (number << 40))).collect()
+    }
+
+    fn over(store: Arc<MemoryStore>, settings: Settings, seed: u64) -> Self {
         let now_us = Arc::new(AtomicI64::new(START * 1_000_000 + 250_000));
         let verified = Arc::new(AtomicUsize::new(0));
         let generation = Arc::new(AtomicU64::new(1));
         let trouble = Arc::new(Trouble::default());
         let environment = Environment {
-            clock: Box::new(StillClock(Arc::clone(&now_us))),
+            clock: Box::new(StillClock(Arc::clone(&now_us), Arc::clone(&trouble))),
             heavy_work: Box::new(AtOnce(Arc::clone(&trouble))),
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
-            random: Arc::new(Counting(AtomicU64::new(1), Arc::clone(&trouble))),
+            random: Arc::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble))),
         };
-        let store = Unreliable { inner: MemoryStore::new(), trouble: Arc::clone(&trouble) };
+        let store = Unreliable { inner: store, trouble: Arc::clone(&trouble), unknown: Mutex::default() };
         Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation }
     }
 
@@ -110,12 +138,13 @@ impl Server {
 
     /// How many objects there are, whoever owns them.
     pub(crate) fn objects(&self) -> usize {
-        block_on(self.engine.store().find(Tenant::DEFAULT, &store::Query::default())).unwrap().len()
+        let page = Page::first(usize::MAX);
+        block_on(self.engine.store().find(Tenant::DEFAULT, &Query::default(), page)).unwrap().identifiers.len()
     }
 
     /// The record of an object, as the store has it.
-    pub(crate) fn record(&self, identifier: &str) -> Option<store::Record> {
-        block_on(self.engine.store().load(Tenant::DEFAULT, &[identifier])).unwrap().pop().unwrap()
+    pub(crate) fn record(&self, identifier: &str) -> Option<Record> {
+        block_on(self.engine.store().inner.load(Tenant::DEFAULT, &[identifier])).unwrap().pop().unwrap()
     }
 }
 
@@ -137,11 +166,16 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-struct StillClock(Arc<AtomicI64>);
+struct StillClock(Arc<AtomicI64>, Arc<Trouble>);
 
 impl Clock for StillClock {
     fn now_us(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pending<'_, ()> {
+        self.1.slept_ms.fetch_add(u64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
+        Box::pin(async {})
     }
 }
 
@@ -209,17 +243,20 @@ impl crypto::Random for Counting {
 
 /// The store in memory, with trouble.
 pub(crate) struct Unreliable {
-    inner: MemoryStore,
+    inner: Arc<MemoryStore>,
     trouble: Arc<Trouble>,
+    /// What became of the commits whose outcome was not told.
+    unknown: Mutex<Vec<(Token, Option<Revision>)>>,
 }
 
 impl Store for Unreliable {
     async fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+        self.trouble.loaded.fetch_add(identifiers.len(), Ordering::SeqCst);
         self.inner.load(tenant, identifiers).await
     }
 
-    async fn find(&self, tenant: Tenant, query: &Query) -> Result<Vec<String>, StoreError> {
-        self.inner.find(tenant, query).await
+    async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
+        self.inner.find(tenant, query, page).await
     }
 
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
@@ -227,20 +264,47 @@ impl Store for Unreliable {
         if self.trouble.full.load(Ordering::SeqCst) {
             return Err(StoreError::Full);
         }
-        let one_less = |left: usize| left.checked_sub(1);
-        if self.trouble.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+        if take_one(&self.trouble.conflicts) {
             return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });
+        }
+        let unknown = || StoreError::UnknownOutcome { cause: "the connection broke".to_owned() };
+        let token = commit.token;
+        if take_one(&self.trouble.unknown_made) {
+            let revision = self.inner.commit(tenant, commit).await?;
+            self.unknown.lock().unwrap().push((token.unwrap(), Some(revision)));
+            return Err(unknown());
+        }
+        if take_one(&self.trouble.unknown_lost) {
+            self.unknown.lock().unwrap().push((token.unwrap(), None));
+            return Err(unknown());
         }
         self.inner.commit(tenant, commit).await
     }
 
+    async fn settle(&self, _: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
+        if take_one(&self.trouble.silent) {
+            return Err(StoreError::Failed { what: "asking".to_owned(), cause: "nobody answers".to_owned() });
+        }
+        let unknown = self.unknown.lock().unwrap();
+        let matching: Vec<_> = unknown.iter().filter(|(known, _)| *known == token).collect();
+        assert_eq!(matching.len(), 1, "a token is of one commit, and of one whose outcome was not told");
+        Ok(matching[0].1)
+    }
+
     async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
         self.writable()?;
+        if take_one(&self.trouble.unknown_log) {
+            return Err(StoreError::UnknownOutcome { cause: "the connection broke".to_owned() });
+        }
         self.inner.log(tenant, entries).await
     }
 
     async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         self.inner.read_log(from, limit).await
+    }
+
+    async fn drop_log(&self, before: u64) -> Result<(), StoreError> {
+        self.inner.drop_log(before).await
     }
 
     fn writable(&self) -> Result<(), StoreError> {

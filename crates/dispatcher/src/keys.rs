@@ -1,0 +1,276 @@
+//! What a record is found by: the terms and numbers of an object, and those that a condition of Locate asks for.
+//!
+//! One rule makes them from any attribute, so that a new row of the table is found without a line here:
+//! - a date is a number: it is asked for alone or as one end of a range;
+//! - a mask is one term for each bit that is set, because a condition names the bits that must be there;
+//! - any other whole value is one term;
+//! - a structure is one term for each value inside it, because a condition may leave fields out. Enumerations and Booleans inside
+//!   are none: too many objects share them;
+//! - the amounts of Usage Limits are numbers, because a condition means "at least as much" (2.1, section 6.1.28).
+//!
+//! Everything here narrows a search and decides nothing: whoever searches judges each object it loads. What is computed is not
+//! here: State (its dates are), and Unique Identifier, by which an object is loaded.
+
+use kmip::attribute::{Attribute, AttributeReference};
+use kmip::enumerations::{ObjectType, State};
+use kmip::masks;
+use kmip::tag;
+use store::{Number, Range, Term};
+use ttlv_codec::{Item, Reader, Tag, TreeValue, Value, Writer};
+use zeroize::Zeroizing;
+
+use crate::lifecycle;
+use crate::object::StoredObject;
+use crate::record::spelling_of;
+
+// Tags from the range that the standard leaves to vendors; they never leave the store.
+/// Only living objects have this one for a Name, so that a name can be looked up among them alone.
+const LIVING_NAME: Tag = Tag(0x54_0003);
+/// Whether the object is destroyed: most searches are for the others.
+const DESTROYED: Tag = Tag(0x54_0004);
+
+/// The longest value in a term; of a longer one the term has the hash.
+const VALUE_LENGTH: usize = 64;
+
+/// The field of the numbers of a vendor attribute: this bit, and a hash of its names. The standard's tags end below it.
+const VENDOR_FIELD: u32 = 1 << 31;
+
+/// What an object is found by.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Values it has.
+    pub(crate) terms: Vec<Term>,
+    /// Dates and amounts it has.
+    pub(crate) numbers: Vec<Number>,
+}
+
+/// What a search asks for: all of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Values an object must have.
+    pub(crate) terms: Vec<Term>,
+    /// Ranges in which it must have a number.
+    pub(crate) ranges: Vec<Range>,
+}
+
+/// One thing that follows from a value.
+enum Key {
+    Term(Term),
+    /// A date: equal, or in a range.
+    Date(Number),
+    /// An amount: at least as much.
+    Amount(Number),
+}
+
+/// What an object is found by.
+#[must_use]
+pub(crate) fn of_object(object: &StoredObject) -> Keys {
+    let mut keys = Keys::default();
+    let mut writer = Writer::new();
+    for attribute in object.attributes() {
+        writer.truncate(0);
+        let field = Field::of(attribute);
+        match attribute {
+            Attribute::Vendor(vendor) => vendor.attribute_value.write(&mut writer, tag::AttributeValue),
+            attribute => attribute.write_as(attribute.tag(), &mut writer, spelling_of(attribute)),
+        }
+        field.keys(writer.bytes(), &mut |key| match key {
+            Key::Term(term) => keys.terms.push(term),
+            Key::Date(number) | Key::Amount(number) => keys.numbers.push(number),
+        });
+        if let Attribute::Name(_) = attribute
+            && !object.is_destroyed()
+        {
+            keys.terms.push(living_name(attribute));
+        }
+    }
+    keys.terms.push(object_type(object.object_type));
+    keys.terms.push(destroyed(object.is_destroyed()));
+    keys
+}
+
+/// The term of a Name that living objects have.
+#[must_use]
+pub(crate) fn living_name(name: &Attribute) -> Term {
+    let mut writer = Writer::new();
+    name.write_as(tag::Name, &mut writer, spelling_of(name));
+    Term { field: LIVING_NAME.0, value: short(writer.bytes()) }
+}
+
+/// The term of an object type.
+#[must_use]
+pub(crate) fn object_type(object_type: ObjectType) -> Term {
+    let mut writer = Writer::new();
+    writer.enumeration(tag::ObjectType, object_type.0);
+    Term { field: tag::ObjectType.0, value: short(writer.bytes()) }
+}
+
+/// The term of an object that is, or is not, destroyed.
+#[must_use]
+pub(crate) fn destroyed(is_destroyed: bool) -> Term {
+    Term { field: DESTROYED.0, value: [u8::from(is_destroyed)].into() }
+}
+
+/// The term of an object that nobody has got yet.
+#[must_use]
+pub(crate) fn fresh() -> Term {
+    let mut writer = Writer::new();
+    writer.boolean(tag::Fresh, true);
+    Term { field: tag::Fresh.0, value: short(writer.bytes()) }
+}
+
+impl Wanted {
+    /// Adds what all conditions on one attribute ask for: two dates are the ends of a range, anything else must be there as it is.
+    pub(crate) fn add(&mut self, reference: &AttributeReference, values: &[TreeValue], now: i64) {
+        let computed = |tag| *reference == AttributeReference::Standard(tag);
+        if computed(tag::UniqueIdentifier) {
+            return;
+        }
+        if computed(tag::State) {
+            for value in values {
+                if let TreeValue::Enumeration(state) = value {
+                    self.add_state(State(*state), now);
+                }
+            }
+            return;
+        }
+        let Some(field) = Field::named(reference) else { return };
+        let mut dates: Vec<Number> = Vec::new();
+        for value in values {
+            let mut writer = Writer::new();
+            value.write(&mut writer, field.value_tag());
+            field.keys(writer.bytes(), &mut |key| match key {
+                Key::Term(term) => self.terms.push(term),
+                Key::Date(number) => dates.push(number),
+                Key::Amount(Number { field, value }) => self.ranges.push(Range { field, from: value, to: i64::MAX }),
+            });
+        }
+        match (dates.as_slice(), range(values)) {
+            ([one, _], Some((from, to))) => self.ranges.push(Range { field: one.field, from, to }),
+            _ => self.ranges.extend(dates.iter().map(|date| Range { field: date.field, from: date.value, to: date.value })),
+        }
+    }
+
+    /// A state follows from dates. Only the absence of a date cannot be asked for.
+    fn add_state(&mut self, state: State, now: i64) {
+        for (tag, to) in lifecycle::needed(state, now) {
+            self.ranges.push(Range { field: tag.0, from: i64::MIN, to });
+        }
+        let is_destroyed = matches!(state, State::Destroyed | State::DestroyedCompromised);
+        self.terms.push(destroyed(is_destroyed));
+    }
+}
+
+/// The range that two dates on one attribute form, in any order (2.1, section 6.1.28); `None`: they are something else.
+#[must_use]
+pub(crate) fn range(values: &[TreeValue]) -> Option<(i64, i64)> {
+    match values {
+        [TreeValue::DateTime(one), TreeValue::DateTime(other)]
+        | [TreeValue::DateTimeExtended(one), TreeValue::DateTimeExtended(other)] => Some((*one.min(other), *one.max(other))),
+        _ => None,
+    }
+}
+
+/// How many things an object would be found by, because of a vendor's value: a client decides how many there are.
+#[must_use]
+pub(crate) fn count(value: &TreeValue) -> usize {
+    match value {
+        TreeValue::Structure(fields) => fields.iter().map(|field| count(&field.value)).sum(),
+        _ => 1,
+    }
+}
+
+/// What the values of one attribute have in common.
+struct Field {
+    tag: Tag,
+    /// The names of a vendor attribute; empty for the standard's.
+    names: Vec<u8>,
+}
+
+impl Field {
+    fn of(attribute: &Attribute) -> Self {
+        match attribute {
+            Attribute::Vendor(vendor) => Self::vendor(&vendor.vendor_identification, &vendor.attribute_name),
+            attribute => Self { tag: attribute.tag(), names: Vec::new() },
+        }
+    }
+
+    fn named(reference: &AttributeReference) -> Option<Self> {
+        match reference {
+            AttributeReference::Standard(tag) => Some(Self { tag: *tag, names: Vec::new() }),
+            AttributeReference::Vendor { vendor_identification, attribute_name } => {
+                Some(Self::vendor(vendor_identification, attribute_name))
+            }
+            AttributeReference::Unknown(_) => None,
+        }
+    }
+
+    fn vendor(vendor_identification: &str, attribute_name: &str) -> Self {
+        let mut writer = Writer::new();
+        writer.text_string(tag::VendorIdentification, vendor_identification);
+        writer.text_string(tag::AttributeName, attribute_name);
+        Self { tag: tag::Attribute, names: short(writer.bytes()).into() }
+    }
+
+    /// The tag that a value is written under.
+    const fn value_tag(&self) -> Tag {
+        if self.names.is_empty() { self.tag } else { tag::AttributeValue }
+    }
+
+    /// What follows from a value, given as the bytes of one item.
+    fn keys(&self, item: &[u8], found: &mut impl FnMut(Key)) {
+        // What was just written can be read.
+        if let Ok(Some(item)) = Reader::new(item).next_item() {
+            self.visit(&item, &mut Vec::new(), found);
+        }
+    }
+
+    /// `path`: the tags of the structures around the item.
+    fn visit(&self, item: &Item<'_>, path: &mut Vec<u8>, found: &mut impl FnMut(Key)) {
+        let is_whole = path.is_empty();
+        match item.value {
+            Value::Structure(mut inside) => {
+                path.extend(item.tag.0.to_be_bytes());
+                while let Ok(Some(inner)) = inside.next_item() {
+                    self.visit(&inner, path, found);
+                }
+                path.truncate(path.len().saturating_sub(4));
+            }
+            Value::Enumeration(_) | Value::Boolean(_) if !is_whole => {}
+            Value::Integer(mask) if is_whole && masks::of_tag(self.tag).is_some() => {
+                for bit in (0..32).filter(|bit| mask & (1 << bit) != 0) {
+                    found(Key::Term(Term { field: self.tag.0, value: [bit].into() }));
+                }
+            }
+            Value::DateTime(value) | Value::DateTimeExtended(value) if is_whole => {
+                found(Key::Date(Number { field: self.number(item), value }));
+            }
+            Value::LongInteger(value) if self.tag == tag::UsageLimits => {
+                found(Key::Amount(Number { field: item.tag.0, value }));
+            }
+            _ => {
+                let mut value = Zeroizing::new(Vec::with_capacity(self.names.len() + path.len() + item.raw().len()));
+                value.extend_from_slice(&self.names);
+                value.extend_from_slice(path);
+                value.extend_from_slice(item.raw());
+                found(Key::Term(Term { field: self.tag.0, value: short(&value) }));
+            }
+        }
+    }
+
+    /// The field of a date. Those of vendors share the numbers above the tags; that two of them meet costs a look at an object.
+    fn number(&self, item: &Item<'_>) -> u32 {
+        if self.names.is_empty() {
+            return self.tag.0;
+        }
+        let mut named = self.names.clone();
+        named.push(item.item_type() as u8);
+        let [a, b, c, d, ..] = crypto::sha256(&named);
+        VENDOR_FIELD | u32::from_be_bytes([a, b, c, d])
+    }
+}
+
+/// A value, or the hash of one that is long.
+fn short(value: &[u8]) -> Box<[u8]> {
+    if value.len() <= VALUE_LENGTH { value.into() } else { crypto::sha256(value).into() }
+}

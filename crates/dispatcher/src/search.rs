@@ -1,0 +1,160 @@
+//! Searches: the store narrows them, page by page; the policy and the operation judge what is left.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use kmip::attribute::Attribute;
+use kmip::enumerations::ObjectType;
+use kmip::result_reason::ResultReason;
+use kmip::structures::Name;
+use store::{Query, Store};
+
+use crate::authorise::{Authorised, authorise};
+use crate::error::{Error, Result};
+use crate::keys;
+use crate::object::StoredObject;
+use crate::operation::{Context, Found, Search};
+use crate::operations::guarded;
+use crate::view::View;
+
+/// Objects loaded at once while a search is judged: bounds the memory of a Locate over everything.
+const SEARCH_CHUNK: usize = 32;
+
+/// Identifiers asked for at once where they are all collected before the first is judged.
+const IDENTIFIER_CHUNK: usize = 4_096;
+
+/// Runs a search over the actor's own objects.
+pub(crate) async fn find<S: Store>(
+    view: &View<'_, S>,
+    search: &Search,
+    context: &Context<'_>,
+    permission: policy::Permission,
+) -> Result<Vec<Found>> {
+    let mut hits = Hits { found: Vec::new(), search, context, permission };
+    if search.limit == Some(0) {
+        return Ok(hits.found);
+    }
+    if let Some(identifier) = &search.only {
+        hits.judge(view, std::slice::from_ref(identifier)).await?;
+        return Ok(hits.found);
+    }
+    let query = Query {
+        owner: Some(context.actor.name.clone()),
+        terms: search.wanted.terms.clone(),
+        ranges: search.wanted.ranges.clone(),
+    };
+    let mut pages = view.pages(&query);
+    if search.oldest_first {
+        let mut identifiers = Vec::new();
+        while let Some(page) = pages.next(IDENTIFIER_CHUNK).await? {
+            identifiers.extend(page);
+            yield_once().await;
+        }
+        identifiers.reverse();
+        for chunk in identifiers.chunks(SEARCH_CHUNK) {
+            if hits.judge(view, chunk).await? {
+                break;
+            }
+            yield_once().await;
+        }
+        return Ok(hits.found);
+    }
+    while let Some(page) = pages.next(SEARCH_CHUNK).await? {
+        if hits.judge(view, &page).await? {
+            break;
+        }
+        yield_once().await;
+    }
+    Ok(hits.found)
+}
+
+/// What a search has found so far.
+struct Hits<'a> {
+    found: Vec<Found>,
+    search: &'a Search,
+    context: &'a Context<'a>,
+    permission: policy::Permission,
+}
+
+impl Hits<'_> {
+    /// Loads and judges objects. Returns whether enough are found.
+    async fn judge<S: Store>(&mut self, view: &View<'_, S>, identifiers: &[String]) -> Result<bool> {
+        let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
+        for object in view.load(&identifiers).await?.into_iter().flatten() {
+            if object.owner != self.context.actor.name {
+                continue;
+            }
+            let Ok(object) = authorise(self.context.actor, self.context.actor.tenant, self.permission, object) else { continue };
+            if !self.wants(&object)? {
+                continue;
+            }
+            let object = object.into_inner();
+            self.found.push(Found { identifier: object.identifier, revision: object.revision });
+            if Some(self.found.len()) == self.search.limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn wants(&self, object: &Authorised) -> Result<bool> {
+        match &self.search.judge {
+            Some(judge) => guarded(|| judge.wants(object, self.context)),
+            None => Ok(true),
+        }
+    }
+}
+
+/// Lets other work of this thread go on: a store that answers at once would otherwise hold it through a whole search.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The actor's newest template of a name. The terms are exact: no more than one object is in memory at a time.
+pub(crate) async fn template<S: Store>(view: &View<'_, S>, name: &Name, context: &Context<'_>) -> Result<StoredObject> {
+    let attribute = Attribute::Name(name.clone());
+    let mut query = name_query(&attribute, context);
+    query.terms.push(keys::object_type(ObjectType::Template));
+    let mut pages = view.pages(&query);
+    while let Some(page) = pages.next(SEARCH_CHUNK).await? {
+        for identifier in page {
+            if let Some(object) = view.load(&[&identifier]).await?.pop().flatten()
+                && object.object_type == ObjectType::Template
+                && object.owner == context.actor.name
+                && !object.is_destroyed()
+                && object.attributes().any(|own| *own == attribute)
+            {
+                return Ok(object);
+            }
+        }
+    }
+    Err(Error::new(ResultReason::ItemNotFound, "No template has this Name"))
+}
+
+/// From 2.0 on a name belongs to one living object of its owner: no other than those of the request may have it. What is free
+/// now may be taken until the commit, whose guards see to it.
+pub(crate) async fn check_name_is_free<S: Store>(
+    view: &View<'_, S>,
+    name: &Name,
+    own: &[String],
+    context: &Context<'_>,
+) -> Result<()> {
+    let attribute = Attribute::Name(name.clone());
+    if view.is_name_taken(&name_query(&attribute, context), &attribute, own).await? {
+        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
+    }
+    Ok(())
+}
+
+/// What finds the actor's living objects of a name.
+fn name_query(name: &Attribute, context: &Context<'_>) -> Query {
+    Query { owner: Some(context.actor.name.clone()), terms: vec![keys::living_name(name)], ranges: Vec::new() }
+}
