@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::log::LogEnd;
 use crate::{
-    Change, Commit, MAX_BODY, MAX_IDENTIFIER, MAX_LOG_ENTRY, Put, Query, Record, Revision, Store, StoreError, Tenant, Term,
+    Change, Commit, MAX_BODY, MAX_IDENTIFIER, MAX_LOG_ENTRY, Page, Put, Query, Record, Revision, Store, StoreError, Tenant, Term,
 };
 
 /// A backend under test: a store and whatever must live as long (a temporary directory, a server).
@@ -90,7 +90,14 @@ const TENANT: Tenant = Tenant::DEFAULT;
 
 /// A record to write, with the owner "alice" and no terms.
 pub fn put(identifier: &str, expected: Option<Revision>, body: &[u8]) -> Put {
-    Put { identifier: identifier.into(), owner: "alice".into(), expected, body: Zeroizing::new(body.to_vec()), terms: Vec::new() }
+    Put {
+        identifier: identifier.into(),
+        owner: "alice".into(),
+        expected,
+        body: Zeroizing::new(body.to_vec()),
+        terms: Vec::new(),
+        numbers: Vec::new(),
+    }
 }
 
 /// A term with text as its value.
@@ -100,7 +107,7 @@ pub fn term(field: u32, value: &str) -> Term {
 
 /// Commits changes of the default tenant and waits.
 pub fn commit(store: &impl Store, changes: Vec<Change>) -> Result<Revision, StoreError> {
-    block_on(store.commit(TENANT, Commit { changes, log: Vec::new() }))
+    block_on(store.commit(TENANT, Commit { changes, ..Commit::default() }))
 }
 
 /// Loads one record of the default tenant.
@@ -115,7 +122,15 @@ fn load_all(store: &impl Store, identifiers: &[&str]) -> Vec<Option<Record>> {
 }
 
 fn find(store: &impl Store, owner: Option<&str>, terms: &[Term]) -> Vec<String> {
-    block_on(store.find(TENANT, &Query { owner: owner.map(Into::into), terms: terms.to_vec() })).expect("find")
+    let query = Query { owner: owner.map(Into::into), terms: terms.to_vec(), ranges: Vec::new() };
+    find_all(store, TENANT, &query)
+}
+
+/// All that a query finds, in one page.
+fn find_all(store: &impl Store, tenant: Tenant, query: &Query) -> Vec<String> {
+    let found = block_on(store.find(tenant, query, Page::first(usize::MAX))).expect("find");
+    assert_eq!(found.next, None);
+    found.identifiers
 }
 
 #[track_caller]
@@ -167,7 +182,10 @@ pub fn a_commit_is_all_or_nothing<B: Backend>() {
         Change::Remove { identifier: "b".into(), expected: first },
         Change::Put(put("gone", Some(first), b"2")),
     ];
-    assert_conflict(block_on(store.commit(TENANT, Commit { changes, log: vec![b"entry".to_vec()] })), "gone");
+    assert_conflict(
+        block_on(store.commit(TENANT, Commit { changes, log: vec![b"entry".to_vec()], ..Commit::default() })),
+        "gone",
+    );
     assert!(load(store, "new").is_none());
     assert!(find(store, None, &[term(1, "x")]).is_empty());
     assert_eq!(&load(store, "a").expect("a").body[..], b"1");
@@ -253,19 +271,19 @@ pub fn terms_are_replaced<B: Backend>() {
 pub fn tenants_are_apart<B: Backend>() {
     let backend = B::create();
     let store = backend.store();
-    let one = |body: &[u8]| Commit { changes: vec![Change::Put(put("a", None, body))], log: Vec::new() };
+    let one = |body: &[u8]| Commit { changes: vec![Change::Put(put("a", None, body))], ..Commit::default() };
     let first = block_on(store.commit(Tenant(1), one(b"1"))).expect("commit");
     block_on(store.commit(Tenant(2), one(b"2"))).expect("commit");
     for (tenant, body) in [(1, b"1"), (2, b"2")] {
         let records = block_on(store.load(Tenant(tenant), &["a"])).expect("load");
         assert_eq!(&records[0].as_ref().expect("a").body[..], body);
-        assert_eq!(block_on(store.find(Tenant(tenant), &Query::default())).expect("find"), ["a"]);
+        assert_eq!(find_all(store, Tenant(tenant), &Query::default()), ["a"]);
     }
     assert!(load(store, "a").is_none());
-    let remove = || Commit { changes: vec![Change::Remove { identifier: "a".into(), expected: first }], log: Vec::new() };
+    let remove = || Commit { changes: vec![Change::Remove { identifier: "a".into(), expected: first }], ..Commit::default() };
     assert_conflict(block_on(store.commit(Tenant(2), remove())), "a");
     block_on(store.commit(Tenant(1), remove())).expect("commit");
-    assert_eq!(block_on(store.find(Tenant(2), &Query::default())).expect("find"), ["a"]);
+    assert_eq!(find_all(store, Tenant(2), &Query::default()), ["a"]);
 }
 
 /// Entries come back in order, without gaps, each hash covering the one before.
@@ -275,7 +293,7 @@ pub fn the_log_is_chained<B: Backend>() {
     for number in 0..10_u8 {
         let log = vec![vec![number; 3], vec![number; 300], Vec::new()];
         let changes = vec![Change::Put(put(&number.to_string(), None, b""))];
-        block_on(store.commit(TENANT, Commit { changes, log })).expect("commit");
+        block_on(store.commit(TENANT, Commit { changes, log, ..Commit::default() })).expect("commit");
     }
     let all = block_on(store.read_log(1, usize::MAX)).expect("log");
     assert_eq!(all.len(), 30);
@@ -297,7 +315,7 @@ pub fn the_log_is_chained<B: Backend>() {
 pub fn a_commit_may_have_only_log_entries<B: Backend>() {
     let backend = B::create();
     let store = backend.store();
-    let only_log = || Commit { changes: Vec::new(), log: vec![b"read".to_vec()] };
+    let only_log = || Commit { log: vec![b"read".to_vec()], ..Commit::default() };
     let first = block_on(store.commit(TENANT, only_log())).expect("commit");
     let second = commit(store, vec![Change::Put(put("a", None, b""))]).expect("commit");
     let third = block_on(store.commit(TENANT, only_log())).expect("commit");
@@ -340,7 +358,7 @@ pub fn limits_are_named<B: Backend>() {
     )));
     assert!(load(store, "a").is_none());
     assert!(commit(store, vec![Change::Put(put("", None, b""))]).is_err());
-    let log = |size| Commit { changes: Vec::new(), log: vec![noise(size, 1)] };
+    let log = |size| Commit { log: vec![noise(size, 1)], ..Commit::default() };
     assert!(too_large(block_on(store.commit(TENANT, log(MAX_LOG_ENTRY + 1)))));
     block_on(store.commit(TENANT, log(MAX_LOG_ENTRY))).expect("commit");
     assert_eq!(block_on(store.read_log(1, 9)).expect("log")[0].entry, noise(MAX_LOG_ENTRY, 1));
@@ -360,7 +378,7 @@ pub fn counters_survive_contention<B: Backend>() {
             Change::Put(put("counter", Some(counter.revision), &count.to_be_bytes())),
             Change::Put(Put { terms: vec![term(1, "made")], ..put(own, None, &count.to_be_bytes()) }),
         ];
-        match block_on(store.commit(TENANT, Commit { changes, log: vec![own.as_bytes().to_vec()] })) {
+        match block_on(store.commit(TENANT, Commit { changes, log: vec![own.as_bytes().to_vec()], ..Commit::default() })) {
             Ok(revision) => {
                 // What was acknowledged is visible.
                 assert_eq!(load(store, own).expect("own record").revision, revision);
@@ -417,7 +435,8 @@ pub fn everything_is_there_after_reopening<B: DurableBackend>() {
             let terms = vec![term(9, &identifier), term(8, "common")];
             let changes = vec![Change::Put(Put { owner: round.to_string(), terms, ..put(&identifier, None, &body) })];
             let revision =
-                block_on(store.commit(TENANT, Commit { changes, log: vec![identifier.clone().into()] })).expect("commit");
+                block_on(store.commit(TENANT, Commit { changes, log: vec![identifier.clone().into()], ..Commit::default() }))
+                    .expect("commit");
             expected.push((identifier, round.to_string(), revision, body));
         }
         // One is changed, one removed.
@@ -456,7 +475,7 @@ pub fn order_and_numbers_go_on_after_reopening<B: DurableBackend>() {
         let gone = commit(store, vec![Change::Put(put("gone", None, b""))]).expect("commit");
         let removed = commit(store, vec![Change::Remove { identifier: "gone".into(), expected: gone }]).expect("commit");
         assert!(last < made && made < gone && gone < removed);
-        last = block_on(store.commit(TENANT, Commit { changes: Vec::new(), log: vec![b"entry".to_vec()] })).expect("commit");
+        last = block_on(store.commit(TENANT, Commit { log: vec![b"entry".to_vec()], ..Commit::default() })).expect("commit");
         assert!(removed < last);
         let record = block_on(store.read_log(end.sequence + 1, 10)).expect("log").pop().expect("entry");
         assert!(end.precedes(&record));

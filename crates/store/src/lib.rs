@@ -14,7 +14,7 @@ pub mod log;
 pub mod memory;
 pub mod sealing;
 
-pub use limits::{MAX_BODY, MAX_COMMIT, MAX_IDENTIFIER, MAX_LOG_ENTRY, MAX_OWNER, check_limits};
+pub use limits::{MAX_BODY, MAX_COMMIT, MAX_FACETS, MAX_IDENTIFIER, MAX_LOG_ENTRY, MAX_OWNER, check_limits};
 
 use std::future::Future;
 use zeroize::Zeroizing;
@@ -40,6 +40,19 @@ pub struct Term {
     /// The canonical bytes of the value.
     pub value: Box<[u8]>,
 }
+
+/// A number a record can be found by, alone or in a range: a date in seconds, a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number {
+    /// Which field; the caller's own numbering, as of [`Term::field`].
+    pub field: u32,
+    /// The value.
+    pub value: i64,
+}
+
+/// Distinguishes a commit from all others, so that what became of it can be found out: 16 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(pub [u8; 16]);
 
 /// A record as it was read.
 #[derive(Debug)]
@@ -83,11 +96,27 @@ pub struct Put {
     pub body: Zeroizing<Vec<u8>>,
     /// What it can be found by. Replaces all earlier terms of the record.
     pub terms: Vec<Term>,
+    /// The numbers it can be found by. Replaces all earlier numbers of the record.
+    pub numbers: Vec<Number>,
+}
+
+/// Something that must be so when a commit is made: no record but those the commit changes belongs to this owner and has
+/// this term. Two commits that would give one name cannot both be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Whose records.
+    pub owner: String,
+    /// What none of them may have.
+    pub term: Term,
 }
 
 /// Changes and log entries that become durable and visible together, or not at all.
 #[derive(Debug, Default)]
 pub struct Commit {
+    /// What tells the commit from others; needed where its outcome can be unknown ([`Store::settle`]).
+    pub token: Option<Token>,
+    /// What must be so.
+    pub guards: Vec<Guard>,
     /// The changes, of distinct identifiers.
     pub changes: Vec<Change>,
     /// Log entries, opaque to the store, in order. A commit may have only these.
@@ -101,6 +130,54 @@ pub struct Query {
     pub owner: Option<String>,
     /// Only records that have all these terms.
     pub terms: Vec<Term>,
+    /// Only records that have, for each of these, a number in the range.
+    pub ranges: Vec<Range>,
+}
+
+/// Numbers of a field from one to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Which field.
+    pub field: u32,
+    /// The least value.
+    pub from: i64,
+    /// The greatest value.
+    pub to: i64,
+}
+
+/// Which part of what a query finds is wanted. What is found is always in one order, the newest record first, so that a
+/// search can go on where it stopped, whatever was written in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Only records that are older than this one.
+    pub after: Option<Cursor>,
+    /// How many at most; at least 1.
+    pub limit: usize,
+}
+
+impl Page {
+    /// The newest records.
+    pub const fn first(limit: usize) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// A position in the order of creation: the commit that made a record, and which change of that commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    /// The commit that wrote the record first.
+    pub created: Revision,
+    /// Which change of that commit it was, from 0.
+    pub position: u32,
+}
+
+/// A page of what a query found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The identifiers, the newest record first.
+    pub identifiers: Vec<String>,
+    /// Where the next page begins; `None`: this was the last.
+    pub next: Option<Cursor>,
 }
 
 /// One entry of the log.
@@ -122,6 +199,18 @@ pub enum StoreError {
     Conflict {
         /// The record.
         identifier: String,
+    },
+    /// A record has a term that a guard of the commit forbids; nothing was written.
+    #[error("another record has what the commit is about to give (field {field:06X})")]
+    Taken {
+        /// The field of the term.
+        field: u32,
+    },
+    /// Whether the commit was made cannot be told: [`Store::settle`] finds out.
+    #[error("the outcome of a commit is unknown: {cause}")]
+    UnknownOutcome {
+        /// What happened.
+        cause: String,
     },
     /// Something is larger than the store takes; nothing was written.
     #[error("{what} has {size} bytes; the store takes {limit}")]
@@ -167,20 +256,33 @@ pub trait Store: Send + Sync + 'static {
     /// Reads records by identifier; absent ones are `None`. All from one moment in time.
     fn load(&self, tenant: Tenant, identifiers: &[&str]) -> impl Future<Output = Result<Vec<Option<Record>>, StoreError>> + Send;
 
-    /// Finds identifiers, the newest record first.
-    fn find(&self, tenant: Tenant, query: &Query) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    /// Finds identifiers, the newest record first, page by page. Costs grow with the records that satisfy the most
+    /// selective condition, not with the number of records.
+    fn find(&self, tenant: Tenant, query: &Query, page: Page) -> impl Future<Output = Result<Found, StoreError>> + Send;
 
     /// Makes changes and log entries durable, all or none, and returns the revision all changed records now have.
     fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
+    /// Finds out what became of a commit that ended in [`StoreError::UnknownOutcome`]: the revision it made, or `None`: it was
+    /// not made and never will be. Called soon afterwards, with the token of the commit.
+    ///
+    /// A store in the same process always knows; what is here says so.
+    fn settle(&self, _tenant: Tenant, _token: Token) -> impl Future<Output = Result<Option<Revision>, StoreError>> + Send {
+        async { Err(StoreError::Failed { what: "settling a commit".into(), cause: "no outcome is unknown here".into() }) }
+    }
+
     /// Takes log entries of what changed nothing. They are in the order of the commits around them, and durable soon: a
     /// backend need not sync for them alone, and says in its documentation how long it may take.
     fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> impl Future<Output = Result<(), StoreError>> + Send {
-        async move { self.commit(tenant, Commit { changes: Vec::new(), log: entries }).await.map(|_| ()) }
+        async move { self.commit(tenant, Commit { log: entries, ..Commit::default() }).await.map(|_| ()) }
     }
 
-    /// Reads log entries from a sequence number on, at most `limit` of them.
+    /// Reads log entries from a sequence number on, at most `limit` of them. Entries that were dropped are not there: the
+    /// first that is returned tells by its sequence number.
     fn read_log(&self, from: u64, limit: usize) -> impl Future<Output = Result<Vec<LogRecord>, StoreError>> + Send;
+
+    /// Drops log entries before a sequence number. A backend may keep some of them: it drops whole files.
+    fn drop_log(&self, before: u64) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Whether writes are accepted, for `/readyz`.
     fn writable(&self) -> Result<(), StoreError>;

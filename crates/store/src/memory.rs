@@ -1,15 +1,21 @@
 //! A store in memory, for tests and trials: the whole contract except durability.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use zeroize::Zeroizing;
 
-use crate::index::{Index, Place};
+use crate::index::{Facets, Index, Place, TermHasher};
 use crate::log::LogEnd;
-use crate::{Change, Commit, LogRecord, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
+use crate::{Change, Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, Token, check_limits};
+
+/// How many outcomes of commits are remembered, the newest.
+const OUTCOMES: usize = 100_000;
 
 /// Records and a log that live as long as this value.
+///
+/// It can be the far side of a store that is reached through a network: it remembers what became of the newest 100,000
+/// commits that had a token, and a commit that is sent again is answered as the first time ([`Store::settle`]).
 #[derive(Debug)]
 pub struct MemoryStore {
     state: RwLock<State>,
@@ -22,6 +28,7 @@ struct State {
     index: Index,
     log: BTreeMap<u64, LogRecord>,
     log_end: LogEnd,
+    outcomes: Outcomes,
 }
 
 #[derive(Debug)]
@@ -29,6 +36,59 @@ struct Stored {
     owner: String,
     place: Place,
     body: Zeroizing<Vec<u8>>,
+}
+
+/// What became of commits, by their tokens; the oldest are forgotten.
+#[derive(Debug, Default)]
+struct Outcomes {
+    by_token: HashMap<(Tenant, Token), Outcome>,
+    in_order: VecDeque<(Tenant, Token)>,
+}
+
+/// What became of a commit. One that was not made stays so: otherwise a copy of it that was long on its way would still be
+/// made after its caller had gone on with another.
+#[derive(Clone, Debug)]
+enum Outcome {
+    Made(Revision),
+    Conflict {
+        identifier: String,
+    },
+    Taken {
+        field: u32,
+    },
+    /// Settled before it came.
+    Settled,
+}
+
+impl Outcome {
+    fn result(self) -> Result<Revision, StoreError> {
+        match self {
+            Self::Made(revision) => Ok(revision),
+            Self::Conflict { identifier } => Err(StoreError::Conflict { identifier }),
+            Self::Taken { field } => Err(StoreError::Taken { field }),
+            Self::Settled => Err(StoreError::Failed {
+                what: "making a commit".into(),
+                cause: "it was settled before as one that will never be made".into(),
+            }),
+        }
+    }
+}
+
+impl Outcomes {
+    fn get(&self, tenant: Tenant, token: Token) -> Option<&Outcome> {
+        self.by_token.get(&(tenant, token))
+    }
+
+    fn remember(&mut self, tenant: Tenant, token: Token, outcome: Outcome) {
+        if self.by_token.insert((tenant, token), outcome).is_none() {
+            self.in_order.push_back((tenant, token));
+        }
+        if self.in_order.len() > OUTCOMES
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.by_token.remove(&oldest);
+        }
+    }
 }
 
 impl Default for MemoryStore {
@@ -43,9 +103,10 @@ impl MemoryStore {
         let state = State {
             revision: Revision(0),
             records: HashMap::new(),
-            index: Index::new(),
+            index: Index::new(TermHasher::random()),
             log: BTreeMap::new(),
             log_end: LogEnd::EMPTY,
+            outcomes: Outcomes::default(),
         };
         Self { state: RwLock::new(state) }
     }
@@ -57,6 +118,45 @@ impl MemoryStore {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn commit(&mut self, tenant: Tenant, commit: Commit) -> Outcome {
+        for change in &commit.changes {
+            let identifier = change.identifier();
+            if self.index.place(tenant, identifier).map(|place| place.revision) != change.expected() {
+                return Outcome::Conflict { identifier: identifier.into() };
+            }
+        }
+        for guard in &commit.guards {
+            let is_changed = |identifier: &str| commit.changes.iter().any(|change| change.identifier() == identifier);
+            if self.index.taken(tenant, guard, is_changed) {
+                return Outcome::Taken { field: guard.term.field };
+            }
+        }
+        let revision = Revision(self.revision.0 + 1);
+        self.revision = revision;
+        for (position, change) in (0..).zip(commit.changes) {
+            match change {
+                Change::Put(put) => {
+                    let first = Place { created: revision, position, revision };
+                    let place = self.index.place(tenant, &put.identifier).map_or(first, |place| Place { revision, ..place });
+                    let facets = Facets::of(self.index.hasher(), &put.terms, &put.numbers);
+                    self.index.put(tenant, &put.identifier, &put.owner, place, facets);
+                    self.records.insert((tenant, put.identifier), Stored { owner: put.owner, place, body: put.body });
+                }
+                Change::Remove { identifier, .. } => {
+                    self.index.remove(tenant, &identifier);
+                    self.records.remove(&(tenant, identifier));
+                }
+            }
+        }
+        for entry in commit.log {
+            let record = self.log_end.append(entry);
+            self.log.insert(record.sequence, record);
+        }
+        Outcome::Made(revision)
     }
 }
 
@@ -78,44 +178,44 @@ impl Store for MemoryStore {
         Ok(identifiers.iter().map(load).collect())
     }
 
-    async fn find(&self, tenant: Tenant, query: &Query) -> Result<Vec<String>, StoreError> {
-        Ok(self.read().index.find(tenant, query))
+    async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
+        Ok(self.read().index.find(tenant, query, page))
     }
 
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         check_limits(&commit)?;
+        let token = commit.token;
         let state = &mut *self.write();
-        for change in &commit.changes {
-            let identifier = change.identifier();
-            if state.index.place(tenant, identifier).map(|place| place.revision) != change.expected() {
-                return Err(StoreError::Conflict { identifier: identifier.into() });
+        if let Some(known) = token.and_then(|token| state.outcomes.get(tenant, token)) {
+            return known.clone().result();
+        }
+        let outcome = state.commit(tenant, commit);
+        if let Some(token) = token {
+            state.outcomes.remember(tenant, token, outcome.clone());
+        }
+        outcome.result()
+    }
+
+    async fn settle(&self, tenant: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
+        let outcomes = &mut self.write().outcomes;
+        match outcomes.get(tenant, token) {
+            Some(Outcome::Made(revision)) => Ok(Some(*revision)),
+            Some(_) => Ok(None),
+            None => {
+                outcomes.remember(tenant, token, Outcome::Settled);
+                Ok(None)
             }
         }
-        let revision = Revision(state.revision.0 + 1);
-        state.revision = revision;
-        for (position, change) in (0..).zip(commit.changes) {
-            match change {
-                Change::Put(put) => {
-                    let first = Place { created: revision, position, revision };
-                    let place = state.index.place(tenant, &put.identifier).map_or(first, |place| Place { revision, ..place });
-                    state.index.put(tenant, &put.identifier, &put.owner, place, &put.terms);
-                    state.records.insert((tenant, put.identifier), Stored { owner: put.owner, place, body: put.body });
-                }
-                Change::Remove { identifier, .. } => {
-                    state.index.remove(tenant, &identifier);
-                    state.records.remove(&(tenant, identifier));
-                }
-            }
-        }
-        for entry in commit.log {
-            let record = state.log_end.append(entry);
-            state.log.insert(record.sequence, record);
-        }
-        Ok(revision)
     }
 
     async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         Ok(self.read().log.range(from..).take(limit).map(|(_, record)| record.clone()).collect())
+    }
+
+    async fn drop_log(&self, before: u64) -> Result<(), StoreError> {
+        let log = &mut self.write().log;
+        *log = log.split_off(&before);
+        Ok(())
     }
 
     fn writable(&self) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::root_key::wrapping_key;
 use super::{Kind, RootKey, RootKeyIdentifier};
-use crate::index::Place;
+use crate::index::{Place, TermHasher};
 use crate::{Revision, Tenant};
 
 const MAGIC: &[u8; 8] = b"kmipdkey";
@@ -28,6 +28,9 @@ const CHECKSUM: usize = 32;
 const EPOCH: u8 = 1;
 const LOG: u8 = 2;
 const SET: u8 = 3;
+const TERMS: u8 = 4;
+const JOURNAL: u8 = 5;
+const PURPOSES: [u8; 5] = [EPOCH, LOG, SET, TERMS, JOURNAL];
 
 /// The keys that seal a store. `Debug` shows the epochs only.
 pub struct Keyring {
@@ -36,6 +39,10 @@ pub struct Keyring {
     /// For log entries, which are kept when an epoch is shredded.
     logs: WrappingKeys,
     set: hmac::Key,
+    /// For the hashes of terms. The bytes themselves: each index makes a hasher of them.
+    terms: Zeroizing<[u8; KEY]>,
+    /// For the chain of the journal.
+    journal: hmac::Key,
     #[cfg(feature = "insecure-unsealed-for-tests")]
     unsealed: bool,
 }
@@ -82,12 +89,12 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Random`].
     pub fn generate(root: &RootKey) -> Result<(Self, Vec<u8>), KeyringError> {
-        let mut file = Vec::with_capacity(PREFIX + 3 * ENTRY + CHECKSUM);
+        let mut file = Vec::with_capacity(PREFIX + PURPOSES.len() * ENTRY + CHECKSUM);
         file.extend_from_slice(MAGIC);
         file.extend_from_slice(&FILE_FORMAT.to_be_bytes());
         file.extend_from_slice(&root.identifier().0);
-        file.extend_from_slice(&3_u16.to_be_bytes());
-        for purpose in [EPOCH, LOG, SET] {
+        file.extend_from_slice(&(PURPOSES.len() as u16).to_be_bytes());
+        for purpose in PURPOSES {
             let mut key = Zeroizing::new([0; KEY]);
             rand::fill(&mut *key).map_err(|_| KeyringError::Random)?;
             let mut wrapped = [0; WRAPPED];
@@ -128,7 +135,8 @@ impl Keyring {
         let count = usize::from(u16::from_be_bytes(*count));
         let entries = rest.strip_suffix(checksum).filter(|entries| entries.len() == count * ENTRY).ok_or(SHORT)?;
 
-        let (mut epochs, mut logs, mut set) = (BTreeMap::new(), BTreeMap::new(), None);
+        let (mut epochs, mut logs) = (BTreeMap::new(), BTreeMap::new());
+        let (mut set, mut terms, mut journal) = (None, None, None);
         for entry in entries.chunks_exact(ENTRY) {
             let number = u32::from_be_bytes([entry[1], entry[2], entry[3], entry[4]]);
             let mut key = Zeroizing::new([0; KEY]);
@@ -139,6 +147,8 @@ impl Keyring {
                 EPOCH => drop(epochs.insert(number, wrapping_key(&key))),
                 LOG => drop(logs.insert(number, wrapping_key(&key))),
                 SET => set = Some(hmac::Key::new(hmac::HMAC_SHA256, &*key)),
+                TERMS => terms = Some(key),
+                JOURNAL => journal = Some(hmac::Key::new(hmac::HMAC_SHA256, &*key)),
                 _ => return Err(KeyringError::Damaged("the key file holds a key of an unknown purpose")),
             }
         }
@@ -147,6 +157,8 @@ impl Keyring {
             epochs: WrappingKeys::new(epochs).ok_or(LACKING)?,
             logs: WrappingKeys::new(logs).ok_or(LACKING)?,
             set: set.ok_or(LACKING)?,
+            terms: terms.ok_or(LACKING)?,
+            journal: journal.ok_or(LACKING)?,
             #[cfg(feature = "insecure-unsealed-for-tests")]
             unsealed: false,
         })
@@ -171,6 +183,22 @@ impl Keyring {
         let mut element = [0; 32];
         element.copy_from_slice(hmac::sign(&self.set, &bytes).as_ref());
         element
+    }
+
+    /// What hashes the terms of this store's records, always the same.
+    pub fn term_hasher(&self) -> TermHasher {
+        TermHasher::from_key(&self.terms)
+    }
+
+    /// A link of the journal's chain: HMAC-SHA-256 over the link before and some bytes in several parts. Where the parts begin
+    /// is not covered: all but one have a fixed length, or their lengths are in them.
+    pub fn chain(&self, previous: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.journal);
+        context.update(previous);
+        parts.iter().for_each(|part| context.update(part));
+        let mut link = [0; 32];
+        link.copy_from_slice(context.sign().as_ref());
+        link
     }
 
     pub(super) fn format(&self) -> u8 {
@@ -222,6 +250,11 @@ mod tests {
         let place = Place { created: Revision(1), position: 2, revision: Revision(3) };
         assert_eq!(again.set_element(Tenant(1), &place), keyring.set_element(Tenant(1), &place));
         assert_ne!(again.set_element(Tenant(1), &place), keyring.set_element(Tenant(2), &place));
+        assert_eq!(again.term_hasher().hash(1, b"name"), keyring.term_hasher().hash(1, b"name"));
+        let link = again.chain(&[1; 32], &[b"one", b"two"]);
+        assert_eq!(link, keyring.chain(&[1; 32], &[b"onetwo"]));
+        assert_ne!(link, keyring.chain(&[2; 32], &[b"onetwo"]));
+        assert_ne!(link, Keyring::generate(&root).expect("keyring").0.chain(&[1; 32], &[b"onetwo"]));
     }
 
     #[test]

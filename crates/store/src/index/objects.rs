@@ -1,0 +1,125 @@
+//! The records of one tenant, by object number.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use super::entry::{Identifier, Packed};
+use super::owners::{Dated, Owners};
+use super::postings::Postings;
+use super::{Facets, Place};
+use crate::Number;
+
+/// The records of one tenant.
+#[derive(Default)]
+pub(super) struct Objects {
+    /// By object number: the order of creation, with gaps where records were removed. At most 2^31.
+    pub(super) entries: Vec<Packed>,
+    pub(super) gaps: usize,
+    identifiers: HashTable<u32>,
+    pub(super) postings: Postings,
+    pub(super) owners: Owners,
+}
+
+/// Gaps are closed when there are this many and they are at least half of all numbers.
+pub(super) const GAPS: usize = 1024;
+
+impl Objects {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.gaps
+    }
+
+    pub(super) fn number(&self, hasher: &RandomState, identifier: &str) -> Option<u32> {
+        let identifier = Identifier::new(identifier);
+        let matches = |number: &u32| self.entries[*number as usize].identifier() == identifier;
+        self.identifiers.find(hasher.hash_one(identifier), matches).copied()
+    }
+
+    pub(super) fn put(&mut self, hasher: &RandomState, identifier: &str, owner: &str, place: Place, facets: &Facets) {
+        let owner = self.owners.intern(hasher, owner);
+        let Some(number) = self.number(hasher, identifier) else {
+            let number = self.entries.len() as u32;
+            self.entries.push(Packed::new(identifier, owner, place, facets));
+            let rehash = |number: &u32| hasher.hash_one(self.entries[*number as usize].identifier());
+            self.identifiers.insert_unique(hasher.hash_one(Identifier::new(identifier)), number, rehash);
+            self.owners.get_mut(owner).records.insert(number);
+            self.post(owner, number, facets.terms.iter().copied(), facets.numbers.iter().copied());
+            return;
+        };
+        let before = &self.entries[number as usize];
+        let (former, terms, numbers) = (before.owner, before.terms(), before.numbers());
+        if former != owner {
+            let (terms, numbers): (Vec<_>, Vec<_>) = (terms.collect(), numbers.collect());
+            self.unpost(former, number, terms, numbers);
+            self.owners.get_mut(former).records.remove(number);
+            self.owners.forget_if_empty(hasher, former);
+            self.owners.get_mut(owner).records.insert(number);
+            self.post(owner, number, facets.terms.iter().copied(), facets.numbers.iter().copied());
+        } else {
+            // Most of them stay as they were, and are left alone.
+            let gone_terms: Vec<_> = terms.filter(|term| facets.terms.binary_search(term).is_err()).collect();
+            let gone_numbers: Vec<_> = numbers.filter(|number| facets.numbers.binary_search(number).is_err()).collect();
+            let new_terms: Vec<_> = facets.terms.iter().copied().filter(|term| !before.has_term(*term)).collect();
+            let new_numbers: Vec<_> =
+                facets.numbers.iter().copied().filter(|number| before.numbers().all(|known| known != *number)).collect();
+            if gone_terms.is_empty() && gone_numbers.is_empty() && new_terms.is_empty() && new_numbers.is_empty() {
+                let place = Place { revision: place.revision, ..before.place() };
+                self.entries[number as usize].set_revision(place.revision);
+                return;
+            }
+            self.unpost(owner, number, gone_terms, gone_numbers);
+            self.post(owner, number, new_terms.into_iter(), new_numbers.into_iter());
+        }
+        let place = Place { revision: place.revision, ..self.entries[number as usize].place() };
+        self.entries[number as usize] = Packed::new(identifier, owner, place, facets);
+    }
+
+    pub(super) fn remove(&mut self, hasher: &RandomState, identifier: &str) -> bool {
+        let hash = hasher.hash_one(Identifier::new(identifier));
+        let Some(number) = self.number(hasher, identifier) else { return false };
+        if let Ok(entry) = self.identifiers.find_entry(hash, |known| *known == number) {
+            entry.remove();
+        }
+        let gap = self.entries[number as usize].gap();
+        let entry = std::mem::replace(&mut self.entries[number as usize], gap);
+        self.unpost(entry.owner, number, entry.terms().collect(), entry.numbers().collect());
+        self.owners.get_mut(entry.owner).records.remove(number);
+        self.owners.forget_if_empty(hasher, entry.owner);
+        self.gaps += 1;
+        if self.gaps >= GAPS && self.gaps * 2 >= self.entries.len() {
+            self.close_gaps(hasher);
+        }
+        true
+    }
+
+    fn post(&mut self, owner: u32, number: u32, terms: impl Iterator<Item = u64>, numbers: impl Iterator<Item = Number>) {
+        terms.for_each(|term| self.postings.insert(owner, term, number));
+        let owner = self.owners.get_mut(owner);
+        numbers.for_each(|of| owner.insert_number(of.field, Dated::new(of.value, number)));
+    }
+
+    fn unpost(&mut self, owner: u32, number: u32, terms: Vec<u64>, numbers: Vec<Number>) {
+        terms.into_iter().for_each(|term| self.postings.remove(owner, term, number));
+        let owner = self.owners.get_mut(owner);
+        numbers.into_iter().for_each(|of| owner.remove_number(of.field, Dated::new(of.value, number)));
+    }
+
+    /// Numbers the records afresh, without gaps: otherwise a store that creates and removes for years would grow. The order
+    /// stays, so every number is replaced where it stands.
+    fn close_gaps(&mut self, hasher: &RandomState) {
+        let mut next = 0;
+        let new = |entry: &Packed| {
+            let number = next;
+            next += u32::from(!entry.is_gap());
+            number
+        };
+        let new: Vec<u32> = self.entries.iter().map(new).collect();
+        self.entries.retain(|entry| !entry.is_gap());
+        self.entries.shrink_to_fit();
+        self.gaps = 0;
+        self.identifiers.iter_mut().for_each(|number| *number = new[*number as usize]);
+        self.identifiers.shrink_to_fit(|number| hasher.hash_one(self.entries[*number as usize].identifier()));
+        self.postings.renumber(&new);
+        self.owners.renumber(&new);
+    }
+}

@@ -1,0 +1,131 @@
+//! Which records of an owner have a term.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::sorted::Sorted;
+
+/// The object numbers of every (owner, term hash).
+///
+/// An element of the table is the key (two words) and the object number, or the place of the numbers if there are several:
+/// most terms, names above all, have one holder, and that one costs 12 bytes and no allocation.
+#[derive(Default)]
+pub(super) struct Postings {
+    table: HashTable<[u32; 3]>,
+    several: Vec<Sorted<u32>>,
+    free: Vec<u32>,
+}
+
+/// Marks an element whose numbers are in `several`. Object numbers stay below it.
+const SEVERAL: u32 = 1 << 31;
+
+/// The object numbers of one key.
+#[derive(Clone, Copy)]
+pub(super) enum Posting<'a> {
+    One(u32),
+    Several(&'a Sorted<u32>),
+}
+
+impl Posting<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Several(numbers) => numbers.len(),
+        }
+    }
+
+    /// The greatest number that is less than a bound.
+    pub(super) fn below(&self, bound: u32) -> Option<u32> {
+        match self {
+            Self::One(number) => (*number < bound).then_some(*number),
+            Self::Several(numbers) => numbers.below(bound),
+        }
+    }
+}
+
+/// The key of a term of an owner. Term hashes are as good as random, so sums of them and anything else are, too. Two
+/// owners can come to share a posting by chance: whoever reads one compares the owner of the record.
+fn key(owner: u32, term: u64) -> u64 {
+    term.wrapping_add(u64::from(owner).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+fn key_of(element: &[u32; 3]) -> u64 {
+    u64::from(element[0]) << 32 | u64::from(element[1])
+}
+
+impl Postings {
+    pub(super) fn get(&self, owner: u32, term: u64) -> Option<Posting<'_>> {
+        let key = key(owner, term);
+        let element = self.table.find(key, |element| key_of(element) == key)?;
+        Some(match element[2] & SEVERAL {
+            0 => Posting::One(element[2]),
+            _ => Posting::Several(&self.several[(element[2] & !SEVERAL) as usize]),
+        })
+    }
+
+    pub(super) fn insert(&mut self, owner: u32, term: u64, number: u32) {
+        let key = key(owner, term);
+        match self.table.entry(key, |element| key_of(element) == key, key_of) {
+            Entry::Vacant(entry) => drop(entry.insert([(key >> 32) as u32, key as u32, number])),
+            Entry::Occupied(mut entry) => {
+                let value = &mut entry.get_mut()[2];
+                if *value & SEVERAL == 0 {
+                    if *value == number {
+                        return;
+                    }
+                    let mut numbers = Sorted::default();
+                    numbers.insert(*value);
+                    let place = match self.free.pop() {
+                        Some(place) => {
+                            self.several[place as usize] = numbers;
+                            place
+                        }
+                        None => {
+                            self.several.push(numbers);
+                            (self.several.len() - 1) as u32
+                        }
+                    };
+                    *value = SEVERAL | place;
+                }
+                self.several[(*value & !SEVERAL) as usize].insert(number);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, owner: u32, term: u64, number: u32) {
+        let key = key(owner, term);
+        let Ok(mut entry) = self.table.find_entry(key, |element| key_of(element) == key) else { return };
+        let value = &mut entry.get_mut()[2];
+        if *value & SEVERAL == 0 {
+            if *value == number {
+                entry.remove();
+            }
+            return;
+        }
+        let place = *value & !SEVERAL;
+        let numbers = &mut self.several[place as usize];
+        numbers.remove(number);
+        if numbers.len() < 2 {
+            let last = std::mem::take(numbers).first();
+            self.free.push(place);
+            match last {
+                Some(last) => *value = last,
+                None => drop(entry.remove()),
+            }
+        }
+    }
+
+    /// Replaces every object number; their order must stay the same.
+    pub(super) fn renumber(&mut self, new: &[u32]) {
+        for element in self.table.iter_mut().filter(|element| element[2] & SEVERAL == 0) {
+            element[2] = new[element[2] as usize];
+        }
+        self.several.iter_mut().for_each(|numbers| numbers.replace(|number| new[number as usize]));
+        self.table.shrink_to_fit(key_of);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+}

@@ -1,0 +1,212 @@
+//! Values in order, in blocks: adding at the end leaves full blocks behind, and a change in the middle of a million values
+//! moves no more than one block.
+
+/// Values in ascending order, each once. Up to [`BLOCK`] of them are in one piece.
+#[derive(Debug)]
+pub(super) enum Sorted<T> {
+    /// All values.
+    Flat(Vec<T>),
+    /// Two or more blocks, none of them empty.
+    Blocks(Vec<Vec<T>>),
+}
+
+/// The greatest number of values in a block.
+const BLOCK: usize = 512;
+
+impl<T> Default for Sorted<T> {
+    fn default() -> Self {
+        Self::Flat(Vec::new())
+    }
+}
+
+impl<T: Copy + Ord> Sorted<T> {
+    pub(super) fn len(&self) -> usize {
+        self.blocks().map(<[T]>::len).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+
+    /// The least value.
+    pub(super) fn first(&self) -> Option<T> {
+        self.blocks().next()?.first().copied()
+    }
+
+    /// The greatest value that is less than a bound.
+    pub(super) fn below(&self, bound: T) -> Option<T> {
+        let block = match self {
+            Self::Flat(values) => values,
+            Self::Blocks(blocks) => &blocks[blocks.partition_point(|block| block[0] < bound).checked_sub(1)?],
+        };
+        Some(block[block.partition_point(|value| *value < bound).checked_sub(1)?])
+    }
+
+    /// The values from one to another, both included, in pieces.
+    pub(super) fn between(&self, from: T, to: T) -> impl Iterator<Item = &[T]> {
+        let within = move |block: &[T]| -> (usize, usize) {
+            let start = block.partition_point(|value| *value < from);
+            (start, start.max(block.partition_point(|value| *value <= to)))
+        };
+        // Blocks that lie within are not searched: only their ends are looked at.
+        self.blocks()
+            .skip_while(move |block| block.last().is_some_and(|last| *last < from))
+            .take_while(move |block| block.first().is_some_and(|first| *first <= to))
+            .map(move |block| {
+                let whole = block.first().is_some_and(|first| from <= *first) && block.last().is_some_and(|last| *last <= to);
+                let (start, end) = if whole { (0, block.len()) } else { within(block) };
+                &block[start..end]
+            })
+    }
+
+    /// Adds a value; it makes no difference if it is there already.
+    pub(super) fn insert(&mut self, value: T) {
+        if let Self::Flat(values) = self
+            && values.len() >= BLOCK
+        {
+            *self = Self::Blocks(vec![std::mem::take(values)]);
+        }
+        match self {
+            Self::Flat(values) => insert(values, value),
+            Self::Blocks(blocks) => {
+                let mut at = blocks.partition_point(|block| block[0] <= value).saturating_sub(1);
+                if blocks[at].len() >= BLOCK {
+                    if at + 1 == blocks.len() && blocks[at][BLOCK - 1] < value {
+                        blocks.push(Vec::new());
+                        at += 1;
+                    } else {
+                        let upper = blocks[at].split_off(BLOCK / 2);
+                        let above = upper[0] <= value;
+                        blocks.insert(at + 1, upper);
+                        at += usize::from(above);
+                    }
+                }
+                insert(&mut blocks[at], value);
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes a value out; it makes no difference if it is not there.
+    pub(super) fn remove(&mut self, value: T) {
+        match self {
+            Self::Flat(values) => remove(values, value),
+            Self::Blocks(blocks) => {
+                let at = blocks.partition_point(|block| block[0] <= value).saturating_sub(1);
+                remove(&mut blocks[at], value);
+                // Half a block with its neighbour: otherwise values that come and go would leave a block for each that stays.
+                let left = at.saturating_sub(1);
+                for left in [at, left] {
+                    if left + 1 < blocks.len() && blocks[left].len() + blocks[left + 1].len() <= BLOCK / 2 {
+                        let right = blocks.remove(left + 1);
+                        blocks[left].extend(right);
+                    }
+                }
+                blocks.retain(|block| !block.is_empty());
+            }
+        }
+        self.settle();
+    }
+
+    /// Replaces every value; the order must stay the same.
+    pub(super) fn replace(&mut self, mut value: impl FnMut(T) -> T) {
+        let mut block = |values: &mut Vec<T>| {
+            values.iter_mut().for_each(|old| *old = value(*old));
+            values.shrink_to_fit();
+        };
+        match self {
+            Self::Flat(values) => block(values),
+            Self::Blocks(blocks) => blocks.iter_mut().for_each(block),
+        }
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &[T]> {
+        match self {
+            Self::Flat(values) => std::slice::from_ref(values),
+            Self::Blocks(blocks) => &blocks[..],
+        }
+        .iter()
+        .map(Vec::as_slice)
+        .filter(|block| !block.is_empty())
+    }
+
+    /// One block is kept flat.
+    fn settle(&mut self) {
+        if let Self::Blocks(blocks) = self
+            && blocks.len() < 2
+        {
+            *self = Self::Flat(blocks.pop().unwrap_or_default());
+        }
+    }
+}
+
+fn insert<T: Copy + Ord>(values: &mut Vec<T>, value: T) {
+    let at = match values.last() {
+        Some(last) if *last >= value => match values.binary_search(&value) {
+            Ok(_) => return,
+            Err(at) => at,
+        },
+        _ => values.len(),
+    };
+    // A quarter more room, not twice as much: there are millions of these.
+    if values.len() == values.capacity() {
+        values.reserve_exact((values.len() / 4).clamp(2, BLOCK));
+    }
+    values.insert(at, value);
+}
+
+fn remove<T: Copy + Ord>(values: &mut Vec<T>, value: T) {
+    if let Ok(at) = values.binary_search(&value) {
+        values.remove(at);
+        if values.len() * 2 < values.capacity() {
+            values.shrink_to(values.len() + values.len() / 4);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn it_does_what_a_set_does(
+            steps in prop::collection::vec((any::<bool>(), 0..3000_u32, 1..400_u32), 1..60), from in 0..3000_u32, to in 0..3000_u32,
+        ) {
+            let (mut sorted, mut model) = (Sorted::default(), BTreeSet::new());
+            for (add, start, count) in steps {
+                for value in start..start + count {
+                    if add { sorted.insert(value); model.insert(value); } else { sorted.remove(value); model.remove(&value); }
+                }
+                prop_assert_eq!(sorted.len(), model.len());
+                prop_assert_eq!(sorted.first(), model.first().copied());
+                prop_assert_eq!(sorted.is_empty(), model.is_empty());
+                prop_assert_eq!(sorted.below(from), model.range(..from).next_back().copied());
+            }
+            let between: Vec<u32> = sorted.between(from, to).flatten().copied().collect();
+            let expected: Vec<u32> = model.iter().copied().filter(|value| (from..=to).contains(value)).collect();
+            prop_assert_eq!(between, expected);
+            sorted.replace(|value| value * 2);
+            prop_assert!(sorted.blocks().flatten().copied().eq(model.iter().map(|value| value * 2)));
+        }
+    }
+
+    #[test]
+    fn what_is_added_in_order_is_dense_and_what_is_removed_leaves_no_blocks() {
+        let mut sorted = Sorted::default();
+        (0..100_000_u32).for_each(|value| sorted.insert(value));
+        let Sorted::Blocks(blocks) = &sorted else { panic!("flat") };
+        let room: usize = blocks.iter().map(Vec::capacity).sum();
+        assert!(blocks.len() == 100_000_usize.div_ceil(BLOCK) && room < 120_000, "{} blocks, room for {room}", blocks.len());
+        (0..100_000).filter(|value| value % 100 != 0).for_each(|value| sorted.remove(value));
+        let Sorted::Blocks(blocks) = &sorted else { panic!("flat") };
+        assert!(blocks.len() <= 9 && sorted.len() == 1000, "{} blocks", blocks.len());
+        (0..100_000).for_each(|value| sorted.remove(value));
+        assert!(sorted.is_empty() && matches!(sorted, Sorted::Flat(values) if values.capacity() == 0));
+    }
+}
