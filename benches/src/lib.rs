@@ -9,6 +9,7 @@
 
 pub mod codec;
 pub mod connection;
+pub mod fill;
 pub mod floor;
 pub mod load;
 pub mod messages;

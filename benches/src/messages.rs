@@ -1,6 +1,6 @@
 //! Messages as clients send them and servers answer them.
 
-use kmip::attribute::{Attribute, Attributes, TemplateAttribute};
+use kmip::attribute::{Attribute, AttributeFilter, AttributeFilters, Attributes, TemplateAttribute};
 use kmip::codec::{DateTime, Value};
 use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, ObjectType, ResultStatus};
 use kmip::identifier::UniqueIdentifier;
@@ -10,6 +10,7 @@ use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue
 use kmip::operation::Operation;
 use kmip::payload::create::CreateRequest;
 use kmip::payload::get::{GetRequest, GetResponse};
+use kmip::payload::locate::LocateRequest;
 use kmip::structures::Name;
 use kmip::{ProtocolVersion, Secret, tag};
 use ttlv_codec::{Limits, Writer};
@@ -21,6 +22,19 @@ pub fn request(version: ProtocolVersion, operation: Operation, payload: &impl Va
     writer.structure(tag::RequestMessage, |writer| {
         RequestHeader::new(version, 1).write(writer, tag::RequestHeader, version);
         write_request_item(writer, version, operation, None, payload);
+    });
+    writer.finish()
+}
+
+/// A request of several items, which `write` writes, each with an item identifier of its own.
+#[must_use]
+pub fn batch(version: ProtocolVersion, items: usize, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.structure(tag::RequestMessage, |writer| {
+        let mut header = RequestHeader::new(version, i32::try_from(items).unwrap_or(i32::MAX));
+        header.batch_order_option = Some(true);
+        header.write(writer, tag::RequestHeader, version);
+        write(writer);
     });
     writer.finish()
 }
@@ -110,6 +124,20 @@ pub fn got_payload(identifier: &str) -> GetResponse {
     }
 }
 
+/// The payload of a Locate of the newest `maximum` objects that have an attribute; of all of them without a maximum.
+#[must_use]
+pub fn locate_payload(attribute: &Attribute, maximum: Option<i32>, version: ProtocolVersion) -> LocateRequest {
+    LocateRequest {
+        maximum_items: maximum,
+        offset_items: None,
+        storage_status_mask: None,
+        object_group_member: None,
+        object_class_mask: None,
+        attributes: AttributeFilters(AttributeFilter::exactly(attribute, version).into_iter().collect()),
+        template_attribute: None,
+    }
+}
+
 /// Why a response is not a success.
 #[derive(Debug, thiserror::Error)]
 pub enum ResponseError {
@@ -127,12 +155,30 @@ pub enum ResponseError {
 /// If the response is anything else.
 pub fn success<T: Value>(response: &[u8]) -> Result<T, ResponseError> {
     let unreadable = |error: &dyn std::fmt::Display| ResponseError::Unreadable(error.to_string());
-    let message = ResponseMessage::read(response, &Limits::default()).map_err(|error| unreadable(&error))?;
-    let [item] = &message.items[..] else { return Err(unreadable(&"it does not have one item")) };
-    if item.result_status != ResultStatus::Success {
-        let reason = item.result_reason.map(|reason| format!("{reason:?}")).unwrap_or_default();
-        return Err(ResponseError::Refused(format!("{reason} {}", item.result_message.clone().unwrap_or_default())));
+    let mut payloads = successes(response, |_| true)?;
+    if payloads.len() != 1 {
+        return Err(unreadable(&"it does not have one item"));
     }
-    let payload = item.payload.as_ref().ok_or_else(|| unreadable(&"it has no payload"))?;
-    T::read(payload, message.version).map_err(|error| unreadable(&error))
+    payloads.pop().ok_or_else(|| unreadable(&"it has no payload"))
+}
+
+/// The payloads of those items of a response that `wanted` names by their position; all items must be successes.
+///
+/// # Errors
+/// If the response is anything else.
+pub fn successes<T: Value>(response: &[u8], wanted: impl Fn(usize) -> bool) -> Result<Vec<T>, ResponseError> {
+    let unreadable = |error: &dyn std::fmt::Display| ResponseError::Unreadable(error.to_string());
+    let message = ResponseMessage::read(response, &Limits::default()).map_err(|error| unreadable(&error))?;
+    let mut payloads = Vec::with_capacity(message.items.len());
+    for (position, item) in message.items.iter().enumerate() {
+        if item.result_status != ResultStatus::Success {
+            let reason = item.result_reason.map(|reason| format!("{reason:?}")).unwrap_or_default();
+            return Err(ResponseError::Refused(format!("{reason} {}", item.result_message.clone().unwrap_or_default())));
+        }
+        if wanted(position) {
+            let payload = item.payload.as_ref().ok_or_else(|| unreadable(&"it has no payload"))?;
+            payloads.push(T::read(payload, message.version).map_err(|error| unreadable(&error))?);
+        }
+    }
+    Ok(payloads)
 }

@@ -8,7 +8,7 @@
 //! spec-diff    compares the tables of `kmip` with the CSV files of the standards, when they are at hand
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
 //! conformance  the conformance program on a directory of cases, against a server of our own
-//! crash        kill -9 during a stream of Creates; a trace of the system calls behind an acknowledgement
+//! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
 //! bench        the micro-benchmarks and the load generator
 //! ```
 
@@ -18,7 +18,10 @@
 mod bench;
 mod conformance;
 mod crash;
+mod dice;
 mod docs;
+mod log_chain;
+mod options;
 mod pykmip;
 mod run;
 mod server;
@@ -33,7 +36,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [ROUNDS]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,8 +51,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::docs(false),
         ["docs", "--check"] => docs::docs(true),
         ["bench", arguments @ ..] => bench::bench(arguments),
-        ["crash"] => crash::crash(crash::SHORT),
-        ["crash", rounds] => rounds.parse().map_err(|_| format!("not a number of rounds: {rounds}")).and_then(crash::crash),
+        ["crash", arguments @ ..] => crash::crash(arguments),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
         _ => {
             eprintln!("{USAGE}");

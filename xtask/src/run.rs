@@ -16,9 +16,31 @@ pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// A program that the release build made.
+/// A program of the same build as this one, which is the release build unless somebody ran `cargo run -p xtask` without it.
 pub(crate) fn built(program: &str) -> PathBuf {
-    target().join("release").join(program)
+    let beside = env::current_exe().ok().and_then(|own| own.parent().map(|folder| folder.join(program)));
+    beside.unwrap_or_else(|| target().join("release").join(program))
+}
+
+/// Brings packages up to date in the build this program is of.
+///
+/// # Errors
+/// When they do not compile.
+pub(crate) fn build(packages: &[&str]) -> Outcome {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--locked"]);
+    if is_release() {
+        build.arg("--release");
+    }
+    for package in packages {
+        build.args(["--package", package]);
+    }
+    run(&mut build)
+}
+
+/// Whether this program, and so what [`built`] finds, is optimised.
+pub(crate) fn is_release() -> bool {
+    built("kmipd").parent().is_some_and(|folder| folder.ends_with("release"))
 }
 
 /// The cargo that runs us.

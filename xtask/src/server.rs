@@ -28,6 +28,16 @@ impl DevServer {
     /// # Errors
     /// When the binary is missing, ends, or is not ready within a minute; the text holds the end of its log.
     pub(crate) fn start(directory: &Path, port: u16, prefix: &[&str]) -> Result<Self, String> {
+        let mut server = Self::spawn(directory, port, prefix)?;
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// As [`Self::start`], without waiting: what is killed during its start is killed before it is ready.
+    ///
+    /// # Errors
+    /// When the binary is missing or cannot be started.
+    pub(crate) fn spawn(directory: &Path, port: u16, prefix: &[&str]) -> Result<Self, String> {
         let binary = built("kmipd");
         if !binary.exists() {
             return Err(format!("{} is missing: cargo build --release", binary.display()));
@@ -46,9 +56,12 @@ impl DevServer {
         command.arg("dev").arg("--dir").arg(directory.join("dev")).arg("--listen").arg(format!("127.0.0.1:{port}"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn();
         let child = child.map_err(|error| format!("{}: {error}", binary.display()))?;
-        let mut server = Self { child, directory: directory.to_path_buf(), port, lines: None };
-        server.wait_until_ready()?;
-        Ok(server)
+        Ok(Self { child, directory: directory.to_path_buf(), port, lines: None })
+    }
+
+    /// The number of the process, which is that of the program in front when there is one that does not make way for it.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// What `kmipd dev` made and serves.
@@ -61,7 +74,11 @@ impl DevServer {
         self.directory().join("clients").join("demo")
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), String> {
+    /// Waits for the ready line.
+    ///
+    /// # Errors
+    /// When the server ends, or is not ready within a minute; the text holds the end of its log.
+    pub(crate) fn wait_until_ready(&mut self) -> Result<(), String> {
         let Some(output) = self.child.stdout.take() else { return Err("no standard output".to_owned()) };
         let (sender, receiver) = mpsc::channel();
         // The thread reads to the end, so that the server never blocks on a full pipe.

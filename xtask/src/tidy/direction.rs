@@ -45,7 +45,7 @@ const ROWS: &[Row] = &[
     edge("examples", &["client", "kmip", "ttlv-codec"], &[]),
     edge("benches", &["client", "kmip", "ttlv-codec", "certs", "store", "store-sled"], &[]),
     inner("fuzz", &["ttlv-codec", "kmip"]),
-    inner("xtask", &["ttlv-codec", "kmip", "dispatcher", "client"]),
+    inner("xtask", &["ttlv-codec", "kmip", "audit", "dispatcher", "client", "certs", "benches", "store", "store-sled"]),
 ];
 
 /// Crates that mean sockets, TLS or an event loop around them.
