@@ -1,0 +1,133 @@
+//! Reading everything, for `kmipd db check`.
+
+use store::log::LogEnd;
+use store::sealing::Keyring;
+use store::{LogRecord, StoreError};
+
+use super::frame::Frame;
+use super::segment::{FrameReader, Segment};
+use super::{LogStream, damaged_block, first_unchained, open_block};
+
+/// How many damages are reported one by one.
+const MAX_REPORTS: usize = 1000;
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    /// How many segments were read.
+    pub(crate) segments: usize,
+    /// How many entries are as they were written.
+    pub(crate) entries: u64,
+    /// Each damage by file and offset, in order; the first thousand of them.
+    pub(crate) damages: Vec<StoreError>,
+    /// How many there are.
+    pub(crate) damaged: u64,
+}
+
+impl Check {
+    fn report(&mut self, error: StoreError) {
+        self.damaged += 1;
+        if self.damages.len() < MAX_REPORTS {
+            self.damages.push(error);
+        }
+    }
+}
+
+impl LogStream {
+    /// Reads every block, opens it and follows the chain. Damage is reported and passed over. `read` is told how many bytes
+    /// were read since it was told last.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`]: reading itself failed.
+    pub(crate) fn check(&self, keyring: &Keyring, read: &mut dyn FnMut(u64)) -> Result<Check, StoreError> {
+        let mut check = Check::default();
+        // The end of what was read, while its hash is known.
+        let mut chain = (self.first() == 1).then_some(LogEnd::EMPTY);
+        let segments = self.list().clone();
+        for segment in segments {
+            match check_segment(&segment, keyring, &mut chain, &mut check, read) {
+                Ok(()) => check.segments += 1,
+                // Dropped in the meantime.
+                Err(_) if self.first() > segment.first => chain = None,
+                Err(error @ StoreError::Failed { .. }) => return Err(error),
+                Err(error) => {
+                    check.report(error);
+                    chain = None;
+                }
+            }
+        }
+        Ok(check)
+    }
+}
+
+/// Checks one segment; an error says that it cannot be read at all.
+fn check_segment(
+    segment: &Segment,
+    keyring: &Keyring,
+    chain: &mut Option<LogEnd>,
+    check: &mut Check,
+    read: &mut dyn FnMut(u64),
+) -> Result<(), StoreError> {
+    let mut reader = segment.reader_of_all()?;
+    let last = segment.progress().last;
+    let mut sealed = Vec::new();
+    loop {
+        let offset = reader.offset;
+        match next(&mut reader, &mut sealed) {
+            Ok(None) => return Ok(()),
+            Ok(Some(frame)) => match open_block(keyring, frame.first, frame.count(), &sealed) {
+                Ok(records) => follow(segment, offset, &frame, &records, chain, check),
+                Err(cause) => {
+                    check.report(damaged_block(segment, offset, &frame, &cause));
+                    *chain = None;
+                }
+            },
+            Err(bad) => {
+                let missing = reader.expected;
+                let error = reader.error(offset, bad);
+                if matches!(error, StoreError::Failed { .. }) {
+                    return Err(error);
+                }
+                let resumed = reader.resume()?;
+                check.report(unreadable(error, missing, if resumed { reader.expected - 1 } else { last }));
+                *chain = None;
+                if !resumed {
+                    return Ok(());
+                }
+            }
+        }
+        read(reader.offset - offset);
+    }
+}
+
+fn next(reader: &mut FrameReader, sealed: &mut Vec<u8>) -> Result<Option<Frame>, super::Bad> {
+    let Some(frame) = reader.next_prefix()? else { return Ok(None) };
+    reader.sealed(&frame, sealed)?;
+    Ok(Some(frame))
+}
+
+/// Follows the chain through the records of a block; where its beginning is not known, it begins with the first of them.
+fn follow(segment: &Segment, offset: u64, frame: &Frame, records: &[LogRecord], chain: &mut Option<LogEnd>, check: &mut Check) {
+    let end_of = |record: &LogRecord| LogEnd { sequence: record.sequence, hash: record.hash };
+    let (mut end, rest) = match (chain.take(), records) {
+        (Some(end), _) => (end, records),
+        (None, [first, rest @ ..]) => (end_of(first), rest),
+        (None, []) => return,
+    };
+    if let Some(sequence) = first_unchained(&mut end, rest) {
+        let cause = format!("log entry {sequence} does not follow the entry before it");
+        check.report(damaged_block(segment, offset, frame, &cause));
+    } else {
+        check.entries += records.len() as u64;
+    }
+    *chain = records.last().map(end_of);
+}
+
+fn unreadable(error: StoreError, first: u64, last: u64) -> StoreError {
+    match error {
+        StoreError::Damaged { what, cause } if first <= last => {
+            StoreError::Damaged { what, cause: format!("{cause}; log entries {first} to {last} cannot be read") }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,130 @@
+//! Opening the log stream: the last segment is read, its torn tail cut off, and what may not have reached the disk written again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+
+use store::StoreError;
+
+use super::frame::{self, Bad};
+use super::segment::{self, FrameReader, Progress, Segment};
+use super::{LogStream, Writer, failed, sync_directory};
+
+/// How much is written again at once, in bytes.
+const PIECE: u64 = 256 << 10;
+
+impl LogStream {
+    /// Opens the log stream of a directory, which is made if it is not there.
+    ///
+    /// Entries up to `durable` were synced, as far as the caller knows (0: it knows nothing): they must be there. What comes
+    /// after them may be torn, and is cut off from the first frame that is not whole; the journal has it. Frames that are whole
+    /// are kept, but written again: after a failed sync the operating system shows bytes that the disk does not have.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] names the file and the offset; [`StoreError::NewerFormat`]; [`StoreError::Failed`].
+    pub(crate) fn open(directory: &Path, segment_bytes: u64, durable: u64) -> Result<Self, StoreError> {
+        let firsts = list(directory).map_err(|cause| failed("examining", directory, &cause))?;
+        let mut segments = Vec::with_capacity(firsts.len());
+        for pair in firsts.windows(2) {
+            let segment = Segment::new(directory, pair[0], Progress::empty(pair[0]));
+            let bytes = fs::metadata(&segment.path).map_err(|cause| failed("examining", &segment.path, &cause))?.len();
+            *segment.progress() = Progress::unread(bytes, pair[1] - 1);
+            segments.push(Arc::new(segment));
+        }
+        let mut file = None;
+        let mut end = 0;
+        if let Some(first) = firsts.last() {
+            let (segment, opened) = open_last(directory, *first, durable)?;
+            end = segment.progress().last;
+            segments.push(Arc::new(segment));
+            file = Some(opened);
+        }
+        if end < durable {
+            let cause = format!("it ends with entry {end}, and entries up to {durable} were synced");
+            return Err(StoreError::Damaged { what: format!("the log stream in {}", directory.display()), cause });
+        }
+        let writer = Writer { file, dirty: false, failed: None };
+        Ok(Self { directory: directory.into(), segment_bytes, segments: RwLock::new(segments), writer: Mutex::new(writer) })
+    }
+}
+
+/// Makes the directory, clears what an unfinished attempt to begin a segment left, and returns the segments in order.
+fn list(directory: &Path) -> io::Result<Vec<u64>> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let mut firsts = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if let Some(first) = segment::first_of(name) {
+            firsts.push(first);
+        } else if name.strip_suffix(".new").is_some_and(|stem| segment::first_of(&format!("{stem}.log")).is_some()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    firsts.sort_unstable();
+    // What was there when a process ended is not always on the disk yet.
+    sync_directory(directory)?;
+    if let Some(parent) = directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_directory(parent)?;
+    }
+    Ok(firsts)
+}
+
+/// Reads the last segment to its last whole frame, cuts off the rest and makes sure of what is kept.
+fn open_last(directory: &Path, first: u64, durable: u64) -> Result<(Segment, File), StoreError> {
+    let segment = Segment::new(directory, first, Progress::empty(first));
+    let path = &segment.path;
+    let length = fs::metadata(path).map_err(|cause| failed("examining", path, &cause))?.len();
+    *segment.progress() = Progress::unread(length, u64::MAX);
+    let mut reader = segment.reader_of_all()?;
+    let mut progress = Progress::empty(first);
+    let mut uncertain = None;
+    let mut sealed = Vec::new();
+    while reader.offset < length {
+        let offset = reader.offset;
+        match read_frame(&mut reader, &mut sealed) {
+            Ok((first, last)) => {
+                progress.extend(first, last, reader.offset - offset);
+                if last > durable {
+                    uncertain.get_or_insert(offset);
+                }
+            }
+            Err(Bad::Damaged(what)) if reader.expected > durable => {
+                let (path, entry) = (path.display(), reader.expected);
+                tracing::warn!(%path, offset, bytes = length - offset, entry, "cutting off the torn end of the log stream: {what}");
+                break;
+            }
+            Err(bad) => return Err(reader.error(offset, bad)),
+        }
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|cause| failed("opening", path, &cause))?;
+    let kept = progress.bytes;
+    let made_sure = file.set_len(kept).and_then(|()| write_again(&file, uncertain.unwrap_or(kept), kept));
+    made_sure.and_then(|()| file.sync_all()).map_err(|cause| failed("cutting off the torn end of", path, &cause))?;
+    *segment.progress() = progress;
+    Ok((segment, file))
+}
+
+fn read_frame(reader: &mut FrameReader, sealed: &mut Vec<u8>) -> Result<(u64, u64), Bad> {
+    let frame = reader.next_prefix()?.ok_or(Bad::Damaged("it ends too early"))?;
+    reader.sealed(&frame, sealed)?;
+    Ok((frame.first, frame.last))
+}
+
+/// Writes bytes over themselves, so that the next sync writes them to the disk even if an earlier one failed to.
+fn write_again(file: &File, mut offset: u64, end: u64) -> io::Result<()> {
+    let mut piece = Vec::new();
+    while offset < end {
+        piece.resize((end - offset).min(PIECE) as usize, 0);
+        file.read_exact_at(&mut piece, offset)?;
+        file.write_all_at(&piece, offset)?;
+        offset += piece.len() as u64;
+    }
+    Ok(())
+}
+
+// The header is never torn: a segment is renamed into place when it has been synced.
+const _: () = assert!(frame::HEADER < 4096);
