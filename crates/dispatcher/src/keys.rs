@@ -5,13 +5,13 @@
 //! - a mask is one term for each bit that is set, because a condition names the bits that must be there;
 //! - any other whole value is one term;
 //! - a structure is one term for each value inside it, because a condition may leave fields out. Enumerations and Booleans inside
-//!   are none: too many objects share them;
+//!   what the server sets are none: nearly all objects share them (the hash of a Digest, the kind of generator);
 //! - the amounts of Usage Limits are numbers, because a condition means "at least as much" (2.1, section 6.1.28).
 //!
 //! Everything here narrows a search and decides nothing: whoever searches judges each object it loads. What is computed is not
 //! here: State (its dates are), and Unique Identifier, by which an object is loaded.
 
-use kmip::attribute::{Attribute, AttributeReference};
+use kmip::attribute::{Attribute, AttributeReference, SetBy, rules_of};
 use kmip::enumerations::{ObjectType, State};
 use kmip::masks;
 use kmip::tag;
@@ -217,6 +217,10 @@ impl Field {
         if self.names.is_empty() { self.tag } else { tag::AttributeValue }
     }
 
+    fn is_the_servers(&self) -> bool {
+        rules_of(self.tag).is_some_and(|rules| rules.set_by == SetBy::Server)
+    }
+
     /// What follows from a value, given as the bytes of one item.
     fn keys(&self, item: &[u8], found: &mut impl FnMut(Key)) {
         // What was just written can be read.
@@ -236,7 +240,7 @@ impl Field {
                 }
                 path.truncate(path.len().saturating_sub(4));
             }
-            Value::Enumeration(_) | Value::Boolean(_) if !is_whole => {}
+            Value::Enumeration(_) | Value::Boolean(_) if !is_whole && self.is_the_servers() => {}
             Value::Integer(mask) if is_whole && masks::of_tag(self.tag).is_some() => {
                 for bit in (0..32).filter(|bit| mask & (1 << bit) != 0) {
                     found(Key::Term(Term { field: self.tag.0, value: [bit].into() }));

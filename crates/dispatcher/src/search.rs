@@ -158,3 +158,6 @@ pub(crate) async fn check_name_is_free<S: Store>(
 fn name_query(name: &Attribute, context: &Context<'_>) -> Query {
     Query { owner: Some(context.actor.name.clone()), terms: vec![keys::living_name(name)], ranges: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests;

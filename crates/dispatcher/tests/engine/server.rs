@@ -101,7 +101,7 @@ impl Server {
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
             random: Arc::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble))),
         };
-        let store = Unreliable { inner: store, trouble: Arc::clone(&trouble), unknown: Mutex::default() };
+        let store = Unreliable { inner: store, trouble: Arc::clone(&trouble) };
         Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation }
     }
 
@@ -245,8 +245,6 @@ impl crypto::Random for Counting {
 pub(crate) struct Unreliable {
     inner: Arc<MemoryStore>,
     trouble: Arc<Trouble>,
-    /// What became of the commits whose outcome was not told.
-    unknown: Mutex<Vec<(Token, Option<Revision>)>>,
 }
 
 impl Store for Unreliable {
@@ -268,27 +266,21 @@ impl Store for Unreliable {
             return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });
         }
         let unknown = || StoreError::UnknownOutcome { cause: "the connection broke".to_owned() };
-        let token = commit.token;
         if take_one(&self.trouble.unknown_made) {
-            let revision = self.inner.commit(tenant, commit).await?;
-            self.unknown.lock().unwrap().push((token.unwrap(), Some(revision)));
+            self.inner.commit(tenant, commit).await?;
             return Err(unknown());
         }
         if take_one(&self.trouble.unknown_lost) {
-            self.unknown.lock().unwrap().push((token.unwrap(), None));
             return Err(unknown());
         }
         self.inner.commit(tenant, commit).await
     }
 
-    async fn settle(&self, _: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
+    async fn settle(&self, tenant: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
         if take_one(&self.trouble.silent) {
             return Err(StoreError::Failed { what: "asking".to_owned(), cause: "nobody answers".to_owned() });
         }
-        let unknown = self.unknown.lock().unwrap();
-        let matching: Vec<_> = unknown.iter().filter(|(known, _)| *known == token).collect();
-        assert_eq!(matching.len(), 1, "a token is of one commit, and of one whose outcome was not told");
-        Ok(matching[0].1)
+        self.inner.settle(tenant, token).await
     }
 
     async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
