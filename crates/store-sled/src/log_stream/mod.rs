@@ -17,9 +17,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "the store takes them into use in the next step")]
-pub(crate) use block::seal_block;
-pub(crate) use check::Check;
+pub(crate) use block::{first_unchained, open_block, seal_block};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -31,7 +29,6 @@ use std::time::SystemTime;
 use store::sealing::Keyring;
 use store::{LogRecord, StoreError};
 
-use self::block::{first_unchained, open_block};
 use self::frame::{Bad, Frame};
 use self::segment::{Progress, Segment};
 
