@@ -9,6 +9,8 @@
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
 //! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
+//! clock        the server's clock ten years ahead, ten years back, stopped, jumping
+//! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
 //! bench        the micro-benchmarks and the load generator
 //! ```
 
@@ -16,6 +18,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod bitflips;
+mod clock;
 mod conformance;
 mod crash;
 mod dice;
@@ -36,7 +40,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::docs(true),
         ["bench", arguments @ ..] => bench::bench(arguments),
         ["crash", arguments @ ..] => crash::crash(arguments),
+        ["clock", arguments @ ..] => clock::clock(arguments),
+        ["bitflips", arguments @ ..] => bitflips::bitflips(arguments),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
         _ => {
             eprintln!("{USAGE}");

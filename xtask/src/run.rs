@@ -29,6 +29,10 @@ pub(crate) fn built(program: &str) -> PathBuf {
 pub(crate) fn build(packages: &[&str]) -> Outcome {
     let mut build = cargo();
     build.args(["build", "--quiet", "--locked"]);
+    // Where this program itself was built, so that `built` finds what is made now.
+    if let Some(directory) = built("kmipd").ancestors().nth(2) {
+        build.arg("--target-dir").arg(directory);
+    }
     if is_release() {
         build.arg("--release");
     }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{crash, docs, pykmip, setup, spec_diff, tidy};
+use crate::{bitflips, clock, crash, docs, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -35,5 +35,7 @@ const STEPS: &[Step] = &[
     ("support matrix", || docs::docs(true)),
     ("spec-diff", || spec_diff::run(None)),
     ("PyKMIP", || pykmip::pykmip(&[])),
+    ("clock", || clock::clock(&[])),
+    ("bitflips", || bitflips::bitflips(&[])),
     ("crash", || crash::crash(&[])),
 ];
