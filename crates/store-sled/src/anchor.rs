@@ -1,19 +1,20 @@
-//! The anchor: a copy of a recent head outside sled.
+//! The anchor: a copy of the last durable head outside the journal.
 //!
-//! A flipped bit can make sled take acknowledged commits for the torn end of a write, and come up as it was before them,
-//! consistent and wrong. The head inside sled goes back with the rest; the anchor does not. A store whose head is older than
-//! its anchor does not open.
+//! A flipped bit in the last frame of the journal looks like a write that was cut off, and one in sled can make it come up as
+//! it was before acknowledged commits, consistent and wrong. The anchor tells which frame was durable: a journal that ends
+//! before it is damaged, not torn.
 //!
-//! The anchor follows the head: it is written with the next group of commits, or soon after the last, so that it costs no
-//! fsync of its own while commits are waiting. An anchor that is behind says less, never anything wrong. Its two copies are
-//! written in turns, each in a block of its own, so that a torn write leaves the other.
+//! It is written, and given to the kernel, after a group was synced and before the group is acknowledged; it is synced when
+//! sled is. So it survives the end of the process with every acknowledged group, and after a power cut it may be behind: then
+//! it says less, never anything wrong. Its two copies are written in turns, each in a block of its own, so that a torn write
+//! leaves the other.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
-use store::Revision;
 use store::sealing::{Keyring, SealingError};
 
 use crate::head::{Head, SEALED, Where};
@@ -24,9 +25,7 @@ const BLOCK: u64 = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Anchor {
-    file: File,
-    /// The commit it was written for last.
-    revision: Revision,
+    file: Arc<File>,
     /// Which copy is written next: 0 or 1.
     turn: u64,
 }
@@ -36,20 +35,20 @@ impl Anchor {
         let failed = |cause: io::Error| OpenError::failed(format!("making the anchor in {}", directory.display()), cause);
         let path = directory.join(NAME);
         let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path).map_err(failed)?;
-        let mut anchor = Self { file, revision: Revision(0), turn: 0 };
+        let mut anchor = Self { file: Arc::new(file), turn: 0 };
         for _ in 0..2 {
             anchor.write(keyring, head).map_err(failed)?;
         }
-        anchor.sync().map_err(failed)?;
+        anchor.file.sync_all().map_err(failed)?;
         Ok(anchor)
     }
 
-    /// Opens the anchor and compares it with the head.
-    pub(crate) fn open(directory: &Path, keyring: &Keyring, head: &Head) -> Result<Self, OpenError> {
-        let damaged = |cause: String| OpenError::Damaged { what: "the store".into(), cause };
+    /// Opens the anchor and returns the head it has: at least so much was durable.
+    pub(crate) fn open(directory: &Path, keyring: &Keyring) -> Result<(Self, Head), OpenError> {
+        let damaged = |cause: String| OpenError::Damaged { what: "the anchor of the store".into(), cause };
         let path = directory.join(NAME);
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(|cause| match cause.kind() {
-            io::ErrorKind::NotFound => damaged("its anchor is missing".into()),
+            io::ErrorKind::NotFound => damaged("it is missing".into()),
             _ => OpenError::failed(format!("opening {}", path.display()), cause),
         })?;
         let read = |turn: u64| {
@@ -58,35 +57,25 @@ impl Anchor {
             Head::open(keyring, Where::Anchor, &sealed)
         };
         // One copy may be torn by a power cut.
-        let (turn, anchored) = match (read(0), read(1)) {
-            (Ok(first), Ok(second)) if first.revision > second.revision => (1, first),
+        let (turn, head) = match (read(0), read(1)) {
+            (Ok(first), Ok(second)) if first.frame > second.frame => (1, first),
             (_, Ok(second)) => (0, second),
             (Ok(first), Err(_)) => (1, first),
-            (Err(error), Err(_)) => return Err(damaged(format!("both copies of its anchor are damaged: {error}"))),
+            (Err(error), Err(_)) => return Err(damaged(format!("both copies of it are damaged: {error}"))),
         };
-        if head.revision < anchored.revision {
-            let (now, then) = (head.revision.0, anchored.revision.0);
-            return Err(damaged(format!("sled went back to commit {now}, and commit {then} was durable already")));
-        }
-        if head.revision == anchored.revision && *head != anchored {
-            return Err(damaged("its head is not the one of its anchor".into()));
-        }
-        Ok(Self { file, revision: anchored.revision, turn })
+        Ok((Self { file: Arc::new(file), turn }, head))
     }
 
-    pub(crate) fn is_behind(&self, head: &Head) -> bool {
-        self.revision < head.revision
-    }
-
+    /// Writes the head into the older copy.
     pub(crate) fn write(&mut self, keyring: &Keyring, head: &Head) -> io::Result<()> {
         let sealed = head.seal(keyring, Where::Anchor).map_err(io::Error::other)?;
         self.file.write_all_at(&sealed, self.turn * BLOCK)?;
         self.turn = 1 - self.turn;
-        self.revision = head.revision;
         Ok(())
     }
 
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// The file, for syncing it elsewhere.
+    pub(crate) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 }

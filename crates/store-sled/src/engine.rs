@@ -1,4 +1,4 @@
-//! sled, guarded: every call is wrapped so that a panic inside becomes an error, and a group of commits is on the disk, not
+//! sled, guarded: every call is wrapped so that a panic inside becomes an error, and what was applied is on the disk, not
 //! only handed to the operating system, when [`Engine::sync`] returns.
 
 use std::fs::{self, File};
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use sled::transaction::{TransactionError, UnabortableTransactionError};
-use sled::{Batch, Db, IVec, Transactional, Tree};
+use sled::{Db, IVec, Tree};
 use store::StoreError;
 
 use crate::files;
+use crate::journal::Changed;
 use crate::layout::{self, Number};
 
 /// The largest segments sled has. With smaller ones, values of 16 KiB already become files that nobody syncs.
@@ -26,20 +26,11 @@ const OPENING: (u32, Duration) = (100, Duration::from_millis(20));
 
 pub(crate) struct Engine {
     records: Tree,
-    log: Tree,
     head: Tree,
     db: Db,
     /// sled's file, for syncing it. Open all the time: the kernel reports a failed write once to each open file.
     file: File,
     blobs: PathBuf,
-}
-
-/// What a group of commits writes, as one.
-#[derive(Default)]
-pub(crate) struct Writes {
-    pub(crate) records: Batch,
-    pub(crate) log: Batch,
-    pub(crate) head: Vec<u8>,
 }
 
 /// Why the engine failed.
@@ -93,10 +84,10 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, Engine
 }
 
 impl Engine {
-    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
-        let objects = files::objects(directory);
+    /// Opens sled in a directory of its own; makes it if it is not there.
+    pub(crate) fn open(objects: &Path, cache_bytes: u64) -> Result<Self, EngineError> {
         let config = sled::Config::new()
-            .path(&objects)
+            .path(objects)
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::HighThroughput)
             .segment_size(SEGMENT)
@@ -114,8 +105,8 @@ impl Engine {
             }
         };
         guarded(|| {
-            let (records, log, head) = (db.open_tree("records")?, db.open_tree("log")?, db.open_tree("head")?);
-            Ok(Self { records, log, head, db, file: File::open(objects.join("db"))?, blobs: objects.join("blobs") })
+            let (records, head) = (db.open_tree("records")?, db.open_tree("head")?);
+            Ok(Self { records, head, db, file: File::open(objects.join("db"))?, blobs: objects.join("blobs") })
         })
     }
 
@@ -167,32 +158,44 @@ impl Engine {
         guarded(|| Ok(self.head.get(HEAD)?))
     }
 
-    /// The last entry of the log.
-    pub(crate) fn last_log(&self) -> Result<Option<(u64, IVec)>, EngineError> {
-        let Some((key, value)) = guarded(|| Ok(self.log.last()?))? else { return Ok(None) };
-        let sequence = key.as_ref().try_into().map_err(|_| EngineError::Damaged("the log has a key of another form".into()))?;
-        Ok(Some((u64::from_be_bytes(sequence), value)))
-    }
-
-    pub(crate) fn read_log(&self, sequence: u64) -> Result<Option<IVec>, EngineError> {
-        guarded(|| Ok(self.log.get(sequence.to_be_bytes())?))
-    }
-
-    /// Applies a group of commits; all of it survives a crash or nothing.
-    pub(crate) fn apply(&self, writes: &Writes) -> Result<(), EngineError> {
+    /// Writes a record, or takes it away, chunk by chunk: until the last, a reader may find a mixture, which does not open.
+    ///
+    /// Chunk 0 tells how many there are. It comes last, so that applying the change again finds all that must go.
+    pub(crate) fn apply(&self, change: &Changed) -> Result<(), EngineError> {
         guarded(|| {
-            let trees = (&self.records, &self.log, &self.head);
-            let result = trees.transaction(|(records, log, head)| {
-                records.apply_batch(&writes.records)?;
-                log.apply_batch(&writes.log)?;
-                head.insert(HEAD, &writes.head[..])?;
-                Ok::<_, sled::transaction::ConflictableTransactionError<UnabortableTransactionError>>(())
-            });
-            result.map_err(|error| match error {
-                TransactionError::Storage(error) => error.into(),
-                TransactionError::Abort(error) => EngineError::Failed(error.to_string()),
-            })
+            let number = change.number;
+            // A record that was just made has no older chunks.
+            let is_new = change.revision().is_some_and(|revision| revision.0 == number.created);
+            let before = if is_new { None } else { self.records.get(number.key(0))? };
+            let chunks: Vec<_> = change.sealed.iter().flat_map(|sealed| layout::split(sealed)).collect();
+            let after = chunks.len() as u16;
+            match before.map(|chunk| layout::first(&chunk).map(|(length, _)| layout::chunks(length))) {
+                None => {}
+                Some(Some(before)) => {
+                    for part in (after.max(1)..before).rev() {
+                        self.records.remove(number.key(part))?;
+                    }
+                }
+                // It is damaged: whatever there is goes.
+                Some(None) => {
+                    for key in self.records.range(number.key(after.max(1))..=number.key(u16::MAX)).keys() {
+                        self.records.remove(key?)?;
+                    }
+                }
+            }
+            for (part, chunk) in (0..after).zip(chunks).rev() {
+                self.records.insert(number.key(part), chunk)?;
+            }
+            if change.sealed.is_none() {
+                self.records.remove(number.key(0))?;
+            }
+            Ok(())
         })
+    }
+
+    /// Notes up to where everything was applied: after it was.
+    pub(crate) fn write_head(&self, sealed: &[u8]) -> Result<(), EngineError> {
+        guarded(|| Ok(self.head.insert(HEAD, sealed).map(drop)?))
     }
 
     /// Brings everything applied so far to the disk. After an error nobody knows what is there: it is never tried again.

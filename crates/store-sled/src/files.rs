@@ -11,6 +11,11 @@ const LOCK: &str = "lock";
 const KEYS: &str = "keys";
 const CREATING: &str = "creating";
 const OBJECTS: &str = "objects";
+const OBJECTS_NEW: &str = "objects.new";
+const JOURNAL: &str = "journal";
+const LOG: &str = "log";
+const SNAPSHOT: &str = "snapshot";
+const INDEX: &str = "index";
 
 /// A key file of this release has 187 bytes; one with a thousand epochs has 50 KB.
 const MAX_KEY_FILE: u64 = 1 << 20;
@@ -27,6 +32,27 @@ pub(crate) fn exists(directory: &Path) -> bool {
 
 pub(crate) fn objects(directory: &Path) -> PathBuf {
     directory.join(OBJECTS)
+}
+
+/// Where sled is made again, before it takes the place of the old one.
+pub(crate) fn new_objects(directory: &Path) -> PathBuf {
+    directory.join(OBJECTS_NEW)
+}
+
+pub(crate) fn journal(directory: &Path) -> PathBuf {
+    directory.join(JOURNAL)
+}
+
+pub(crate) fn log(directory: &Path) -> PathBuf {
+    directory.join(LOG)
+}
+
+pub(crate) fn snapshots(directory: &Path) -> PathBuf {
+    directory.join(SNAPSHOT)
+}
+
+pub(crate) fn indexes(directory: &Path) -> PathBuf {
+    directory.join(INDEX)
 }
 
 /// Makes the directory if it is not there; only its owner may enter it.
@@ -56,16 +82,47 @@ pub(crate) fn begin(directory: &Path) -> Result<(), OpenError> {
     }
     File::create(directory.join(CREATING)).and_then(|mark| mark.sync_all()).map_err(failed)?;
     sync_directory(directory).map_err(failed)?;
-    match fs::remove_dir_all(objects(directory)) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(failed(cause)),
+    for part in [OBJECTS, JOURNAL, LOG, SNAPSHOT, INDEX] {
+        remove_all(&directory.join(part)).map_err(failed)?;
+    }
+    for part in [JOURNAL, LOG, SNAPSHOT, INDEX] {
+        DirBuilder::new().mode(0o700).create(directory.join(part)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Removes a directory with what is in it, if it is there.
+pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
         _ => Ok(()),
     }
 }
 
-/// Writes the key file, which makes the store a complete one, and takes the mark away. sled's files are synced before.
+/// Files of a directory named by a number in hexadecimal and an extension, the greatest number first. What was left of one
+/// that was being written is removed.
+pub(crate) fn numbered(directory: &Path, extension: &str) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".new") {
+            fs::remove_file(&path)?;
+        } else if let Some(number) = name.strip_suffix(extension).and_then(|name| name.strip_suffix('.')) {
+            let number = u64::from_str_radix(number, 16).map_err(|_| io::Error::other(format!("{name} has no number")))?;
+            found.push((number, path));
+        }
+    }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(found)
+}
+
+/// Writes the key file, which makes the store a complete one, and takes the mark away. All other files are synced before.
 pub(crate) fn finish(directory: &Path, keys: &[u8]) -> Result<(), OpenError> {
     let failed = |cause| OpenError::failed(format!("writing the key file of {}", directory.display()), cause);
-    sync_all(&objects(directory)).map_err(failed)?;
+    for part in [OBJECTS, JOURNAL, LOG, SNAPSHOT, INDEX] {
+        sync_all(&directory.join(part)).map_err(failed)?;
+    }
     replace(directory, KEYS, keys).map_err(failed)?;
     fs::remove_file(directory.join(CREATING)).map_err(failed)?;
     sync_directory(directory).map_err(failed)?;
@@ -117,6 +174,6 @@ pub(crate) fn sync_all(path: &Path) -> io::Result<()> {
     sync_directory(path)
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -1,12 +1,12 @@
-//! The head: what the store must hold. It is written with every group of commits, sealed, and compared when the store
-//! opens: sled may lose a record silently, and then the start says so.
+//! The head: what the store must hold at a moment. Every frame of the journal ends in one; copies of it are in sled, in the
+//! anchor, in a saved index and in a snapshot, so that each of them can be compared with what must be there.
 
 use store::index::Place;
 use store::log::LogEnd;
 use store::sealing::{Keyring, Kind, Label, OVERHEAD, SealingError};
 use store::{Revision, Tenant};
 
-const LENGTH: usize = 8 + 8 + 32 + 8 + 32;
+const LENGTH: usize = 8 + 8 + 8 + 32 + 8 + 32;
 
 /// The length of a sealed head in bytes.
 pub(crate) const SEALED: usize = LENGTH + OVERHEAD;
@@ -16,10 +16,15 @@ pub(crate) const SEALED: usize = LENGTH + OVERHEAD;
 pub(crate) enum Where {
     Engine = 0,
     Anchor = 1,
+    Journal = 2,
+    Index = 3,
+    Snapshot = 4,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// The frame of the journal that tells of it; 0: before the first.
+    pub(crate) frame: u64,
     /// The last commit.
     pub(crate) revision: Revision,
     /// How many records there are.
@@ -30,7 +35,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) const EMPTY: Self = Self { revision: Revision(0), count: 0, set: [0; 32], log: LogEnd::EMPTY };
+    pub(crate) const EMPTY: Self = Self { frame: 0, revision: Revision(0), count: 0, set: [0; 32], log: LogEnd::EMPTY };
 
     pub(crate) fn enter(&mut self, keyring: &Keyring, tenant: Tenant, place: &Place) {
         self.count += 1;
@@ -49,6 +54,7 @@ impl Head {
 
     pub(crate) fn seal(&self, keyring: &Keyring, place: Where) -> Result<Vec<u8>, SealingError> {
         let mut contents = Vec::with_capacity(LENGTH);
+        contents.extend_from_slice(&self.frame.to_be_bytes());
         contents.extend_from_slice(&self.revision.0.to_be_bytes());
         contents.extend_from_slice(&self.count.to_be_bytes());
         contents.extend_from_slice(&self.set);
@@ -64,11 +70,13 @@ impl Head {
     }
 
     fn read(contents: &[u8]) -> Option<Self> {
-        let (revision, rest) = contents.split_first_chunk()?;
+        let (frame, rest) = contents.split_first_chunk()?;
+        let (revision, rest) = rest.split_first_chunk()?;
         let (count, rest) = rest.split_first_chunk()?;
         let (set, rest) = rest.split_first_chunk()?;
         let (sequence, hash) = rest.split_first_chunk()?;
         Some(Self {
+            frame: u64::from_be_bytes(*frame),
             revision: Revision(u64::from_be_bytes(*revision)),
             count: u64::from_be_bytes(*count),
             set: *set,

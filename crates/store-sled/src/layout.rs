@@ -15,7 +15,7 @@ pub(crate) const CHUNK: usize = 60 << 10;
 const PREFIX: usize = 4;
 
 /// The number of a record: nothing of it is reused when the record is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Number {
     pub(crate) tenant: Tenant,
     pub(crate) created: u64,

@@ -1,43 +1,58 @@
-//! The embedded store: sealed records in sled 0.34.7, durable when a commit returns.
+//! The embedded store: a journal of sealed records, sled 0.34.7 behind it, durable when a commit returns.
 //!
-//! sled keeps the bytes, and nothing else is left to it. Its `flush` does not fsync on Linux, so every group of commits is
-//! followed by an fsync of its file. It can lose records silently when a bit flips, so a sealed head counts them, and a copy of it is kept outside sled. It makes
-//! index keys slow, so [`Store::find`] is answered from memory. It panics on damage, so every call into it is guarded.
+//! The journal is the truth. One thread writes it: it takes whatever commits are waiting, writes them as one frame, syncs
+//! once, makes them visible and then acknowledges them all; it never waits for more. What is in the journal and not yet in
+//! sled is kept in memory, over sled; a second thread applies it to sled and to the log stream in large groups. A third
+//! one, the keeper, saves the find index, writes snapshots and drops the journal behind them.
 //!
-//! One thread writes. It takes whatever commits are waiting, applies them as one atomic batch, syncs once, makes them
-//! visible and then acknowledges them all; it never waits for more. Readers never wait for it: they look up in memory
-//! which revision is visible and read that one from sled, or the image that was put aside while a newer one is on its way.
+//! sled keeps the objects, and nothing else is left to it. Its `flush` does not fsync on Linux, it can lose records silently
+//! when a bit flips, and it panics on damage. So every call into it is guarded, every record is sealed, the index knows which
+//! records there must be, and a sled that is damaged or gone is made again from snapshot and journal.
 //!
-//! Architecture invariant: nothing is visible to a reader before it is durable.
+//! Architecture invariant: nothing is visible to a reader before it is durable in the journal, and nothing leaves the journal
+//! before a snapshot has it, in which every record was read back and found to be right.
 //!
 //! The files:
 //!
 //! ```text
-//! DIR/lock       held while the store is open
-//! DIR/keys       the keys of the store, wrapped under the root key
-//! DIR/anchor     what the store held a moment ago, in case sled goes back
-//! DIR/creating   there while the store is being made for the first time
-//! DIR/objects/   sled: trees "records", "log" and "head"
+//! DIR/lock        held while the store is open
+//! DIR/keys        the keys of the store, wrapped under the root key
+//! DIR/anchor      what was durable a moment ago, so that an end of the journal can be told from damage
+//! DIR/creating    there while the store is being made for the first time
+//! DIR/journal/    segments of frames
+//! DIR/log/        the log stream
+//! DIR/snapshot/   all records at one moment
+//! DIR/index/      the find index, saved
+//! DIR/objects/    sled: trees "records" and "head"
 //! ```
 
 mod anchor;
 mod answer;
+mod apply;
 mod engine;
 mod files;
 mod head;
+mod history;
+mod journal;
+mod keep;
 mod layout;
+mod log_stream;
 mod open;
+mod pending;
+mod queue;
+mod saved_index;
 mod shared;
+mod snapshot;
 mod writer;
 
 pub use open::{OpenError, Options};
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use store::sealing::RootKey;
-use store::{Commit, LogRecord, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
+use store::{Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
 
 use crate::shared::Shared;
 
@@ -45,7 +60,8 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub struct SledStore {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    /// The writer, the thread that applies, and the keeper.
+    threads: Vec<JoinHandle<()>>,
     /// Dropped last: nobody else opens the directory while the engine is still closing.
     _lock: files::Lock,
 }
@@ -64,8 +80,9 @@ impl SledStore {
         Self::start(open::create(directory, root, options, |keyring| keyring)?)
     }
 
-    /// Opens a store and reads every record once: to build the find index, and to compare what is there with what the head
-    /// says must be there.
+    /// Opens a store: reads the saved index and the end of the journal, and compares what sled has with what it must have.
+    /// A write that was cut off at the end of the journal is removed; sled is made again if it is damaged. All records are
+    /// read once afterwards, in the background.
     ///
     /// # Errors
     /// [`OpenError`] names what is wrong. A directory without a store is an error, never a new store: an unmounted disk
@@ -85,17 +102,26 @@ impl SledStore {
 
     fn start(opened: open::Opened) -> Result<Self, OpenError> {
         let shared = Arc::new(opened.shared);
-        let writer = writer::spawn(Arc::clone(&shared), opened.head, opened.anchor)?;
-        Ok(Self { shared, writer: Some(writer), _lock: opened.lock })
+        let applying = Arc::new(Mutex::new(()));
+        let mut store = Self { shared: Arc::clone(&shared), threads: Vec::with_capacity(3), _lock: opened.lock };
+        store.threads.push(apply::spawn(Arc::clone(&shared), opened.anchor.file(), Arc::clone(&applying))?);
+        store.threads.push(keep::spawn(Arc::clone(&shared), opened.marks, applying)?);
+        store.threads.push(writer::spawn(shared, opened.journal, opened.anchor)?);
+        Ok(store)
     }
 }
 
 impl Drop for SledStore {
     fn drop(&mut self) {
         self.shared.queue.close();
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has answered its commits with an error already.
-            let _ = writer.join();
+        if self.threads.len() < 3 {
+            // There is no writer to tell the others.
+            self.shared.pending.close();
+        }
+        // The writer ends first; what it wrote is applied.
+        for thread in self.threads.drain(..).rev() {
+            // A thread that panicked has said so already.
+            let _ = thread.join();
         }
     }
 }
@@ -105,8 +131,8 @@ impl Store for SledStore {
         self.shared.load(tenant, identifiers)
     }
 
-    async fn find(&self, tenant: Tenant, query: &Query) -> Result<Vec<String>, StoreError> {
-        Ok(self.shared.find(tenant, query))
+    async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
+        Ok(self.shared.find(tenant, query, page))
     }
 
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
@@ -118,13 +144,18 @@ impl Store for SledStore {
     /// these: reads go on, and what is read is logged.
     async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
         self.shared.loggable()?;
-        let commit = Commit { changes: Vec::new(), log: entries };
+        let commit = Commit { log: entries, ..Commit::default() };
         check_limits(&commit)?;
         self.shared.queue.push_log(tenant, commit.log)
     }
 
     async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         self.shared.read_log(from, limit)
+    }
+
+    /// Whole segments go; the last one stays.
+    async fn drop_log(&self, before: u64) -> Result<(), StoreError> {
+        self.shared.log.drop_before(before).map(drop)
     }
 
     fn writable(&self) -> Result<(), StoreError> {

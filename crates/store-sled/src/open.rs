@@ -1,18 +1,22 @@
 //! Making and opening a store.
 
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use store::index::{Index, Place};
-use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError, decode_record, revision_of};
-use store::{Revision, StoreError};
+use store::StoreError;
+use store::index::Index;
+use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError};
 
 use crate::anchor::Anchor;
-use crate::engine::{Engine, EngineError, Writes};
+use crate::engine::{Engine, EngineError};
 use crate::head::{Head, Where};
-use crate::layout::{self, Number};
-use crate::shared::{Shared, open_log_record};
-use crate::{SledStore, files};
+use crate::journal::{Frame, Journal, START, scan};
+use crate::keep::Marks;
+use crate::log_stream::LogStream;
+use crate::shared::{Published, Shared};
+use crate::{SledStore, files, history, saved_index, snapshot};
 
 /// How a store uses the machine.
 #[derive(Clone, Debug)]
@@ -20,13 +24,38 @@ pub struct Options {
     /// How much memory sled may use to keep pages, in bytes.
     pub cache_bytes: u64,
     /// Commits are refused as [`StoreError::Full`] while the file system has less room than this, in bytes: sled must not
-    /// meet a full disk, and a few segments of 16 MiB may be on their way.
+    /// meet a full disk, and a few segments of 16 MiB may be on their way. Log entries of reads are taken until half of it
+    /// is used.
     pub reserve_bytes: u64,
+    /// How large a segment of the journal is, in bytes. It is made ahead, of zeros.
+    pub segment_bytes: u64,
+    /// How large a segment of the log stream is, in bytes. Retention drops whole segments.
+    pub log_segment_bytes: u64,
+    /// What the journal has beyond sled is applied when it is so many bytes ...
+    pub apply_bytes: usize,
+    /// ... or when it has waited so long.
+    pub apply_after: Duration,
+    /// How many bytes may wait to be applied: they are in memory. The writer waits when there are more.
+    pub overlay_bytes: usize,
+    /// The index is saved after so many bytes of journal, and not before the journal has grown by half the index.
+    pub index_bytes: u64,
+    /// A snapshot is written after so many bytes of journal, and not before the journal has grown by the last snapshot.
+    pub snapshot_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, reserve_bytes: 64 << 20 }
+        Self {
+            cache_bytes: 64 << 20,
+            reserve_bytes: 64 << 20,
+            segment_bytes: 16 << 20,
+            log_segment_bytes: 16 << 20,
+            apply_bytes: 8 << 20,
+            apply_after: Duration::from_secs(1),
+            overlay_bytes: 64 << 20,
+            index_bytes: 32 << 20,
+            snapshot_bytes: 64 << 20,
+        }
     }
 }
 
@@ -81,7 +110,7 @@ impl OpenError {
         Self::Failed { what, cause: cause.to_string() }
     }
 
-    fn sealing(what: impl Into<String>, error: SealingError) -> Self {
+    pub(crate) fn sealing(what: impl Into<String>, error: SealingError) -> Self {
         let (what, cause) = (what.into(), error.to_string());
         match error {
             SealingError::NewerFormat(_) => Self::NewerFormat { what, cause },
@@ -101,6 +130,17 @@ impl OpenError {
     }
 }
 
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged { what, cause } => Self::Damaged { what, cause },
+            StoreError::NewerFormat(cause) => Self::NewerFormat { what: "a file of the store".into(), cause },
+            StoreError::Failed { what, cause } => Self::Failed { what, cause },
+            other => Self::failed("opening the store".into(), other),
+        }
+    }
+}
+
 impl From<EngineError> for OpenError {
     fn from(error: EngineError) -> Self {
         let what = "reading sled's files".into();
@@ -111,11 +151,12 @@ impl From<EngineError> for OpenError {
     }
 }
 
-/// A store that was opened; the writer is not running yet.
+/// A store that was opened; its threads are not running yet.
 pub(crate) struct Opened {
     pub(crate) shared: Shared,
-    pub(crate) head: Head,
+    pub(crate) journal: Journal,
     pub(crate) anchor: Anchor,
+    pub(crate) marks: Marks,
     pub(crate) lock: files::Lock,
 }
 
@@ -130,15 +171,20 @@ pub(crate) fn create(
     files::begin(directory)?;
     let (keyring, key_file) = Keyring::generate(root).map_err(OpenError::keyring)?;
     let keyring = keys(keyring);
-    let engine = Engine::open(directory, options.cache_bytes)?;
     let head = Head::EMPTY;
-    let sealed = head.seal(&keyring, Where::Engine).map_err(|error| OpenError::sealing("the head", error))?;
-    engine.apply(&Writes { head: sealed, ..Writes::default() })?;
+    let engine = Engine::open(&files::objects(directory), options.cache_bytes)?;
+    engine.write_head(&head.seal(&keyring, Where::Engine).map_err(|error| OpenError::sealing("the head", error))?)?;
     engine.sync()?;
+    let failed = |cause| OpenError::failed(format!("making the journal in {}", directory.display()), cause);
+    let journal = Journal::create(&files::journal(directory), options.segment_bytes).map_err(failed)?;
+    let log = LogStream::open(&files::log(directory), options.log_segment_bytes, 0)?;
     let anchor = Anchor::create(directory, &keyring, &head)?;
     files::finish(directory, &key_file)?;
-    let shared = Shared::new(engine, keyring, Index::new(), 0, directory, options.reserve_bytes);
-    Ok(Opened { shared, head, anchor, lock })
+    let published =
+        Published { index: Index::new(keyring.term_hasher()), overlay: HashMap::new(), log: VecDeque::new(), head, hash: START };
+    let segments = journal.segments().clone();
+    let shared = Shared::new(engine, keyring, log, segments, published, directory, options);
+    Ok(Opened { shared, journal, anchor, marks: Marks::default(), lock })
 }
 
 pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Result<Opened, OpenError> {
@@ -148,135 +194,247 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let started = Instant::now();
     let lock = files::lock(directory)?;
     let keyring = Keyring::read(root, &files::read_keys(directory)?).map_err(OpenError::keyring)?;
-    let engine = Engine::open(directory, options.cache_bytes)?;
-    let sealed = engine.read_head()?;
-    let sealed = sealed.ok_or_else(|| OpenError::Damaged { what: "the store".into(), cause: "its head is missing".into() })?;
-    let head =
-        Head::open(&keyring, Where::Engine, &sealed).map_err(|error| OpenError::sealing("the head of the store", error))?;
-    let anchor = Anchor::open(directory, &keyring, &head)?;
-    let index = read_records(&engine, &keyring, &head)?;
-    check_log(&engine, &keyring, &head)?;
-    tracing::info!(records = head.count, log = head.log.sequence, milliseconds = started.elapsed().as_millis(), "store opened");
-    let shared = Shared::new(engine, keyring, index, head.log.sequence, directory, options.reserve_bytes);
-    Ok(Opened { shared, head, anchor, lock })
-}
+    let failed = |what: &'static str| move |cause| OpenError::failed(format!("reading {what}"), cause);
+    let (anchor, anchored) = Anchor::open(directory, &keyring)?;
+    let scan = scan::open(&files::journal(directory))?;
+    let snapshot = snapshot::newest(directory, &keyring).map_err(failed("the snapshots"))?;
+    let begin = snapshot.as_ref().map_or(&Head::EMPTY, |snapshot| &snapshot.head);
+    let log = LogStream::open(&files::log(directory), options.log_segment_bytes, begin.log.sequence)?;
 
-/// Reads every record into the index and compares them with the head.
-fn read_records(engine: &Engine, keyring: &Keyring, head: &Head) -> Result<Index, OpenError> {
-    let mut index = Index::new();
-    let mut found = Head { revision: head.revision, log: head.log.clone(), ..Head::EMPTY };
-    let mut damage = Damage::default();
-    let mut progress = Progress::new(head.count);
-    engine.visit::<OpenError>(|number, sealed| {
-        match read_record(keyring, number, sealed) {
-            Ok((place, record)) if place.revision <= head.revision => {
-                found.enter(keyring, number.tenant, &place);
-                index.put(number.tenant, &record.identifier, &record.owner, place, &record.terms);
-            }
-            Ok(_) => damage.note(name(number), "it is newer than the head of the store"),
-            Err(error @ OpenError::Damaged { .. }) => damage.note(name(number), error),
-            Err(other) => return Err(other),
+    // sled opens while the index is read: both take seconds when there are many records.
+    let (engine, saved) = thread::scope(|scope| {
+        let engine = scope.spawn(|| open_engine(directory, &keyring, options));
+        let saved = saved_index::read(directory, &keyring);
+        (engine.join(), saved)
+    });
+    let engine = engine.unwrap_or_else(|_| Err("opening it panicked".into()));
+    let saved = saved.map_err(failed("the saved index"))?;
+
+    let tail = Tail::read(
+        &scan,
+        &keyring,
+        &Known { begin, engine: &engine, saved: saved.as_ref(), log: log.end(), anchored: &anchored },
+    )?;
+    let Tail { head, hash, end, frames, engine_is_right } = tail;
+    let (index, index_mark) = match saved.map(|saved| bring_up(saved, &frames, &keyring, &head)).transpose()?.flatten() {
+        Some(brought) => brought,
+        None => {
+            tracing::warn!("there is no saved index that fits; it is made from snapshot and journal");
+            (history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?, None)
         }
-        progress.advance();
-        Ok(())
-    })?;
-    damage.report()?;
-    let what = || "the store".into();
-    if found.count != head.count {
-        let cause = format!("sled has {} records, and the head of the store counts {}", found.count, head.count);
-        return Err(OpenError::Damaged { what: what(), cause });
-    }
-    if found.set != head.set {
-        let cause =
-            "sled has as many records as the head counts, but not all of them in the version that was written last".into();
-        return Err(OpenError::Damaged { what: what(), cause });
-    }
-    if index.len() as u64 != head.count {
-        return Err(OpenError::Damaged { what: what(), cause: "two records have one identifier".into() });
-    }
-    Ok(index)
-}
-
-fn read_record(
-    keyring: &Keyring,
-    number: Number,
-    sealed: Result<Vec<u8>, EngineError>,
-) -> Result<(Place, store::sealing::DecodedRecord), OpenError> {
-    let sealed = sealed?;
-    let place = Place {
-        created: Revision(number.created),
-        position: number.position,
-        revision: revision_of(&sealed).unwrap_or(Revision(0)),
     };
-    let contents = keyring.open(&layout::label(number.tenant, &place), &sealed);
-    let record = contents.and_then(|contents| decode_record(contents, true));
-    Ok((place, record.map_err(|error| OpenError::sealing(name(number), error))?))
-}
+    check_index(&index, &keyring, &head)?;
 
-/// A record that cannot be opened has no identifier: where it was created names it.
-fn name(number: Number) -> String {
-    format!("the record created by commit {}, change {}, in tenant {}", number.created, number.position, number.tenant.0)
-}
+    let mut published = Published { index, overlay: HashMap::new(), log: VecDeque::new(), head: head.clone(), hash };
+    let applied;
+    let engine = match engine {
+        Ok((engine, sled)) if engine_is_right => {
+            applied = sled.frame;
+            engine
+        }
+        other => {
+            let cause = other.err().unwrap_or_else(|| "it is not what the journal tells".into());
+            tracing::error!(%cause, "sled cannot be used; it is made again from snapshot and journal");
+            history::rebuild_engine(directory, &keyring, &scan, &head, options.cache_bytes)?;
+            applied = head.frame;
+            history::install_engine(directory, options.cache_bytes)?
+        }
+    };
+    let behind: Vec<Frame> = frames
+        .into_iter()
+        .filter_map(|frame| {
+            let log = frame.log.clone().filter(|block| block.first > log.end());
+            let changes = if frame.sequence > applied { frame.changes } else { Vec::new() };
+            let frame = Frame { log, changes, ..frame };
+            (frame.sequence > applied || frame.log.is_some()).then_some(frame)
+        })
+        .collect();
+    check_log(&log, &behind, &head)?;
+    let journal = scan.resume(&end, options.segment_bytes).map_err(|error| match error {
+        OpenError::Failed { what, cause } => OpenError::Failed { what, cause },
+        other => other,
+    })?;
 
-/// The log ends where the head says.
-fn check_log(engine: &Engine, keyring: &Keyring, head: &Head) -> Result<(), OpenError> {
-    let last = engine.last_log()?;
-    let sequence = last.as_ref().map_or(0, |(sequence, _)| *sequence);
-    if sequence != head.log.sequence {
-        let cause = format!("its last entry is number {sequence}, and the head of the store counts {}", head.log.sequence);
-        return Err(OpenError::Damaged { what: "the log".into(), cause });
+    tracing::info!(
+        records = head.count,
+        log = head.log.sequence,
+        behind = behind.len(),
+        milliseconds = started.elapsed().as_millis(),
+        "store opened"
+    );
+    behind.iter().for_each(|frame| published.overlay(frame));
+    let marks = Marks::at(index_mark, snapshot.as_ref(), journal.segments());
+    let segments = journal.segments().clone();
+    let shared = Shared::new(engine, keyring, log, segments, published, directory, options);
+    for frame in behind {
+        let bytes = frame.changes.iter().map(|change| change.sealed.as_deref().map_or(0, <[u8]>::len)).sum::<usize>();
+        shared.pending.push(frame, bytes);
     }
-    let Some((_, sealed)) = last else { return Ok(()) };
-    let record = open_log_record(keyring, sequence, &sealed);
-    let record = record.map_err(|error| OpenError::sealing(format!("log entry {sequence}"), error))?;
-    if record.hash != head.log.hash {
-        return Err(OpenError::Damaged {
-            what: "the log".into(),
-            cause: "its last hash is not the one the head of the store has".into(),
-        });
+    Ok(Opened { shared, journal, anchor, marks, lock })
+}
+
+type OpenedEngine = Result<(Engine, Head), String>;
+
+/// Opens sled and reads up to where it was applied. What is wrong with it is no error: it can be made again.
+fn open_engine(directory: &Path, keyring: &Keyring, options: &Options) -> OpenedEngine {
+    let objects = files::objects(directory);
+    if !objects.exists() {
+        return Err("its directory is missing".into());
+    }
+    let engine = Engine::open(&objects, options.cache_bytes).map_err(|error| error.to_string())?;
+    let sealed = engine.read_head().map_err(|error| error.to_string())?.ok_or("its head is missing")?;
+    let head = Head::open(keyring, Where::Engine, &sealed).map_err(|error| format!("its head: {error}"))?;
+    Ok((engine, head))
+}
+
+/// What is known before the journal is read.
+struct Known<'a> {
+    /// What the snapshot has.
+    begin: &'a Head,
+    engine: &'a OpenedEngine,
+    saved: Option<&'a (Head, Index, u64)>,
+    /// The last entry of the log stream.
+    log: u64,
+    anchored: &'a Head,
+}
+
+/// The frames that sled, the saved index or the log stream may lack, and what the store holds after the last one.
+struct Tail {
+    head: Head,
+    hash: [u8; 32],
+    end: scan::End,
+    frames: Vec<Frame>,
+    engine_is_right: bool,
+}
+
+impl Tail {
+    fn read(scan: &scan::Opened, keyring: &Keyring, known: &Known<'_>) -> Result<Self, OpenError> {
+        let begin = known.begin.frame;
+        let sled = known.engine.as_ref().ok().map(|(_, head)| head);
+        // A sled that is older than the snapshot, or whose log entries are not all there, needs all there is.
+        let applied = sled.filter(|sled| sled.frame >= begin && sled.log.sequence <= known.log).map_or(begin, |sled| sled.frame);
+        let saved = known.saved.map_or(applied, |(head, _, _)| head.frame);
+        let from = applied.min(saved);
+        let mut frames = Vec::new();
+        // A sled or an index that is further than the journal is not of this journal.
+        let mut engine_is_right = sled.is_some_and(|sled| sled.frame >= begin);
+        let mut last = None;
+        let mut read = 0;
+        let end = scan.read(keyring, from.max(1), known.anchored.frame, |frame| {
+            read += 1;
+            if frame.sequence == known.anchored.frame && frame.head != *known.anchored {
+                let cause = format!("frame {} is not the one that was durable", frame.sequence);
+                return Err(OpenError::Damaged { what: "the journal".into(), cause });
+            }
+            if sled.is_some_and(|sled| sled.frame == frame.sequence && *sled != frame.head) {
+                engine_is_right = false;
+            }
+            last = Some((frame.head.clone(), frame.hash));
+            if frame.sequence > from {
+                frames.push(frame);
+            }
+            Ok(())
+        })?;
+        let (head, hash) = match last {
+            Some(last) => last,
+            None => (Head::EMPTY, START),
+        };
+        if read == 0 && (begin > 0 || known.anchored.frame > 0) {
+            return Err(OpenError::Damaged { what: "the journal".into(), cause: "it holds no frame".into() });
+        }
+        if frames.first().is_some_and(|first| first.sequence > from + 1) {
+            let cause = format!("it begins with frame {}, and frame {} is needed", frames[0].sequence, from + 1);
+            return Err(OpenError::Damaged { what: "the journal".into(), cause });
+        }
+        engine_is_right &= sled.is_some_and(|sled| sled.frame <= head.frame);
+        Ok(Self { head, hash, end, frames, engine_is_right })
+    }
+}
+
+/// Brings a saved index up to the end of the journal, if it is one of this journal. Returns what it was worth, too: the frame
+/// it was saved at and its length.
+#[expect(clippy::type_complexity, reason = "used once")]
+fn bring_up(
+    (saved, mut index, bytes): (Head, Index, u64),
+    frames: &[Frame],
+    keyring: &Keyring,
+    head: &Head,
+) -> Result<Option<(Index, Option<(u64, u64)>)>, OpenError> {
+    if saved.frame > head.frame {
+        return Ok(None);
+    }
+    for frame in frames.iter().filter(|frame| frame.sequence > saved.frame) {
+        for change in &frame.changes {
+            history::enter(&mut index, keyring, change)?;
+        }
+    }
+    if contents(&index, keyring) != (head.count, head.set) {
+        tracing::error!("the saved index is not what the journal tells");
+        return Ok(None);
+    }
+    Ok(Some((index, Some((saved.frame, bytes)))))
+}
+
+/// How many records an index has, and their set hash.
+fn contents(index: &Index, keyring: &Keyring) -> (u64, [u8; 32]) {
+    let mut found = Head::EMPTY;
+    let mut after = None;
+    loop {
+        let entries = index.entries_after(after, 4096);
+        let Some(last) = entries.last() else { return (found.count, found.set) };
+        after = Some((last.tenant, store::Cursor { created: last.place.created, position: last.place.position }));
+        entries.iter().for_each(|entry| found.enter(keyring, entry.tenant, &entry.place));
+    }
+}
+
+fn check_index(index: &Index, keyring: &Keyring, head: &Head) -> Result<(), OpenError> {
+    let (count, set) = contents(index, keyring);
+    if (count, set) == (head.count, head.set) {
+        return Ok(());
+    }
+    let cause = if count == head.count {
+        format!("{count} records were found, but not all of them in the version that was written last")
+    } else {
+        format!("{count} records were found, and the journal counts {}", head.count)
+    };
+    Err(OpenError::Damaged { what: "the store".into(), cause })
+}
+
+/// The log stream, with what the journal still has of it, ends where the journal says, without a gap.
+fn check_log(log: &LogStream, behind: &[Frame], head: &Head) -> Result<(), OpenError> {
+    let mut end = log.end();
+    for block in behind.iter().filter_map(|frame| frame.log.as_ref()) {
+        if block.first != end + 1 {
+            let cause = format!("entries {} to {} are missing", end + 1, block.first - 1);
+            return Err(OpenError::Damaged { what: "the log stream".into(), cause });
+        }
+        end = block.last();
+    }
+    if end != head.log.sequence {
+        let cause = format!("it ends with entry {end}, and the journal counts {}", head.log.sequence);
+        return Err(OpenError::Damaged { what: "the log stream".into(), cause });
     }
     Ok(())
 }
 
-/// Damage is counted to the end, so that one start tells how much there is.
-#[derive(Default)]
-struct Damage {
-    count: u64,
-    first: Option<(String, String)>,
-}
-
-impl Damage {
-    fn note(&mut self, what: String, cause: impl ToString) {
-        let cause = cause.to_string();
-        tracing::error!(%what, %cause, "damaged");
-        self.count += 1;
-        self.first.get_or_insert((what, cause));
-    }
-
-    fn report(self) -> Result<(), OpenError> {
-        let Some((what, cause)) = self.first else { return Ok(()) };
-        let others = if self.count > 1 { format!(" ({} more are damaged)", self.count - 1) } else { String::new() };
-        Err(OpenError::Damaged { what, cause: format!("{cause}{others}") })
-    }
-}
-
-/// Tells how far reading has come, every two seconds.
-struct Progress {
+/// Tells how far something has come, every two seconds.
+pub(crate) struct Progress {
+    what: &'static str,
     done: u64,
     all: u64,
     told: Instant,
 }
 
 impl Progress {
-    fn new(all: u64) -> Self {
-        Self { done: 0, all, told: Instant::now() }
+    pub(crate) fn new(what: &'static str, all: u64) -> Self {
+        Self { what, done: 0, all, told: Instant::now() }
     }
 
-    fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.done += 1;
         if self.done.is_multiple_of(1024) && self.told.elapsed() >= Duration::from_secs(2) {
             self.told = Instant::now();
-            tracing::info!(done = self.done, all = self.all, "reading records");
+            tracing::info!(done = self.done, all = self.all, "{}", self.what);
         }
     }
 }

@@ -1,57 +1,99 @@
-//! What readers and the writer share, and how a reader reads.
+//! What readers, the writer and the background share, and how a reader reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use store::index::{Index, Place};
 use store::log::LogEnd;
-use store::sealing::{DecodedRecord, Keyring, Kind, Label, SealingError, decode_record, revision_of};
-use store::{LogRecord, Query, Record, Revision, StoreError, Tenant};
+use store::sealing::{DecodedRecord, Keyring, decode_record};
+use store::{Found, LogRecord, Page, Query, Record, StoreError, Tenant};
 
-use crate::engine::Engine;
+use crate::Options;
+use crate::engine::{Engine, EngineError};
+use crate::head::Head;
+use crate::journal::{Frame, LogBlock, Segments};
 use crate::layout::{self, Number};
-use crate::writer::Queue;
+use crate::log_stream::{LogStream, first_unchained, open_block};
+use crate::pending::Pending;
+use crate::queue::Queue;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) engine: Engine,
+    /// `None` for the moment in which a new one takes the place of a damaged one.
+    engine: RwLock<Option<Engine>>,
     pub(crate) keyring: Keyring,
+    pub(crate) log: LogStream,
+    pub(crate) segments: Arc<Segments>,
     published: RwLock<Published>,
     pub(crate) queue: Queue,
+    pub(crate) pending: Pending,
     /// Why the store accepts no further commits.
     failure: Mutex<Option<String>>,
-    directory: PathBuf,
-    reserve_bytes: u64,
+    pub(crate) directory: PathBuf,
+    pub(crate) options: Options,
 }
 
 /// What readers may see: everything that is durable, nothing that is not.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) index: Index,
-    /// The published bytes of records that the engine has newer bytes of, not yet durable. Kept when making them durable
-    /// fails, so that a reader never sees what may be gone after a restart.
-    pub(crate) aside: HashMap<Number, Vec<u8>>,
-    pub(crate) log_end: u64,
+    /// Records that are newer than what sled has.
+    pub(crate) overlay: HashMap<Number, Overlaid>,
+    /// Blocks of log entries that are not in the log stream yet.
+    pub(crate) log: VecDeque<LogBlock>,
+    /// What the store holds, and the hash of the frame that says so.
+    pub(crate) head: Head,
+    pub(crate) hash: [u8; 32],
+}
+
+/// A record that sled does not have yet.
+#[derive(Debug)]
+pub(crate) struct Overlaid {
+    /// The frame that wrote it.
+    pub(crate) frame: u64,
+    /// `None`: it is gone.
+    pub(crate) sealed: Option<Arc<[u8]>>,
+}
+
+impl Published {
+    /// Lays the changes of a frame over what sled has.
+    pub(crate) fn overlay(&mut self, frame: &Frame) {
+        for change in &frame.changes {
+            let overlaid = Overlaid { frame: frame.sequence, sealed: change.sealed.clone() };
+            self.overlay.insert(change.number, overlaid);
+        }
+        self.log.extend(frame.log.clone());
+    }
+}
+
+/// Where the sealed bytes of a record are.
+enum Source {
+    Memory(Arc<[u8]>),
+    Engine(Number),
 }
 
 impl Shared {
     pub(crate) fn new(
         engine: Engine,
         keyring: Keyring,
-        index: Index,
-        log_end: u64,
+        log: LogStream,
+        segments: Arc<Segments>,
+        published: Published,
         directory: &Path,
-        reserve_bytes: u64,
+        options: &Options,
     ) -> Self {
         Self {
-            engine,
+            engine: RwLock::new(Some(engine)),
             keyring,
-            published: RwLock::new(Published { index, aside: HashMap::new(), log_end }),
+            log,
+            segments,
+            published: RwLock::new(published),
             queue: Queue::new(),
+            pending: Pending::new(options),
             failure: Mutex::new(None),
             directory: directory.into(),
-            reserve_bytes,
+            options: options.clone(),
         }
     }
 
@@ -63,46 +105,68 @@ impl Shared {
         self.published.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn find(&self, tenant: Tenant, query: &Query) -> Vec<String> {
-        self.published().index.find(tenant, query)
+    /// Calls the engine. It is there but for the moment in which it is replaced.
+    pub(crate) fn engine<T>(&self, call: impl FnOnce(&Engine) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        match &*self.engine.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(engine) => call(engine),
+            None => Err(EngineError::Failed("sled could not be opened again".into())),
+        }
     }
 
-    /// Reads records without holding a lock: each has the revision that was published when the load began, so they are of
-    /// one moment. If the writer was faster, once more under the lock, where it cannot be.
+    /// Closes the engine and puts another in its place.
+    pub(crate) fn replace_engine(&self, open: impl FnOnce() -> Result<Engine, EngineError>) -> Result<(), EngineError> {
+        let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
+        *engine = None;
+        *engine = Some(open()?);
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Found {
+        self.published().index.find(tenant, query, page)
+    }
+
+    /// Reads records without holding a lock while the disk is read: each has the revision that was published when the load
+    /// began, so they are of one moment. If the background was faster, once more under the lock, where it cannot be.
     pub(crate) fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
-        let places: Vec<_> = {
+        let sources: Vec<_> = {
             let published = self.published();
-            identifiers.iter().map(|identifier| published.index.place(tenant, identifier)).collect()
+            identifiers.iter().map(|identifier| published.source(tenant, identifier)).collect()
         };
-        let read = |(identifier, place): (&&str, Option<Place>)| {
-            let Some(place) = place else { return Some(None) };
-            let sealed = self.engine.read(Number::of(tenant, &place)).ok()??;
-            self.open_record(tenant, identifier, &place, &sealed).ok().map(Some)
+        let read = |(identifier, source): (&&str, Option<(Place, Source)>)| {
+            let Some((place, source)) = source else { return Some(None) };
+            self.read(tenant, identifier, &place, source).ok().map(Some)
         };
-        match identifiers.iter().zip(places).map(read).collect() {
+        match identifiers.iter().zip(sources).map(read).collect() {
             Some(records) => Ok(records),
             None => self.load_locked(tenant, identifiers),
         }
     }
 
-    fn load_locked(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+    /// Reads records while nothing can be published. What is not right now is damaged.
+    pub(crate) fn load_locked(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
         let published = self.published();
         let read = |identifier: &&str| {
-            let Some(place) = published.index.place(tenant, identifier) else { return Ok(None) };
-            let number = Number::of(tenant, &place);
-            if let Some(sealed) = published.aside.get(&number) {
-                return self.open_record(tenant, identifier, &place, sealed).map(Some);
-            }
-            let sealed = self.engine.read(number).map_err(|error| error.during(*identifier))?;
-            let sealed = sealed.ok_or_else(|| damaged(identifier, "the engine lost it"))?;
-            self.open_record(tenant, identifier, &place, &sealed).map(Some)
+            let Some((place, source)) = published.source(tenant, identifier) else { return Ok(None) };
+            self.read(tenant, identifier, &place, source).map(Some)
         };
-        identifiers.iter().map(read).collect()
+        let loaded = identifiers.iter().map(read).collect();
+        if let Err(StoreError::Damaged { what, cause }) = &loaded {
+            tracing::error!(record = %what, %cause, "sled is damaged");
+            self.pending.rebuild();
+        }
+        loaded
     }
 
-    fn open_record(&self, tenant: Tenant, identifier: &str, place: &Place, sealed: &[u8]) -> Result<Record, StoreError> {
-        let contents = self.keyring.open(&layout::label(tenant, place), sealed);
-        let record = contents.and_then(|contents| decode_record(contents, false)).map_err(|error| damaged(identifier, error))?;
+    fn read(&self, tenant: Tenant, identifier: &str, place: &Place, source: Source) -> Result<Record, StoreError> {
+        let record = match source {
+            Source::Memory(sealed) => self.open_record(tenant, place, &sealed),
+            Source::Engine(number) => {
+                let sealed = self.engine(|engine| engine.read(number)).map_err(|error| error.during(identifier))?;
+                let sealed = sealed.ok_or_else(|| damaged(identifier, "sled lost it"))?;
+                self.open_record(tenant, place, &sealed)
+            }
+        };
+        let record = record.map_err(|error| damaged(identifier, error))?;
         if record.identifier != identifier {
             return Err(damaged(identifier, "another record is in its place"));
         }
@@ -110,27 +174,50 @@ impl Shared {
         Ok(Record { identifier, owner, revision: place.revision, created: place.created, body })
     }
 
-    pub(crate) fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
-        let end = self.published().log_end;
-        let from = from.max(1);
-        let mut records: Vec<LogRecord> = Vec::new();
-        for sequence in (from..=end).take(limit) {
-            let record = self.log_record(sequence)?;
-            if let Some(previous) = records.last()
-                && !(LogEnd { sequence: previous.sequence, hash: previous.hash }).precedes(&record)
-            {
-                return Err(damaged(&log_name(sequence), "it does not follow the entry before it"));
-            }
-            records.push(record);
-        }
-        Ok(records)
+    fn open_record(&self, tenant: Tenant, place: &Place, sealed: &[u8]) -> Result<DecodedRecord, store::sealing::SealingError> {
+        decode_record(self.keyring.open(&layout::label(tenant, place), sealed)?, false)
     }
 
-    fn log_record(&self, sequence: u64) -> Result<LogRecord, StoreError> {
-        let name = || log_name(sequence);
-        let sealed = self.engine.read_log(sequence).map_err(|error| error.during(name()))?;
-        let sealed = sealed.ok_or_else(|| damaged(&name(), "the engine lost it"))?;
-        open_log_record(&self.keyring, sequence, &sealed).map_err(|error| damaged(&name(), error))
+    /// The sealed bytes of a record as it is now, after they were found to be right; `None`: it is gone.
+    pub(crate) fn sealed(&self, tenant: Tenant, identifier: &str) -> Result<Option<(Place, Vec<u8>)>, StoreError> {
+        let published = self.published();
+        let Some((place, source)) = published.source(tenant, identifier) else { return Ok(None) };
+        let sealed = match source {
+            Source::Memory(sealed) => sealed.to_vec(),
+            Source::Engine(number) => {
+                let sealed = self.engine(|engine| engine.read(number)).map_err(|error| error.during(identifier))?;
+                sealed.ok_or_else(|| damaged(identifier, "sled lost it"))?
+            }
+        };
+        let record = self.open_record(tenant, &place, &sealed).map_err(|error| damaged(identifier, error))?;
+        if record.identifier != identifier {
+            return Err(damaged(identifier, "another record is in its place"));
+        }
+        Ok(Some((place, sealed)))
+    }
+
+    pub(crate) fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
+        // First what is in memory: what leaves it meanwhile is in the stream by then.
+        let blocks: Vec<LogBlock> = self.published().log.iter().cloned().collect();
+        let newest = blocks.first().map_or(u64::MAX, |block| block.first);
+        let mut records = if from < newest { self.log.read(from, limit, &self.keyring)? } else { Vec::new() };
+        records.retain(|record| record.sequence < newest);
+        for block in blocks.iter().filter(|block| block.last() >= from) {
+            if records.len() >= limit {
+                break;
+            }
+            let opened = open_block(&self.keyring, block.first, block.count, &block.sealed);
+            let opened = opened.map_err(|error| damaged(&log_name(block.first), error))?;
+            records.extend(opened.into_iter().filter(|record| record.sequence >= from));
+        }
+        records.truncate(limit);
+        if let Some((first, rest)) = records.split_first() {
+            let mut end = LogEnd { sequence: first.sequence, hash: first.hash };
+            if let Some(broken) = first_unchained(&mut end, rest) {
+                return Err(damaged(&log_name(broken), "it does not follow the entry before it"));
+            }
+        }
+        Ok(records)
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<String>> {
@@ -143,143 +230,56 @@ impl Shared {
 
     /// Refuses every commit from now on. The first cause is kept: later ones follow from it.
     pub(crate) fn fail(&self, cause: &str) {
+        tracing::error!(cause, "the store is read-only until it is opened again");
         self.failure().get_or_insert_with(|| cause.into());
+        self.pending.wake();
     }
 
     /// Why commits are refused, if they are.
     pub(crate) fn writable(&self) -> Result<(), StoreError> {
-        self.accepts(self.reserve_bytes)
+        self.accepts(self.options.reserve_bytes)
     }
 
     /// Why log entries of what changed nothing are refused, if they are.
     pub(crate) fn loggable(&self) -> Result<(), StoreError> {
-        self.accepts(self.reserve_bytes / 2)
+        self.accepts(self.options.reserve_bytes / 2)
     }
 
     fn accepts(&self, reserve_bytes: u64) -> Result<(), StoreError> {
         if let Some(cause) = &*self.failure() {
             return Err(StoreError::ReadOnly(cause.clone()));
         }
-        // sled does not survive a full disk until a restart. So it never meets one: commits are refused before.
-        let free = rustix::fs::statvfs(&self.directory).map(|status| status.f_bavail.saturating_mul(status.f_frsize));
-        match free {
+        // sled does not survive a full disk. So it never meets one: commits are refused before.
+        match self.free() {
             Ok(free) if free < reserve_bytes => Err(StoreError::Full),
             Ok(_) => Ok(()),
             Err(cause) => Err(StoreError::Failed { what: "examining the file system".into(), cause: cause.to_string() }),
         }
     }
+
+    /// The room that is left on the file system, in bytes.
+    pub(crate) fn free(&self) -> std::io::Result<u64> {
+        let status = rustix::fs::statvfs(&self.directory)?;
+        Ok(status.f_bavail.saturating_mul(status.f_frsize))
+    }
 }
 
-fn damaged(what: &str, cause: impl ToString) -> StoreError {
+impl Published {
+    fn source(&self, tenant: Tenant, identifier: &str) -> Option<(Place, Source)> {
+        let place = self.index.place(tenant, identifier)?;
+        let number = Number::of(tenant, &place);
+        let source = match self.overlay.get(&number) {
+            Some(Overlaid { sealed: Some(sealed), .. }) => Source::Memory(Arc::clone(sealed)),
+            _ => Source::Engine(number),
+        };
+        Some((place, source))
+    }
+}
+
+pub(crate) fn damaged(what: &str, cause: impl ToString) -> StoreError {
     StoreError::Damaged { what: what.into(), cause: cause.to_string() }
 }
 
 fn log_name(sequence: u64) -> String {
     format!("log entry {sequence}")
-}
-
-/// Seals a log entry: its hash (32 bytes), then the entry.
-pub(crate) fn seal_log_record(keyring: &Keyring, revision: Revision, record: &LogRecord) -> Result<Vec<u8>, SealingError> {
-    let mut contents = Vec::with_capacity(record.hash.len() + record.entry.len());
-    contents.extend_from_slice(&record.hash);
-    contents.extend_from_slice(&record.entry);
-    keyring.seal(&log_label(record.sequence, revision), &contents)
-}
-
-pub(crate) fn open_log_record(keyring: &Keyring, sequence: u64, sealed: &[u8]) -> Result<LogRecord, SealingError> {
-    let revision = revision_of(sealed).unwrap_or(Revision(0));
-    let contents = keyring.open(&log_label(sequence, revision), sealed)?;
-    let (hash, entry) =
-        contents.split_first_chunk().ok_or(SealingError::Damaged("its contents do not have the form of an entry"))?;
-    Ok(LogRecord { sequence, hash: *hash, entry: entry.to_vec() })
-}
-
-fn log_label(sequence: u64, revision: Revision) -> Label {
-    Label { kind: Kind::LogEntry, tenant: Tenant::DEFAULT, number: sequence, position: 0, revision }
-}
-
-#[cfg(test)]
-mod tests {
-    use store::contract::{block_on, commit, load, put};
-    use store::sealing::{RootKey, encode_record};
-    use store::{Change, Store};
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::engine::Writes;
-    use crate::{Options, SledStore};
-
-    const TENANT: Tenant = Tenant::DEFAULT;
-
-    fn store() -> (SledStore, TempDir) {
-        let directory = tempfile::tempdir().expect("directory");
-        let root = RootKey::generate().expect("root key");
-        let store = SledStore::create(&directory.path().join("data"), &root, &Options::default()).expect("create");
-        let changes = ["a", "b"].map(|name| Change::Put(put(name, None, name.as_bytes())));
-        commit(&store, changes.into()).expect("commit");
-        (store, directory)
-    }
-
-    /// What the engine has of a record, and its key and place.
-    fn engine_bytes(shared: &Shared, identifier: &str) -> (Number, Place, Vec<u8>) {
-        let place = shared.published().index.place(TENANT, identifier).expect("place");
-        let number = Number::of(TENANT, &place);
-        (number, place, shared.engine.read(number).expect("read").expect("record"))
-    }
-
-    /// Gives the engine other bytes of a record, as the writer does before they are durable.
-    fn overwrite(shared: &Shared, number: Number, sealed: Option<&[u8]>) {
-        let mut writes = Writes { head: shared.engine.read_head().expect("read").expect("head").to_vec(), ..Writes::default() };
-        match sealed {
-            Some(sealed) => {
-                (0..).zip(layout::split(sealed)).for_each(|(part, chunk)| writes.records.insert(&number.key(part), chunk))
-            }
-            None => writes.records.remove(&number.key(0)),
-        }
-        shared.engine.apply(&writes).expect("apply");
-    }
-
-    #[test]
-    fn a_damaged_record_is_an_error_by_name_and_the_others_are_read() {
-        let (store, _directory) = store();
-        let (number, _, sealed) = engine_bytes(&store.shared, "a");
-        for byte in 0..sealed.len() {
-            let mut flipped = sealed.clone();
-            flipped[byte] ^= 0x40;
-            overwrite(&store.shared, number, Some(&flipped));
-            match block_on(store.load(TENANT, &["b", "a"])) {
-                Err(StoreError::Damaged { what, .. }) if what == "a" => {}
-                other => panic!("byte {byte}: {other:?}"),
-            }
-            assert_eq!(load(&store, "b").expect("b").body[..], *b"b");
-        }
-        overwrite(&store.shared, number, None);
-        assert!(matches!(block_on(store.load(TENANT, &["a"])), Err(StoreError::Damaged { .. })));
-    }
-
-    #[test]
-    fn an_authentic_record_in_the_place_of_another_is_an_error() {
-        let (store, _directory) = store();
-        let (number, place, _) = engine_bytes(&store.shared, "a");
-        let other = store.shared.keyring.seal(&layout::label(TENANT, &place), &encode_record(&put("other", None, b"")));
-        overwrite(&store.shared, number, Some(&other.expect("seal")));
-        assert!(matches!(block_on(store.load(TENANT, &["a"])), Err(StoreError::Damaged { .. })));
-    }
-
-    #[test]
-    fn what_is_not_durable_is_not_seen() {
-        let (store, _directory) = store();
-        let shared = &store.shared;
-        for identifier in ["a", "b"] {
-            let (number, place, sealed) = engine_bytes(shared, identifier);
-            shared.publish().aside.insert(number, sealed);
-            let newer = Place { revision: Revision(place.revision.0 + 1), ..place };
-            let newer = shared.keyring.seal(&layout::label(TENANT, &newer), &encode_record(&put(identifier, None, b"newer")));
-            let newer = newer.expect("seal");
-            overwrite(shared, number, (identifier == "a").then_some(&newer[..]));
-        }
-        let records = block_on(store.load(TENANT, &["a", "b", "c"])).expect("load");
-        let bodies: Vec<_> = records.iter().map(|record| record.as_ref().map(|record| &record.body[..])).collect();
-        assert_eq!(bodies, [Some(&b"a"[..]), Some(b"b"), None]);
-    }
 }

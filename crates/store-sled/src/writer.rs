@@ -1,159 +1,26 @@
 //! The writer: one thread that makes whatever commits are waiting durable together.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use store::index::Place;
+use store::index::{Facets, Place};
 use store::sealing::encode_record;
-use store::{Change, Commit, LogRecord, MAX_COMMIT, Revision, StoreError, Tenant, Term};
+use store::{Change, Commit, Guard, LogRecord, Revision, StoreError, Tenant};
 
 use crate::anchor::Anchor;
-use crate::answer::{self, Receiver, Sender};
-use crate::engine::{EngineError, Writes};
 use crate::head::{Head, Where};
+use crate::journal::{self, AppendError, Changed, Frame, Journal, LogBlock, MAX_FRAME};
 use crate::layout::{self, Number};
+use crate::log_stream::seal_block;
 use crate::open::OpenError;
-use crate::shared::{Shared, seal_log_record};
+use crate::queue::{Job, Taken};
+use crate::shared::Shared;
 
-/// How long after the last commit the anchor follows.
-const ANCHOR_DELAY: Duration = Duration::from_millis(100);
-
-/// How long log entries of what changed nothing may wait for a commit to be synced with.
-const LOG_DELAY: Duration = Duration::from_millis(50);
-
-/// Bytes of such entries that may wait. A disk that is further behind refuses what would have to be logged.
-const LOG_WAITING_MAX: usize = 16 << 20;
-
-/// Commits on their way to the writer.
-#[derive(Debug)]
-pub(crate) struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    jobs: VecDeque<Job>,
-    /// Log entries nobody waits for.
-    log: Vec<(Tenant, Vec<u8>)>,
-    log_size: usize,
-    /// Since when the first of them waits.
-    log_since: Option<Instant>,
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Job {
-    tenant: Tenant,
-    commit: Commit,
-    answer: Sender<Revision>,
-}
-
-impl Queue {
-    pub(crate) fn new() -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn push(&self, tenant: Tenant, commit: Commit) -> Result<Receiver<Revision>, StoreError> {
-        let (sender, receiver) = answer::channel();
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(StoreError::Failed { what: "committing".into(), cause: "the store is closing".into() });
-        }
-        waiting.jobs.push_back(Job { tenant, commit, answer: sender });
-        drop(waiting);
-        self.arrived.notify_one();
-        Ok(receiver)
-    }
-
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.arrived.notify_one();
-    }
-
-    /// Takes log entries without a promise to say when they are durable.
-    pub(crate) fn push_log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(refused("the store is closing"));
-        }
-        let size = waiting.log_size + entries.iter().map(Vec::len).sum::<usize>();
-        if size > LOG_WAITING_MAX {
-            return Err(refused("the disk is too far behind"));
-        }
-        waiting.log_size = size;
-        waiting.log.extend(entries.into_iter().map(|entry| (tenant, entry)));
-        let first = waiting.log_since.is_none();
-        if first {
-            waiting.log_since = Some(Instant::now());
-        }
-        drop(waiting);
-        if first {
-            // The writer begins to count the time.
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Takes what is waiting, up to the size of the largest commit, and the log entries with it.
-    fn take(&self, patience: Option<Duration>) -> Taken {
-        let until = patience.map(|patience| Instant::now() + patience);
-        let mut waiting = self.lock();
-        while waiting.jobs.is_empty() && !waiting.closed {
-            let now = Instant::now();
-            let due = waiting.log_since.map(|since| since + LOG_DELAY);
-            let next = match (due, until) {
-                (Some(due), _) if due <= now => break,
-                (None, Some(until)) if until <= now => return Taken::Nothing,
-                (due, until) => due.or(until),
-            };
-            waiting = match next {
-                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(next) => {
-                    let waited = self.arrived.wait_timeout(waiting, next.saturating_duration_since(now));
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        let mut size = 0;
-        let mut fits = |job: &Job| {
-            size += job.commit.size();
-            size <= MAX_COMMIT
-        };
-        let count = waiting.jobs.iter().take_while(|job| fits(job)).count().max(1).min(waiting.jobs.len());
-        if count == 0 && waiting.log.is_empty() {
-            return Taken::Closed;
-        }
-        let log = std::mem::take(&mut waiting.log);
-        waiting.log_size = 0;
-        waiting.log_since = None;
-        Taken::Jobs(waiting.jobs.drain(..count).collect(), log)
-    }
-}
-
-/// What the writer got from the queue.
-enum Taken {
-    /// Commits, and log entries that are older.
-    Jobs(Vec<Job>, Vec<(Tenant, Vec<u8>)>),
-    /// Nothing came in time.
-    Nothing,
-    /// Nothing will come any more.
-    Closed,
-}
-
-pub(crate) fn spawn(shared: Arc<Shared>, head: Head, anchor: Anchor) -> Result<JoinHandle<()>, OpenError> {
-    let mut writer = Writer { shared, head, anchor };
+pub(crate) fn spawn(shared: Arc<Shared>, journal: Journal, anchor: Anchor) -> Result<JoinHandle<()>, OpenError> {
+    let head = shared.published().head.clone();
+    let mut writer = Writer { shared, head, journal, anchor };
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run());
     thread.map_err(|cause| OpenError::failed("starting the writer".into(), cause))
 }
@@ -162,83 +29,119 @@ struct Writer {
     shared: Arc<Shared>,
     /// What is durable.
     head: Head,
+    journal: Journal,
     anchor: Anchor,
+}
+
+/// Why a group was not made durable.
+#[derive(Debug, thiserror::Error)]
+enum GroupError {
+    /// There was no room; nothing of it is left.
+    #[error("no space left on the device")]
+    Full,
+    /// Whether it is kept shows after a restart.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl Writer {
     fn run(&mut self) {
-        loop {
-            match self.shared.queue.take(self.is_anchor_behind().then_some(ANCHOR_DELAY)) {
-                Taken::Jobs(jobs, log) => {
-                    // The answers that a panic drops say so themselves.
-                    if catch_unwind(AssertUnwindSafe(|| self.write(jobs, log))).is_err() {
-                        self.fail("the writer panicked");
-                    }
-                }
-                Taken::Nothing => self.follow(true),
-                Taken::Closed => return self.follow(true),
+        while let Some(taken) = self.shared.queue.take() {
+            // The answers that a panic drops say so themselves.
+            if catch_unwind(AssertUnwindSafe(|| self.write(taken))).is_err() {
+                self.shared.fail("the writer panicked");
             }
         }
+        self.shared.pending.close();
     }
 
-    /// Whether the anchor has to follow. Not after a failure: nothing is written then.
-    fn is_anchor_behind(&self) -> bool {
-        self.anchor.is_behind(&self.head) && !self.shared.has_failed()
-    }
-
-    /// Lets the anchor follow the head, which is durable.
-    fn follow(&mut self, sync: bool) {
-        if !self.is_anchor_behind() {
-            return;
-        }
-        let written = self.anchor.write(&self.shared.keyring, &self.head);
-        if let Err(cause) = written.and_then(|()| if sync { self.anchor.sync() } else { Ok(()) }) {
-            self.fail(&format!("writing the anchor: {cause}"));
-        }
-    }
-
-    fn write(&mut self, jobs: Vec<Job>, log: Vec<(Tenant, Vec<u8>)>) {
-        // Before the group is synced, so that nothing is written between its fsync and its acknowledgement.
-        self.follow(false);
-        let mut group = Group::new(&self.shared, self.head.clone());
+    fn write(&mut self, taken: Taken) {
+        // The background keeps up, or nothing more is taken.
+        self.shared.pending.wait_for_room();
+        let shared = Arc::clone(&self.shared);
+        let mut group = Group::new(&shared, self.head.clone());
+        let mut log = taken.log;
         // After a failure nothing is written any more; commits are refused below.
-        for (tenant, entry) in log.into_iter().filter(|_| !self.shared.has_failed()) {
-            let commit = Commit { changes: Vec::new(), log: vec![entry] };
-            // They were accepted: what is left of the reserve is for them.
-            if let Err(error) = group.stage(tenant, commit) {
-                // From now on nothing is answered that would have to be logged.
-                self.fail(&format!("logging: {error}"));
-            }
+        if shared.has_failed() {
+            log.clear();
         }
-        let mut answers = Vec::with_capacity(jobs.len());
-        for Job { tenant, commit, answer } in jobs {
-            let staged = self.shared.writable().and_then(|()| group.stage(tenant, commit));
+        for (_, entry) in &log {
+            group.log(entry.clone());
+        }
+        let mut answers = Vec::with_capacity(taken.jobs.len());
+        for Job { tenant, commit, answer } in taken.jobs {
+            let staged = shared.writable().and_then(|()| group.stage(tenant, commit));
             answers.push((answer, staged));
         }
         // A refused commit is answered after the group, too: what it was in conflict with is visible then.
-        let written = if group.revisions > 0 { group.write() } else { Ok(self.head.clone()) };
-        match written {
-            Ok(head) => {
-                self.head = head;
+        let written = if group.is_empty() { Ok(()) } else { self.make_durable(group) };
+        let error = match written {
+            Ok(()) => {
                 answers.into_iter().for_each(|(answer, staged)| answer.send(staged));
+                return;
             }
-            Err(error) => {
-                let cause = error.to_string();
-                self.fail(&cause);
-                for (answer, staged) in answers {
-                    answer.send(staged.and_then(|_| {
-                        let failed = StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() };
-                        Err(if error.is_full() { StoreError::Full } else { failed })
-                    }));
-                }
-            }
+            Err(error) => error,
+        };
+        match &error {
+            // These were accepted: they wait for room, with a limit of their own.
+            GroupError::Full => shared.queue.put_back(log),
+            GroupError::Failed(cause) => shared.fail(cause),
+        }
+        for (answer, staged) in answers {
+            answer.send(staged.and_then(|_| {
+                Err(match &error {
+                    GroupError::Full => StoreError::Full,
+                    GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
+                })
+            }));
         }
     }
 
-    /// No commit is accepted from now on. What readers see stays as it is.
-    fn fail(&self, cause: &str) {
-        tracing::error!(cause, "a write failed; the store is read-only until it is opened again");
-        self.shared.fail(cause);
+    /// Makes the group durable, then visible.
+    fn make_durable(&mut self, group: Group<'_>) -> Result<(), GroupError> {
+        let shared = Arc::clone(&self.shared);
+        let keyring = &shared.keyring;
+        let failed = |error: store::sealing::SealingError| GroupError::Failed(error.to_string());
+        let Group { mut head, entries, changes, index, .. } = group;
+        let log = match entries.first() {
+            Some(first) => {
+                let sealed = seal_block(keyring, head.revision, &entries).map_err(failed)?;
+                Some(LogBlock { first: first.sequence, count: entries.len() as u32, sealed: sealed.into() })
+            }
+            None => None,
+        };
+        let (sequence, previous) = self.journal.next();
+        head.frame = sequence;
+        let sealed = head.seal(keyring, Where::Journal).map_err(failed)?;
+        let (bytes, hash) = journal::frame::encode(keyring, &previous, sequence, &sealed, &changes, log.as_ref());
+        self.journal.append(&bytes, hash).map_err(|error| match error {
+            AppendError::Full => GroupError::Full,
+            AppendError::Failed(cause) => GroupError::Failed(format!("writing the journal: {cause}")),
+        })?;
+        self.journal.sync().map_err(|cause| GroupError::Failed(format!("syncing the journal: {cause}")))?;
+
+        // It is durable: nothing from here on takes it back.
+        self.head = head.clone();
+        let frame = Frame { sequence, previous, hash, head, changes, log };
+        {
+            let mut published = shared.publish();
+            published.overlay(&frame);
+            for change in index {
+                match change {
+                    IndexChange::Put { tenant, identifier, owner, place, facets } => {
+                        published.index.put(tenant, &identifier, &owner, place, facets);
+                    }
+                    IndexChange::Remove { tenant, identifier } => drop(published.index.remove(tenant, &identifier)),
+                }
+            }
+            published.head = frame.head.clone();
+            published.hash = hash;
+        }
+        shared.pending.push(frame, bytes.len());
+        if let Err(cause) = self.anchor.write(keyring, &self.head) {
+            shared.fail(&format!("writing the anchor: {cause}"));
+        }
+        Ok(())
     }
 }
 
@@ -246,40 +149,41 @@ impl Writer {
 struct Group<'a> {
     shared: &'a Shared,
     head: Head,
-    revisions: u64,
-    writes: Writes,
-    /// What the group did to a record so far: where it is now and in how many chunks, or that it is gone.
-    staged: HashMap<(Tenant, String), Option<(Place, u16)>>,
-    aside: HashMap<Number, Vec<u8>>,
+    /// What the group did to a record so far: where it is now, or that it is gone.
+    staged: HashMap<(Tenant, String), Option<Place>>,
+    changes: Vec<Changed>,
     index: Vec<IndexChange>,
+    entries: Vec<LogRecord>,
+    /// Bytes of the changes and entries.
+    size: usize,
 }
 
 /// What to tell the index, in the order of the commits.
 enum IndexChange {
-    Put { tenant: Tenant, identifier: String, owner: String, place: Place, terms: Vec<Term> },
+    Put { tenant: Tenant, identifier: String, owner: String, place: Place, facets: Facets },
     Remove { tenant: Tenant, identifier: String },
 }
 
 /// A change that was checked and sealed.
 struct Sealed {
-    before: Option<(Place, u16)>,
-    /// The published bytes, if this group did not change the record before.
-    aside: Option<Vec<u8>>,
-    after: Option<(Place, Vec<u8>)>,
+    before: Option<Place>,
+    after: Option<Place>,
+    change: Changed,
     index: IndexChange,
 }
 
 impl<'a> Group<'a> {
     fn new(shared: &'a Shared, head: Head) -> Self {
-        Self {
-            shared,
-            head,
-            revisions: 0,
-            writes: Writes::default(),
-            staged: HashMap::new(),
-            aside: HashMap::new(),
-            index: Vec::new(),
-        }
+        Self { shared, head, staged: HashMap::new(), changes: Vec::new(), index: Vec::new(), entries: Vec::new(), size: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.entries.is_empty() && self.head.revision == self.shared.published().head.revision
+    }
+
+    fn log(&mut self, entry: Vec<u8>) {
+        self.size += entry.len();
+        self.entries.push(self.head.log.append(entry));
     }
 
     /// Adds a commit to the group, all of it or, with an error, nothing.
@@ -290,119 +194,98 @@ impl<'a> Group<'a> {
                 return Err(StoreError::Conflict { identifier: identifier.into() });
             }
         }
+        for guard in &commit.guards {
+            if self.is_taken(tenant, guard, &commit.changes) {
+                return Err(StoreError::Taken { field: guard.term.field });
+            }
+        }
         let revision = Revision(self.head.revision.0 + 1);
         let mut changes = Vec::with_capacity(commit.changes.len());
+        let mut size = 0;
         for (position, change) in (0..).zip(commit.changes) {
-            changes.push(self.seal(tenant, revision, position, change)?);
+            let sealed = self.seal(tenant, revision, position, change)?;
+            size += journal::frame::size_of_change(sealed.change.sealed.as_deref().map(<[u8]>::len));
+            changes.push(sealed);
         }
-        let mut end = self.head.log.clone();
-        let entries: Vec<LogRecord> = commit.log.into_iter().map(|entry| end.append(entry)).collect();
-        let mut log = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let sealed = seal_log_record(&self.shared.keyring, revision, &entry);
-            log.push((entry.sequence, sealed.map_err(|error| failed("sealing a log entry", error))?));
+        size += commit.log.iter().map(Vec::len).sum::<usize>();
+        // Room is left for the seals of the log entries.
+        let limit = MAX_FRAME / 2;
+        if self.size + size > limit {
+            return Err(StoreError::TooLarge { what: "the commit with its names and seals".into(), size, limit });
         }
 
         // Nothing fails from here on.
+        self.size += size;
         changes.into_iter().for_each(|change| self.enter(tenant, change));
-        for (sequence, sealed) in log {
-            self.writes.log.insert(&sequence.to_be_bytes(), sealed);
+        for entry in commit.log {
+            self.entries.push(self.head.log.append(entry));
         }
-        self.head.log = end;
         self.head.revision = revision;
-        self.revisions += 1;
         Ok(revision)
     }
 
     fn place(&self, tenant: Tenant, identifier: &str) -> Option<Place> {
         match self.staged.get(&(tenant, identifier.to_owned())) {
-            Some(staged) => staged.map(|(place, _)| place),
+            Some(staged) => *staged,
             None => self.shared.published().index.place(tenant, identifier),
         }
     }
 
-    fn seal(&self, tenant: Tenant, revision: Revision, position: u32, change: Change) -> Result<Sealed, StoreError> {
-        let identifier = change.identifier();
-        let (before, aside) = match self.staged.get(&(tenant, identifier.to_owned())) {
-            Some(staged) => (*staged, None),
-            None => match self.shared.published().index.place(tenant, identifier) {
-                None => (None, None),
-                Some(place) => {
-                    let sealed = self
-                        .shared
-                        .engine
-                        .read(Number::of(tenant, &place))
-                        .and_then(|sealed| sealed.ok_or_else(|| EngineError::Damaged("the engine lost it".into())));
-                    let sealed = sealed.map_err(|error| error.during(identifier))?;
-                    (Some((place, layout::chunks(sealed.len()))), Some(sealed))
-                }
-            },
-        };
-        let put = match change {
-            Change::Remove { identifier, .. } => {
-                return Ok(Sealed { before, aside, after: None, index: IndexChange::Remove { tenant, identifier } });
+    /// Whether a record that the commit does not change has what a guard forbids. What this group has given is taken, even if
+    /// the group took it away again: the request tries once more.
+    fn is_taken(&self, tenant: Tenant, guard: &Guard, changes: &[Change]) -> bool {
+        let own: HashSet<&str> = changes.iter().map(Change::identifier).collect();
+        let published = self.shared.published();
+        let term = published.index.hasher().hash(guard.term.field, &guard.term.value);
+        let given = self.index.iter().any(|change| match change {
+            IndexChange::Put { tenant: of, identifier, owner, facets, .. } => {
+                *of == tenant
+                    && *owner == guard.owner
+                    && !own.contains(&**identifier)
+                    && facets.terms.binary_search(&term).is_ok()
             }
-            Change::Put(put) => put,
+            IndexChange::Remove { .. } => false,
+        });
+        // A record that the group changed counts as it is after the change.
+        let excepted = |identifier: &str| own.contains(identifier) || self.staged.contains_key(&(tenant, identifier.to_owned()));
+        given || published.index.taken(tenant, guard, excepted)
+    }
+
+    fn seal(&self, tenant: Tenant, revision: Revision, position: u32, change: Change) -> Result<Sealed, StoreError> {
+        let before = self.place(tenant, change.identifier());
+        let put = match (change, before) {
+            (Change::Put(put), _) => put,
+            (Change::Remove { identifier, .. }, Some(place)) => {
+                let change = Changed { number: Number::of(tenant, &place), sealed: None };
+                return Ok(Sealed { before, after: None, change, index: IndexChange::Remove { tenant, identifier } });
+            }
+            (Change::Remove { identifier, .. }, None) => return Err(StoreError::Conflict { identifier }),
         };
         let place = match before {
-            Some((place, _)) => Place { revision, ..place },
+            Some(place) => Place { revision, ..place },
             None => Place { created: revision, position, revision },
         };
-        let sealed = self.shared.keyring.seal(&layout::label(tenant, &place), &encode_record(&put));
-        let sealed = sealed.map_err(|error| failed("sealing a record", error))?;
-        let index = IndexChange::Put { tenant, identifier: put.identifier, owner: put.owner, place, terms: put.terms };
-        Ok(Sealed { before, aside, after: Some((place, sealed)), index })
+        let facets = Facets::of(self.shared.published().index.hasher(), &put.terms, &put.numbers);
+        let sealed = self.shared.keyring.seal(&layout::label(tenant, &place), &encode_record(&put, &facets));
+        let sealed = sealed.map_err(|error| StoreError::Failed { what: "sealing a record".into(), cause: error.to_string() })?;
+        let change = Changed { number: Number::of(tenant, &place), sealed: Some(sealed.into()) };
+        let index = IndexChange::Put { tenant, identifier: put.identifier, owner: put.owner, place, facets };
+        Ok(Sealed { before, after: Some(place), change, index })
     }
 
-    fn enter(&mut self, tenant: Tenant, change: Sealed) {
+    fn enter(&mut self, tenant: Tenant, sealed: Sealed) {
         let keyring = &self.shared.keyring;
-        if let Some((place, chunks)) = change.before {
-            let number = Number::of(tenant, &place);
-            (0..chunks).for_each(|part| self.writes.records.remove(&number.key(part)));
-            self.head.leave(keyring, tenant, &place);
-            if let Some(sealed) = change.aside {
-                self.aside.insert(number, sealed);
-            }
+        if let Some(place) = &sealed.before {
+            self.head.leave(keyring, tenant, place);
         }
-        let staged = change.after.map(|(place, sealed)| {
-            let number = Number::of(tenant, &place);
-            // Of a removal and an insertion of one key the later counts.
-            for (part, chunk) in (0..).zip(layout::split(&sealed)) {
-                self.writes.records.insert(&number.key(part), chunk);
-            }
-            self.head.enter(keyring, tenant, &place);
-            (place, layout::chunks(sealed.len()))
-        });
-        let identifier = match &change.index {
+        if let Some(place) = &sealed.after {
+            self.head.enter(keyring, tenant, place);
+        }
+        let identifier = match &sealed.index {
             IndexChange::Put { identifier, .. } | IndexChange::Remove { identifier, .. } => identifier.clone(),
         };
-        self.staged.insert((tenant, identifier), staged);
-        self.index.push(change.index);
+        self.staged.insert((tenant, identifier), sealed.after);
+        self.changes.push(sealed.change);
+        self.index.push(sealed.index);
     }
-
-    /// Makes the group durable, then visible.
-    fn write(mut self) -> Result<Head, EngineError> {
-        let sealed = self.head.seal(&self.shared.keyring, Where::Engine);
-        self.writes.head = sealed.map_err(|error| EngineError::Failed(error.to_string()))?;
-        // From here on the engine may have newer bytes than readers may see.
-        self.shared.publish().aside = self.aside;
-        self.shared.engine.apply(&self.writes)?;
-        self.shared.engine.sync()?;
-        let mut published = self.shared.publish();
-        for change in self.index {
-            match change {
-                IndexChange::Put { tenant, identifier, owner, place, terms } => {
-                    published.index.put(tenant, &identifier, &owner, place, &terms);
-                }
-                IndexChange::Remove { tenant, identifier } => drop(published.index.remove(tenant, &identifier)),
-            }
-        }
-        published.aside = HashMap::new();
-        published.log_end = self.head.log.sequence;
-        Ok(self.head)
-    }
-}
-
-fn failed(what: &str, cause: impl ToString) -> StoreError {
-    StoreError::Failed { what: what.into(), cause: cause.to_string() }
 }

@@ -11,7 +11,7 @@ use std::{env, thread};
 use store::contract::{block_on, load, put, term};
 use store::log::LogEnd;
 use store::sealing::RootKey;
-use store::{Change, Commit, Put, Query, Revision, Store, Tenant};
+use store::{Change, Commit, Page, Put, Query, Revision, Store, Tenant};
 use store_sled::{Options, SledStore};
 
 /// Set in the child: the directory to work in.
@@ -64,12 +64,15 @@ fn check(directory: &Path, root: &RootKey) -> usize {
         assert!(record.body[..] == body(identifier));
     }
     // What is there is whole: body, term and log entry of each, acknowledged or not.
-    let all = block_on(store.find(Tenant::DEFAULT, &Query::default())).expect("find");
+    let all = block_on(store.find(Tenant::DEFAULT, &Query::default(), Page::first(usize::MAX))).expect("find").identifiers;
     assert!(all.len() >= acknowledged.len());
     for identifier in &all {
         assert!(load(&store, identifier).expect("a found record").body[..] == body(identifier));
-        let query = Query { owner: None, terms: vec![term(1, identifier)] };
-        assert_eq!(block_on(store.find(Tenant::DEFAULT, &query)).expect("find"), std::slice::from_ref(identifier));
+        let query = Query { terms: vec![term(1, identifier)], ..Query::default() };
+        assert_eq!(
+            block_on(store.find(Tenant::DEFAULT, &query, Page::first(9))).expect("find").identifiers,
+            std::slice::from_ref(identifier)
+        );
     }
     let log = block_on(store.read_log(1, usize::MAX)).expect("log");
     let mut logged = HashMap::new();
@@ -102,7 +105,8 @@ fn write_until_killed(directory: &Path) {
                 for number in 0_u64.. {
                     let identifier = format!("{process}-{writer}-{number}");
                     let new = Put { terms: vec![term(1, &identifier)], ..put(&identifier, None, &body(&identifier)) };
-                    let commit = Commit { changes: vec![Change::Put(new)], log: vec![identifier.clone().into()] };
+                    let commit =
+                        Commit { changes: vec![Change::Put(new)], log: vec![identifier.clone().into()], ..Commit::default() };
                     let Revision(revision) = block_on(store.commit(Tenant::DEFAULT, commit)).expect("commit");
                     (&mut &*note).write_all(format!("{identifier} {revision}\n").as_bytes()).expect("note");
                 }

@@ -6,7 +6,7 @@ use std::{env, fs, path::Path};
 
 use store::contract::{block_on, commit, load, put, term};
 use store::sealing::RootKey;
-use store::{Change, Put, Query, Revision, Store, StoreError, Tenant};
+use store::{Change, Page, Put, Query, Revision, Store, StoreError, Tenant};
 use store_sled::{Options, SledStore};
 
 /// Set in the child: the directory to work in.
@@ -72,8 +72,9 @@ fn write_until_refused(directory: &Path) {
         let record = load(&store, "changing").expect("changing");
         assert_eq!(record.revision, changing);
         assert_eq!(record.body[..], *(number - 1).to_string().as_bytes());
-        let found = block_on(store.find(Tenant::DEFAULT, &Query { owner: None, terms: vec![term(1, "x")] })).expect("find");
-        assert_eq!(found.len(), number);
+        let query = Query { terms: vec![term(1, "x")], ..Query::default() };
+        let found = block_on(store.find(Tenant::DEFAULT, &query, Page::first(1000))).expect("find");
+        assert_eq!(found.identifiers.len(), number);
         assert!(load(&store, "0").expect("the first").body[..] == body(0));
     }
 }

@@ -1,0 +1,145 @@
+//! The background that applies what the journal holds to sled and to the log stream, syncs them, and lets go of the memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use store::StoreError;
+
+use crate::engine::{Engine, EngineError};
+use crate::files;
+use crate::head::Where;
+use crate::journal::{Changed, Frame};
+use crate::layout::Number;
+use crate::open::OpenError;
+use crate::shared::Shared;
+
+/// How long to wait before trying again what could not be applied.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) fn spawn(shared: Arc<Shared>, anchor: Arc<File>, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
+    let mut applier = Applier { shared, anchor, applying, reopen: false };
+    let thread = thread::Builder::new().name("store-apply".into()).spawn(move || applier.run());
+    thread.map_err(|cause| OpenError::failed("starting the thread that applies".into(), cause))
+}
+
+struct Applier {
+    shared: Arc<Shared>,
+    anchor: Arc<File>,
+    /// Held while sled is written to: nobody replaces it then.
+    applying: Arc<Mutex<()>>,
+    /// sled met an error: it is opened again before it is used.
+    reopen: bool,
+}
+
+/// Why frames were not applied.
+#[derive(Debug, thiserror::Error)]
+enum ApplyError {
+    /// sled is not to be met with a full disk.
+    #[error("no space left on the device")]
+    Full,
+    #[error("sled: {0}")]
+    Engine(#[from] EngineError),
+    #[error("the log stream: {0}")]
+    Log(StoreError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl ApplyError {
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Engine(error) => error.is_full(),
+            Self::Log(error) => matches!(error, StoreError::Full),
+            Self::Other(_) => false,
+        }
+    }
+}
+
+impl Applier {
+    fn run(&mut self) {
+        while let Some(frames) = self.shared.pending.take() {
+            let applied = catch_unwind(AssertUnwindSafe(|| self.apply(&frames)));
+            let applied = applied.unwrap_or_else(|_| Err(ApplyError::Other("the thread that applies panicked".into())));
+            let Err(error) = applied else {
+                self.shared.pending.done(frames.len());
+                continue;
+            };
+            // The journal has it all: nothing is lost if this is the end.
+            if error.is_full() {
+                tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again");
+                self.reopen |= !matches!(error, ApplyError::Full);
+            } else if matches!(error, ApplyError::Engine(EngineError::Damaged(_))) {
+                tracing::error!(%error, "sled is damaged; it is made again from snapshot and journal");
+                self.shared.pending.rebuild();
+            } else if !self.shared.has_failed() {
+                self.shared.fail(&format!("applying the journal: {error}"));
+            }
+            while self.shared.has_failed() {
+                // A sync that failed is not tried again into success.
+                if self.shared.pending.halt(PAUSE) {
+                    return;
+                }
+            }
+            if self.shared.pending.halt(PAUSE) {
+                tracing::warn!(%error, "closing: what is not applied is taken from the journal at the next start");
+                return;
+            }
+        }
+    }
+
+    fn apply(&mut self, frames: &[Arc<Frame>]) -> Result<(), ApplyError> {
+        let shared = &self.shared;
+        let Some(last) = frames.last() else { return Ok(()) };
+        match shared.free() {
+            Ok(free) if free < shared.options.reserve_bytes / 4 => return Err(ApplyError::Full),
+            Ok(_) => {}
+            Err(cause) => return Err(ApplyError::Other(format!("examining the file system: {cause}"))),
+        }
+        let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.reopen {
+            let (objects, cache_bytes) = (files::objects(&shared.directory), shared.options.cache_bytes);
+            shared.replace_engine(|| Engine::open(&objects, cache_bytes))?;
+            self.reopen = false;
+        }
+        // Of several changes of a record the last one counts.
+        let mut changes: BTreeMap<Number, &Changed> = BTreeMap::new();
+        for change in frames.iter().flat_map(|frame| &frame.changes) {
+            changes.insert(change.number, change);
+        }
+        let head = last.head.seal(&shared.keyring, Where::Engine).map_err(|error| ApplyError::Other(error.to_string()))?;
+        for log in frames.iter().filter_map(|frame| frame.log.as_ref()) {
+            shared.log.append(log.first, log.count, &log.sealed).map_err(ApplyError::Log)?;
+        }
+        shared.log.sync().map_err(|cause| ApplyError::Other(format!("syncing the log stream: {cause}")))?;
+        shared.engine(|engine| {
+            changes.values().try_for_each(|change| engine.apply(change))?;
+            engine.write_head(&head)?;
+            engine.sync()
+        })?;
+        self.anchor.sync_data().map_err(|cause| ApplyError::Other(format!("syncing the anchor: {cause}")))?;
+
+        let mut published = shared.publish();
+        for number in changes.keys() {
+            if published.overlay.get(number).is_some_and(|overlaid| overlaid.frame <= last.sequence) {
+                published.overlay.remove(number);
+            }
+        }
+        while published.log.front().is_some_and(|log| log.last() <= last.head.log.sequence) {
+            published.log.pop_front();
+        }
+        drop(published);
+        match shared.segments.prepare() {
+            Ok(()) => Ok(()),
+            // The writer tries again when it needs it, and tells.
+            Err(cause) => {
+                tracing::warn!(%cause, "the next segment of the journal could not be made ahead");
+                Ok(())
+            }
+        }
+    }
+}

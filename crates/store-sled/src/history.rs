@@ -1,0 +1,167 @@
+//! What the store holds, from the beginning: the newest snapshot and the frames behind it. sled and the index can be made again
+//! from it.
+
+use std::path::Path;
+
+use store::index::{Index, Place};
+use store::sealing::{Keyring, decode_record, revision_of};
+use store::{Cursor, Revision, Tenant};
+
+use crate::engine::{Engine, EngineError};
+use crate::files;
+use crate::head::{Head, Where};
+use crate::journal::scan;
+use crate::journal::{Changed, Frame};
+use crate::layout::{self, Number};
+use crate::open::{OpenError, Progress};
+use crate::snapshot::{self, SavedError, Snapshot};
+
+/// Why sled, or the index, cannot be made again.
+impl From<SavedError> for OpenError {
+    fn from(error: SavedError) -> Self {
+        let what = "the snapshot".into();
+        match error {
+            SavedError::Io(cause) => Self::failed("reading the snapshot".into(), cause),
+            other => Self::Damaged { what, cause: other.to_string() },
+        }
+    }
+}
+
+/// Shows every record of a snapshot, then every frame behind it up to one, to a visitor.
+pub(crate) fn read(
+    snapshot: Option<&Snapshot>,
+    journal: &scan::Opened,
+    keyring: &Keyring,
+    until: u64,
+    mut visitor: impl FnMut(&Changed, Option<&Frame>) -> Result<(), OpenError>,
+) -> Result<(), OpenError> {
+    let from = snapshot.map_or(0, |snapshot| snapshot.head.frame);
+    if journal.first().is_some_and(|first| first > from + 1) || (journal.first().is_none() && until > from) {
+        let first = journal.first().map_or("nothing".into(), |first| format!("frame {first}"));
+        let cause = match snapshot {
+            Some(_) => format!("it begins with {first}, and the snapshot tells up to frame {from} only"),
+            None => format!("it begins with {first}, and there is no snapshot of what was before"),
+        };
+        return Err(OpenError::Damaged { what: "the journal".into(), cause });
+    }
+    if let Some(snapshot) = snapshot {
+        let mut progress = Progress::new("reading the snapshot", snapshot.head.count);
+        snapshot::read::<OpenError>(snapshot, keyring, |number, sealed| {
+            progress.advance();
+            visitor(&Changed { number, sealed: Some(sealed.into()) }, None)
+        })?;
+    }
+    let mut progress = Progress::new("reading the journal", until.saturating_sub(from));
+    journal.read(keyring, from + 1, until, |frame| {
+        if frame.sequence <= from || frame.sequence > until {
+            return Ok(());
+        }
+        progress.advance();
+        if frame.sequence == from + 1 && snapshot.is_some_and(|snapshot| snapshot.hash != frame.previous) {
+            let cause = format!("frame {} does not follow the snapshot", frame.sequence);
+            return Err(OpenError::Damaged { what: "the journal".into(), cause });
+        }
+        frame.changes.iter().try_for_each(|change| visitor(change, Some(&frame)))
+    })?;
+    Ok(())
+}
+
+/// Makes sled again in a directory of its own, up to a head, and reads all of it back.
+pub(crate) fn rebuild_engine(
+    directory: &Path,
+    keyring: &Keyring,
+    journal: &scan::Opened,
+    head: &Head,
+    cache_bytes: u64,
+) -> Result<(), OpenError> {
+    let new = files::new_objects(directory);
+    let failed = |cause| OpenError::failed(format!("making sled again in {}", new.display()), cause);
+    files::remove_all(&new).map_err(failed)?;
+    let snapshot = snapshot::newest(directory, keyring).map_err(failed)?;
+    let engine = Engine::open(&new, cache_bytes)?;
+    read(snapshot.as_ref(), journal, keyring, head.frame, |change, _| Ok(engine.apply(change)?))?;
+    let found = contents(&engine, keyring)?;
+    if found != (head.count, head.set) {
+        let cause = format!("snapshot and journal tell of {} records, and the store has {}", found.0, head.count);
+        return Err(OpenError::Damaged { what: "the store".into(), cause });
+    }
+    let sealed = head.seal(keyring, Where::Engine).map_err(|error| OpenError::sealing("the head", error))?;
+    engine.write_head(&sealed)?;
+    engine.sync()?;
+    drop(engine);
+    // The directory is there a moment before sled lets go of it; its files are on the disk now.
+    files::sync_all(&new).map_err(failed)
+}
+
+/// Puts the sled that was made again in the place of the old one, which nobody has open.
+pub(crate) fn install_engine(directory: &Path, cache_bytes: u64) -> Result<Engine, EngineError> {
+    let (objects, new) = (files::objects(directory), files::new_objects(directory));
+    files::remove_all(&objects)?;
+    std::fs::rename(&new, &objects)?;
+    files::sync_directory(directory)?;
+    Engine::open(&objects, cache_bytes)
+}
+
+/// How many records sled has, and their set hash. Every one is read and found to be right.
+pub(crate) fn contents(engine: &Engine, keyring: &Keyring) -> Result<(u64, [u8; 32]), OpenError> {
+    let mut found = Head::EMPTY;
+    engine.visit::<OpenError>(|number, sealed| {
+        let sealed = sealed?;
+        let place = place(number, &sealed);
+        let opened = keyring.open(&layout::label(number.tenant, &place), &sealed);
+        opened.map_err(|error| OpenError::sealing(name(number), error))?;
+        found.enter(keyring, number.tenant, &place);
+        Ok(())
+    })?;
+    Ok((found.count, found.set))
+}
+
+/// Makes the index from the beginning, up to a frame.
+pub(crate) fn rebuild_index(
+    snapshot: Option<&Snapshot>,
+    journal: &scan::Opened,
+    keyring: &Keyring,
+    until: u64,
+) -> Result<Index, OpenError> {
+    let mut index = Index::new(keyring.term_hasher());
+    read(snapshot, journal, keyring, until, |change, _| enter(&mut index, keyring, change))?;
+    Ok(index)
+}
+
+/// Enters a change into the index.
+pub(crate) fn enter(index: &mut Index, keyring: &Keyring, change: &Changed) -> Result<(), OpenError> {
+    let number = change.number;
+    let Some(sealed) = &change.sealed else {
+        if let Some(identifier) = identifier(index, number) {
+            index.remove(number.tenant, &identifier);
+        }
+        return Ok(());
+    };
+    let place = place(number, sealed);
+    let contents = keyring.open(&layout::label(number.tenant, &place), sealed);
+    let record = contents.and_then(|contents| decode_record(contents, true));
+    let record = record.map_err(|error| OpenError::sealing(name(number), error))?;
+    index.put(number.tenant, &record.identifier, &record.owner, place, record.facets);
+    Ok(())
+}
+
+/// The identifier of a record, by where it was made.
+fn identifier(index: &Index, number: Number) -> Option<String> {
+    let before = match number.position.checked_sub(1) {
+        Some(position) => Cursor { created: Revision(number.created), position },
+        None => Cursor { created: Revision(number.created.checked_sub(1)?), position: u32::MAX },
+    };
+    let entry = index.entries_after(Some((number.tenant, before)), 1).pop()?;
+    (Number::of(entry.tenant, &entry.place) == number).then_some(entry.identifier)
+}
+
+fn place(number: Number, sealed: &[u8]) -> Place {
+    let revision = revision_of(sealed).unwrap_or(Revision(0));
+    Place { created: Revision(number.created), position: number.position, revision }
+}
+
+/// A record that cannot be opened has no identifier: where it was created names it.
+pub(crate) fn name(number: Number) -> String {
+    let Number { tenant: Tenant(tenant), created, position } = number;
+    format!("the record created by commit {created}, change {position}, in tenant {tenant}")
+}

@@ -1,0 +1,196 @@
+//! The journal: what was acknowledged, in order. Everything else in the directory can be made again from it and a snapshot.
+//!
+//! One thread appends: a frame for each group of commits, one write and one `fdatasync`. Frames lie in segments, which are
+//! made ahead and dropped whole once a snapshot holds what they tell.
+
+pub(crate) mod frame;
+pub(crate) mod scan;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use frame::{BLOCK, Changed, Frame, LogBlock, MAX_FRAME, START};
+
+use self::segment::Segment;
+use crate::files;
+
+/// The segments of a journal, as the writer, the background and a check share them.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    directory: PathBuf,
+    /// How large a segment is made, in bytes.
+    size: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// By ordinal: the sequence of the first frame in each segment that has one.
+    first: BTreeMap<u64, u64>,
+    /// The last frame.
+    last: u64,
+    /// Bytes in the segment that is being written.
+    used: u64,
+    /// Made ahead.
+    next: Option<Segment>,
+}
+
+impl Segments {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The first frame that is kept; `None`: there is no frame yet.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.state().first.first_key_value().map(|(_, first)| *first)
+    }
+
+    /// About how many bytes of journal there are behind a frame: whole segments, and what is used of the last.
+    pub(crate) fn bytes_behind(&self, frame: u64) -> u64 {
+        let state = self.state();
+        let whole = state.first.iter().skip(1).filter(|(_, first)| **first > frame + 1).count() as u64;
+        if state.last > frame { whole * self.size + state.used } else { 0 }
+    }
+
+    /// Makes the next segment when the current one is half full, so that the writer need not wait for it.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if state.next.is_some() || state.used < self.size / 2 {
+            return Ok(());
+        }
+        let ordinal = state.first.last_key_value().map_or(1, |(ordinal, _)| ordinal + 1);
+        state.next = Some(Segment::create(&self.directory, ordinal, self.size)?);
+        Ok(())
+    }
+
+    /// Drops segments that tell nothing beyond a frame. The one that is being written stays.
+    pub(crate) fn drop_until(&self, frame: u64) -> io::Result<u64> {
+        let mut dropped = 0;
+        loop {
+            let mut state = self.state();
+            let mut segments = state.first.iter();
+            let (Some((ordinal, _)), Some((_, next))) = (segments.next(), segments.next()) else { break };
+            let ordinal = *ordinal;
+            if *next > frame + 1 {
+                break;
+            }
+            fs::remove_file(segment::path(&self.directory, ordinal))?;
+            state.first.remove(&ordinal);
+            dropped += 1;
+        }
+        if dropped > 0 {
+            files::sync_directory(&self.directory)?;
+        }
+        Ok(dropped)
+    }
+}
+
+/// The end of the journal, where frames are appended.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    segments: Arc<Segments>,
+    segment: Segment,
+    /// Where the next frame goes.
+    offset: u64,
+    /// The last frame, and its hash.
+    sequence: u64,
+    hash: [u8; 32],
+    /// A frame was written and is not synced.
+    unsynced: Option<Unsynced>,
+}
+
+#[derive(Debug)]
+struct Unsynced {
+    length: u64,
+    hash: [u8; 32],
+}
+
+/// Why a frame was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppendError {
+    /// There was no room, and nothing of the frame is left.
+    #[error("no space left on the device")]
+    Full,
+    /// Nobody knows what is on the disk.
+    #[error("{0}")]
+    Failed(io::Error),
+}
+
+fn is_full(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl Journal {
+    /// Makes the first segment of a new journal.
+    pub(crate) fn create(directory: &Path, size: u64) -> io::Result<Self> {
+        let segment = Segment::create(directory, 1, size)?;
+        let state = State { first: BTreeMap::new(), last: 0, used: 0, next: None };
+        let segments = Arc::new(Segments { directory: directory.into(), size, state: Mutex::new(state) });
+        Ok(Self { segments, segment, offset: BLOCK as u64, sequence: 0, hash: START, unsynced: None })
+    }
+
+    pub(crate) fn segments(&self) -> &Arc<Segments> {
+        &self.segments
+    }
+
+    /// The number of the next frame and the hash it follows.
+    pub(crate) fn next(&self) -> (u64, [u8; 32]) {
+        (self.sequence + 1, self.hash)
+    }
+
+    /// Writes the next frame. It counts once [`Journal::sync`] has returned.
+    pub(crate) fn append(&mut self, frame: &[u8], hash: [u8; 32]) -> Result<(), AppendError> {
+        let length = frame.len() as u64;
+        if self.offset > BLOCK as u64 && self.offset + length > self.segments.size {
+            self.roll().map_err(|cause| if is_full(&cause) { AppendError::Full } else { AppendError::Failed(cause) })?;
+        }
+        if let Err(cause) = self.segment.file.write_all_at(frame, self.offset) {
+            if !is_full(&cause) {
+                return Err(AppendError::Failed(cause));
+            }
+            // A part of the frame may be there, even all that matters of it. It must not be found after a crash.
+            self.segment.clear(self.offset).map_err(AppendError::Failed)?;
+            return Err(AppendError::Full);
+        }
+        self.unsynced = Some(Unsynced { length, hash });
+        Ok(())
+    }
+
+    /// Brings the frame that was appended to the disk. After an error nobody knows what is there: it is never tried again.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        let Some(Unsynced { length, hash }) = self.unsynced.take() else { return Ok(()) };
+        self.segment.file.sync_data()?;
+        self.offset += length;
+        self.sequence += 1;
+        self.hash = hash;
+        let mut state = self.segments.state();
+        state.first.entry(self.segment.ordinal).or_insert(self.sequence);
+        state.last = self.sequence;
+        state.used = self.offset;
+        Ok(())
+    }
+
+    /// Goes on in the next segment.
+    fn roll(&mut self) -> io::Result<()> {
+        let ordinal = self.segment.ordinal + 1;
+        let mut state = self.segments.state();
+        self.segment = match state.next.take() {
+            Some(next) if next.ordinal == ordinal => next,
+            _ => Segment::create(&self.segments.directory, ordinal, self.segments.size)?,
+        };
+        state.used = 0;
+        self.offset = BLOCK as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! A segment: a file of frames, made whole before it is used.
+//!
+//! Its bytes are there as zeros and on the disk before the first frame is written, so that a frame changes nothing but
+//! blocks that exist: `fdatasync` has no metadata to bring along, and a full disk is met here and not in the middle of a frame.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::frame::BLOCK;
+use crate::files;
+
+const MAGIC: &[u8; 8] = b"kmipdjnl";
+const FORMAT: u16 = 1;
+const EXTENSION: &str = "journal";
+
+/// How much is written at once when a segment is made.
+const ZEROS: usize = 1 << 20;
+
+/// A segment that frames can be written to.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(super) ordinal: u64,
+    pub(super) file: File,
+}
+
+/// The path of a segment.
+pub(crate) fn path(directory: &Path, ordinal: u64) -> PathBuf {
+    directory.join(format!("{ordinal:016x}.{EXTENSION}"))
+}
+
+/// The ordinals of the segments in a directory, in order. What was left of one that was being made is taken away.
+pub(super) fn list(directory: &Path) -> io::Result<Vec<u64>> {
+    let mut ordinals = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".new") {
+            fs::remove_file(&path)?;
+        } else if let Some(ordinal) = name.strip_suffix(EXTENSION).and_then(|name| name.strip_suffix('.')) {
+            let ordinal = u64::from_str_radix(ordinal, 16).map_err(|_| io::Error::other(format!("{name} has no number")))?;
+            ordinals.push(ordinal);
+        }
+    }
+    ordinals.sort_unstable();
+    Ok(ordinals)
+}
+
+impl Segment {
+    /// Makes a segment of zeros with its header, and brings it to the disk under its name.
+    pub(super) fn create(directory: &Path, ordinal: u64, size: u64) -> io::Result<Self> {
+        let path = path(directory, ordinal);
+        let new = path.with_extension("new");
+        let made = (|| {
+            let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(&new)?;
+            let mut zeros = vec![0; ZEROS];
+            zeros[..BLOCK].copy_from_slice(&header(ordinal));
+            let size = (size as usize).max(2 * BLOCK);
+            let mut offset = 0;
+            while offset < size {
+                file.write_all_at(&zeros[..ZEROS.min(size - offset)], offset as u64)?;
+                zeros[..BLOCK].fill(0);
+                offset += ZEROS;
+            }
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            files::sync_directory(directory)?;
+            Ok(file)
+        })();
+        match made {
+            Ok(file) => Ok(Self { ordinal, file }),
+            Err(cause) => {
+                // Whatever is left is taken away at the next start, too.
+                let _ = fs::remove_file(&new);
+                Err(cause)
+            }
+        }
+    }
+
+    pub(super) fn open(directory: &Path, ordinal: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path(directory, ordinal))?;
+        Ok(Self { ordinal, file })
+    }
+
+    /// Overwrites what lies from an offset on with zeros, and syncs.
+    pub(super) fn clear(&self, offset: u64) -> io::Result<()> {
+        let zeros = vec![0; ZEROS];
+        let end = self.file.metadata()?.len();
+        let mut at = offset;
+        while at < end {
+            self.file.write_all_at(&zeros[..ZEROS.min((end - at) as usize)], at)?;
+            at += ZEROS as u64;
+        }
+        self.file.sync_all()
+    }
+}
+
+fn header(ordinal: u64) -> [u8; BLOCK] {
+    let mut header = [0; BLOCK];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..10].copy_from_slice(&FORMAT.to_be_bytes());
+    header[10..18].copy_from_slice(&ordinal.to_be_bytes());
+    let checksum = crc32c::crc32c(&header[..18]);
+    header[18..22].copy_from_slice(&checksum.to_be_bytes());
+    header
+}
+
+/// What is wrong with the first block of a segment.
+pub(super) enum BadHeader {
+    Newer(u16),
+    Damaged(&'static str),
+}
+
+pub(super) fn check_header(bytes: &[u8], ordinal: u64) -> Result<(), BadHeader> {
+    let Some(block) = bytes.first_chunk::<BLOCK>() else { return Err(BadHeader::Damaged("it has no header")) };
+    let format = u16::from_be_bytes([block[8], block[9]]);
+    if block[..8] == *MAGIC && format > FORMAT && crc32c::crc32c(&block[..18]).to_be_bytes() == block[18..22] {
+        return Err(BadHeader::Newer(format));
+    }
+    if block[..22] != header(ordinal)[..22] {
+        return Err(BadHeader::Damaged("its header is not the one of this segment"));
+    }
+    Ok(())
+}

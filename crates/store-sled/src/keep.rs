@@ -1,0 +1,211 @@
+//! The keeper: one thread that saves the index, writes snapshots and drops the journal behind them, reads everything once after
+//! a start, and makes sled again when it is found to be damaged.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use store::{Cursor, StoreError, Tenant};
+
+use crate::journal::{Segments, scan};
+use crate::open::OpenError;
+use crate::shared::Shared;
+use crate::snapshot::{SavedError, Snapshot};
+use crate::{history, saved_index, snapshot};
+
+/// How often the keeper looks whether something is to be done.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// How long after a failure it tries again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
+const SCRUB: (usize, u32) = (64, 9);
+
+/// What was saved last, in bytes of journal since the store was opened: negative before.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// How much journal there was when the index was saved, and how long that is.
+    index: (i64, u64),
+    snapshot: (i64, u64),
+    /// Whether there is a snapshot.
+    has_snapshot: bool,
+}
+
+impl Marks {
+    /// As the files tell at a start.
+    pub(crate) fn at(index: Option<(u64, u64)>, snapshot: Option<&Snapshot>, segments: &Segments) -> Self {
+        let before = |frame: u64| -(segments.bytes_behind(frame) as i64);
+        Self {
+            index: index.map_or((before(0), 0), |(frame, bytes)| (before(frame), bytes)),
+            snapshot: snapshot.map_or((before(0), 0), |snapshot| (before(snapshot.head.frame), snapshot.bytes)),
+            has_snapshot: snapshot.is_some(),
+        }
+    }
+}
+
+pub(crate) fn spawn(shared: Arc<Shared>, marks: Marks, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
+    let mut keeper = Keeper { shared, marks, applying, not_before: None, scrub: Scrub::default() };
+    let thread = thread::Builder::new().name("store-keeper".into()).spawn(move || keeper.run());
+    thread.map_err(|cause| OpenError::failed("starting the keeper".into(), cause))
+}
+
+struct Keeper {
+    shared: Arc<Shared>,
+    marks: Marks,
+    /// Held while sled is written to.
+    applying: Arc<Mutex<()>>,
+    /// After a failure: when to try again.
+    not_before: Option<Instant>,
+    scrub: Scrub,
+}
+
+/// How far everything was read.
+#[derive(Debug, Default)]
+struct Scrub {
+    after: Option<(Tenant, Cursor)>,
+    read: u64,
+    done: bool,
+}
+
+impl Keeper {
+    fn run(&mut self) {
+        let mut pause = PERIOD;
+        loop {
+            let wanted = self.shared.pending.wait_for_keeper(pause);
+            if wanted.closed {
+                return;
+            }
+            if wanted.rebuild {
+                self.guarded("making sled again", Self::rebuild);
+            }
+            pause = PERIOD;
+            if self.not_before.is_none_or(|not_before| not_before <= Instant::now()) && !self.shared.has_failed() {
+                let journaled = wanted.journaled as i64;
+                let grown = |(mark, bytes): (i64, u64), least: u64, part: u64| journaled - mark > least.max(bytes / part) as i64;
+                let options = &self.shared.options;
+                if grown(self.marks.index, options.index_bytes, 2) {
+                    self.guarded("saving the index", |keeper| keeper.save_index(journaled));
+                }
+                let options = &self.shared.options;
+                if grown(self.marks.snapshot, options.snapshot_bytes, 1) {
+                    self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
+                }
+            }
+            if !self.scrub.done {
+                let started = Instant::now();
+                self.guarded("reading all records", Self::scrub);
+                pause = (started.elapsed() * SCRUB.1).min(PERIOD);
+            }
+        }
+    }
+
+    /// Does something that may fail without harm: it is tried again later.
+    fn guarded(&mut self, what: &'static str, work: impl FnOnce(&mut Self) -> Result<(), StoreError>) {
+        let result = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let error = match result {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "a panic".to_owned(),
+        };
+        if !self.shared.pending.is_closed() {
+            tracing::error!(%error, "{what} failed; it is tried again");
+        }
+        self.not_before = Some(Instant::now() + RETRY);
+    }
+
+    fn save_index(&mut self, journaled: i64) -> Result<(), StoreError> {
+        self.check_room(self.marks.index.1)?;
+        let started = Instant::now();
+        let (frame, bytes) = saved_index::write(&self.shared).map_err(|error| failed("saving the index", &error))?;
+        tracing::debug!(frame, bytes, milliseconds = started.elapsed().as_millis(), "index saved");
+        self.marks.index = (journaled, bytes);
+        Ok(())
+    }
+
+    fn write_snapshot(&mut self, journaled: i64) -> Result<(), StoreError> {
+        self.check_room(self.marks.snapshot.1)?;
+        let started = Instant::now();
+        let written = match snapshot::write(&self.shared) {
+            Ok(written) => written,
+            Err(SavedError::Record(error)) => {
+                if matches!(error, StoreError::Damaged { .. }) {
+                    self.shared.pending.rebuild();
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(failed("writing a snapshot", &error)),
+        };
+        self.marks.snapshot = (journaled, written.bytes);
+        self.marks.has_snapshot = true;
+        // The log stream must have what the journal forgets.
+        let mut keep = written.head.frame;
+        if self.shared.log.end() < written.head.log.sequence {
+            keep = 0;
+        }
+        let dropped = self.shared.segments.drop_until(keep);
+        let dropped = dropped.map_err(|cause| failed("dropping segments of the journal", &cause))?;
+        let (frame, bytes) = (written.head.frame, written.bytes);
+        tracing::info!(frame, bytes, dropped, milliseconds = started.elapsed().as_millis(), "snapshot written");
+        Ok(())
+    }
+
+    /// What is written here is as long as what it replaces, about; the reserve stays.
+    fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
+        let free = self.shared.free().map_err(|cause| failed("examining the file system", &cause))?;
+        if free < self.shared.options.reserve_bytes + bytes + bytes / 4 { Err(StoreError::Full) } else { Ok(()) }
+    }
+
+    /// Makes sled again from snapshot and journal, and puts it in the place of the one in use. Readers wait for the exchange
+    /// alone.
+    fn rebuild(&mut self) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let started = Instant::now();
+        let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = shared.published().head.clone();
+        let options = &shared.options;
+        let made = scan::open(shared.segments.directory()).and_then(|journal| {
+            history::rebuild_engine(&shared.directory, &shared.keyring, &journal, &head, options.cache_bytes)
+        });
+        made.map_err(StoreError::from)?;
+        let installed = shared.replace_engine(|| history::install_engine(&shared.directory, options.cache_bytes));
+        installed.map_err(|error| error.during("opening sled again"))?;
+        tracing::warn!(records = head.count, milliseconds = started.elapsed().as_millis(), "sled was made again");
+        self.scrub = Scrub { done: true, ..Scrub::default() };
+        Ok(())
+    }
+
+    /// Reads the next records, without haste. Damage asks for sled to be made again.
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        let batch: Vec<(Tenant, String)> = {
+            let published = self.shared.published();
+            let entries = published.index.entries_after(self.scrub.after, SCRUB.0);
+            match entries.last() {
+                Some(last) => {
+                    let cursor = Cursor { created: last.place.created, position: last.place.position };
+                    self.scrub.after = Some((last.tenant, cursor));
+                    entries.into_iter().map(|entry| (entry.tenant, entry.identifier)).collect()
+                }
+                None => {
+                    self.scrub.done = true;
+                    tracing::info!(records = self.scrub.read, "all records were read and are as they were written");
+                    return Ok(());
+                }
+            }
+        };
+        self.scrub.read += batch.len() as u64;
+        for (tenant, identifier) in batch {
+            if let Err(error) = self.shared.sealed(tenant, &identifier) {
+                self.scrub.done = true;
+                self.shared.pending.rebuild();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(what: &str, cause: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Failed { what: what.into(), cause: cause.to_string() }
+}
