@@ -41,8 +41,9 @@ impl Operation for CreateKeyPair {
         ] {
             creation::check_protection_storage(masks.as_ref(), reason)?;
         }
-        let common = request.common_attributes.iter().flat_map(|common| common.attributes.iter());
-        if !context.version.is_1x() && common.into_iter().any(|attribute| matches!(attribute, Attribute::Name(_))) {
+        let [common, private, public] =
+            parts(request).map(|part| part.iter().flat_map(|part| part.attributes.iter()).filter(is_name).collect::<Vec<_>>());
+        if !context.version.is_1x() && (!common.is_empty() || private.iter().any(|name| public.contains(name))) {
             return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
         }
         creation::plan(&parts(request), context)
@@ -86,6 +87,10 @@ impl Operation for CreateKeyPair {
             .returning(Kind::CreateKeyPairPublicKey, &public_id)
             .returning(Kind::CreateKeyPairPrivateKey, &private_id))
     }
+}
+
+fn is_name(attribute: &&Attribute) -> bool {
+    matches!(attribute, Attribute::Name(_))
 }
 
 const fn parts(request: &CreateKeyPairRequest) -> [Option<&TemplateAttribute>; 3] {

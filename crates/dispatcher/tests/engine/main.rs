@@ -7,6 +7,7 @@
 mod attributes;
 mod batch;
 mod client;
+mod clock;
 mod concurrency;
 mod credentials;
 mod failures;
@@ -20,4 +21,8 @@ mod model;
 mod objects;
 mod operations;
 mod ownership;
+mod paging;
 mod server;
+mod several;
+mod sizes;
+mod unknown;
