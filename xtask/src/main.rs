@@ -9,6 +9,8 @@
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
 //! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
+//! powercut     power cuts under eight writers, on a file system that forgets what was not synced
+//! faults       every write, fsync, rename and open fails once
 //! clock        the server's clock ten years ahead, ten years back, stopped, jumping
 //! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
 //! bench        the micro-benchmarks and the load generator
@@ -26,21 +28,24 @@ mod dice;
 mod docs;
 mod log_chain;
 mod options;
+mod powercut;
 mod pykmip;
 mod run;
 mod server;
 mod setup;
 mod spec_diff;
+mod store_worker;
 mod test;
 mod tidy;
 mod trace;
+mod volatile;
 
 use std::process::ExitCode;
 
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--without-sync]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,6 +63,8 @@ fn main() -> ExitCode {
         ["crash", arguments @ ..] => crash::crash(arguments),
         ["clock", arguments @ ..] => clock::clock(arguments),
         ["bitflips", arguments @ ..] => bitflips::bitflips(arguments),
+        ["powercut", words @ ..] => powercut::Arguments::read(words).and_then(powercut::powercut),
+        ["store-worker", words @ ..] => return store_worker::main(words),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
         _ => {
             eprintln!("{USAGE}");
