@@ -77,7 +77,7 @@ pub(crate) fn check_count(attributes: usize, settings: &Settings) -> Result<()> 
 
 /// Values inside the vendor attributes of one object: every one is something it can be found by. A structure may have as many
 /// as a request has items.
-const VENDOR_VALUES_MAX: usize = 8_192;
+const VENDOR_VALUES_MAX: usize = 4_096;
 
 /// Refuses vendor attributes that hold more values than an object can be found by.
 ///

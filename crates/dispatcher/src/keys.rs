@@ -32,6 +32,10 @@ const DESTROYED: Tag = Tag(0x54_0004);
 /// The longest value in a term; of a longer one the term has the hash.
 const VALUE_LENGTH: usize = 64;
 
+/// Terms of a search, and amounts, that conditions make: the first few leave little for the rest to tell apart, and a structure may have
+/// thousands of fields.
+const SEARCH_TERMS: usize = 32;
+
 /// The field of the numbers of a vendor attribute: this bit, and a hash of its names. The standard's tags end below it.
 const VENDOR_FIELD: u32 = 1 << 31;
 
@@ -140,9 +144,12 @@ impl Wanted {
             let mut writer = Writer::new();
             value.write(&mut writer, field.value_tag());
             field.keys(writer.bytes(), &mut |key| match key {
-                Key::Term(term) => self.terms.push(term),
+                Key::Term(term) if self.terms.len() < SEARCH_TERMS => self.terms.push(term),
                 Key::Date(number) => dates.push(number),
-                Key::Amount(Number { field, value }) => self.ranges.push(Range { field, from: value, to: i64::MAX }),
+                Key::Amount(Number { field, value }) if self.ranges.len() < SEARCH_TERMS => {
+                    self.ranges.push(Range { field, from: value, to: i64::MAX });
+                }
+                Key::Term(_) | Key::Amount(_) => {}
             });
         }
         match (dates.as_slice(), range(values)) {

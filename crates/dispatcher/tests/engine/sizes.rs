@@ -173,10 +173,10 @@ fn values_inside_attributes_are_counted() {
     for version in VERSIONS {
         let server = server();
         let mut client = server.client("fred", version);
-        client.ask(Operation::Create, &create(aes_and([structure(8_193)]))).fails_with(ResultReason::ServerLimitExceeded);
-        let key = client.create(aes_and([structure(8_192)]));
+        client.ask(Operation::Create, &create(aes_and([structure(4_097)]))).fails_with(ResultReason::ServerLimitExceeded);
+        let key = client.create(aes_and([structure(4_096)]));
         assert_eq!(client.add(&key, structure(1)).map(drop), Err(ResultReason::ServerLimitExceeded.at(version)));
-        assert_eq!(client.locate(vec![structure(8_192)]), [key.as_str()], "{version}");
+        assert_eq!(client.locate(vec![structure(4_096)]), [key.as_str()], "{version}");
     }
 }
 
