@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use store::sealing::RootKey;
-use store::{Change, Commit, Put, Query, Store, StoreError, Tenant, Term};
+use store::{Change, Commit, Number, Page, Put, Query, Store, StoreError, Tenant, Term};
 use store_sled::{Options, SledStore};
 use zeroize::Zeroizing;
 
@@ -51,8 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("load: {:.2} us", started.elapsed().as_secs_f64() * 1e6 / done as f64);
     let started = Instant::now();
     for identifier in &identifiers {
-        let query = Query { owner: Some("demo".into()), terms: vec![Term { field: 1, value: identifier.as_bytes().into() }] };
-        if wait(store.find(Tenant::DEFAULT, &query))?.len() != 1 {
+        let terms = vec![Term { field: 1, value: identifier.as_bytes().into() }];
+        let query = Query { owner: Some("demo".into()), terms, ..Query::default() };
+        if wait(store.find(Tenant::DEFAULT, &query, Page::first(10)))?.identifiers.len() != 1 {
             return Err("a record was not found".into());
         }
     }
@@ -74,9 +75,14 @@ fn create(store: &SledStore, number: usize) -> Result<(), StoreError> {
     let identifier = name(number);
     let common = (2..8).map(|field| Term { field, value: Box::new([0; 4]) });
     let terms = common.chain([Term { field: 1, value: identifier.as_bytes().into() }]).collect();
+    let numbers = (20..23).map(|field| Number { field, value: number as i64 }).collect();
     let body = Zeroizing::new(vec![0x5a; 700]);
-    let put = Put { identifier, owner: "demo".into(), expected: None, body, terms };
-    wait(store.commit(Tenant::DEFAULT, Commit { changes: vec![Change::Put(put)], log: vec![vec![0x5a; 200]] })).map(drop)
+    let put = Put { identifier, owner: "demo".into(), expected: None, body, terms, numbers };
+    wait(
+        store
+            .commit(Tenant::DEFAULT, Commit { changes: vec![Change::Put(put)], log: vec![vec![0x5a; 200]], ..Commit::default() }),
+    )
+    .map(drop)
 }
 
 /// Runs a future on this thread.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -116,6 +117,7 @@ impl Applier {
             shared.log.append(log.first, log.count, &log.sealed).map_err(ApplyError::Log)?;
         }
         shared.log.sync().map_err(|cause| ApplyError::Other(format!("syncing the log stream: {cause}")))?;
+        shared.log_synced.store(shared.log.end(), Ordering::Relaxed);
         shared.engine(|engine| {
             changes.values().try_for_each(|change| engine.apply(change))?;
             engine.write_head(&head)?;

@@ -2,12 +2,14 @@
 //! a start, and makes sled again when it is found to be damaged.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use store::{Cursor, StoreError, Tenant};
 
+use crate::head::Head;
 use crate::journal::{Segments, scan};
 use crate::open::OpenError;
 use crate::shared::Shared;
@@ -23,14 +25,17 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
 const SCRUB: (usize, u32) = (64, 9);
 
+/// So many bytes of a snapshot at a time.
+const SCRUB_BYTES: usize = 1 << 20;
+
 /// What was saved last, in bytes of journal since the store was opened: negative before.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     /// How much journal there was when the index was saved, and how long that is.
     index: (i64, u64),
     snapshot: (i64, u64),
-    /// Whether there is a snapshot.
-    has_snapshot: bool,
+    /// There is no snapshot that is whole, and the journal does not go back to the beginning.
+    needs_snapshot: bool,
 }
 
 impl Marks {
@@ -40,13 +45,13 @@ impl Marks {
         Self {
             index: index.map_or((before(0), 0), |(frame, bytes)| (before(frame), bytes)),
             snapshot: snapshot.map_or((before(0), 0), |snapshot| (before(snapshot.head.frame), snapshot.bytes)),
-            has_snapshot: snapshot.is_some(),
+            needs_snapshot: snapshot.is_none() && segments.first().is_some_and(|first| first > 1),
         }
     }
 }
 
 pub(crate) fn spawn(shared: Arc<Shared>, marks: Marks, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
-    let mut keeper = Keeper { shared, marks, applying, not_before: None, scrub: Scrub::default() };
+    let mut keeper = Keeper { shared, marks, applying, droppable: None, not_before: None, scrub: Scrub::default() };
     let thread = thread::Builder::new().name("store-keeper".into()).spawn(move || keeper.run());
     thread.map_err(|cause| OpenError::failed("starting the keeper".into(), cause))
 }
@@ -56,6 +61,8 @@ struct Keeper {
     marks: Marks,
     /// Held while sled is written to.
     applying: Arc<Mutex<()>>,
+    /// What a snapshot has, and the journal need not keep.
+    droppable: Option<Head>,
     /// After a failure: when to try again.
     not_before: Option<Instant>,
     scrub: Scrub,
@@ -89,9 +96,10 @@ impl Keeper {
                     self.guarded("saving the index", |keeper| keeper.save_index(journaled));
                 }
                 let options = &self.shared.options;
-                if grown(self.marks.snapshot, options.snapshot_bytes, 1) {
+                if self.marks.needs_snapshot || grown(self.marks.snapshot, options.snapshot_bytes, 1) {
                     self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
                 }
+                self.guarded("dropping segments of the journal", Self::drop_journal);
             }
             if !self.scrub.done {
                 let started = Instant::now();
@@ -138,16 +146,26 @@ impl Keeper {
             Err(error) => return Err(failed("writing a snapshot", &error)),
         };
         self.marks.snapshot = (journaled, written.bytes);
-        self.marks.has_snapshot = true;
-        // The log stream must have what the journal forgets.
-        let mut keep = written.head.frame;
-        if self.shared.log.end() < written.head.log.sequence {
-            keep = 0;
-        }
-        let dropped = self.shared.segments.drop_until(keep);
-        let dropped = dropped.map_err(|cause| failed("dropping segments of the journal", &cause))?;
+        self.marks.needs_snapshot = false;
         let (frame, bytes) = (written.head.frame, written.bytes);
-        tracing::info!(frame, bytes, dropped, milliseconds = started.elapsed().as_millis(), "snapshot written");
+        tracing::info!(frame, bytes, milliseconds = started.elapsed().as_millis(), "snapshot written");
+        // The saved index must not need what is dropped: it is brought up from the journal.
+        self.droppable = None;
+        self.save_index(journaled)?;
+        self.droppable = Some(written.head);
+        Ok(())
+    }
+
+    /// Drops the journal that the snapshot has, once the log stream has its log entries.
+    fn drop_journal(&mut self) -> Result<(), StoreError> {
+        let Some(head) = &self.droppable else { return Ok(()) };
+        if self.shared.log_synced.load(Ordering::Relaxed) < head.log.sequence {
+            return Ok(());
+        }
+        let dropped = self.shared.segments.drop_until(head.frame);
+        let segments = dropped.map_err(|cause| failed("dropping segments of the journal", &cause))?;
+        tracing::debug!(segments, frame = head.frame, "journal dropped");
+        self.droppable = None;
         Ok(())
     }
 
@@ -178,22 +196,18 @@ impl Keeper {
 
     /// Reads the next records, without haste. Damage asks for sled to be made again.
     fn scrub(&mut self) -> Result<(), StoreError> {
-        let batch: Vec<(Tenant, String)> = {
+        let (batch, last) = {
             let published = self.shared.published();
             let entries = published.index.entries_after(self.scrub.after, SCRUB.0);
-            match entries.last() {
-                Some(last) => {
-                    let cursor = Cursor { created: last.place.created, position: last.place.position };
-                    self.scrub.after = Some((last.tenant, cursor));
-                    entries.into_iter().map(|entry| (entry.tenant, entry.identifier)).collect()
-                }
-                None => {
-                    self.scrub.done = true;
-                    tracing::info!(records = self.scrub.read, "all records were read and are as they were written");
-                    return Ok(());
-                }
-            }
+            let last =
+                entries.last().map(|last| (last.tenant, Cursor { created: last.place.created, position: last.place.position }));
+            (entries.into_iter().map(|entry| (entry.tenant, entry.identifier)).collect::<Vec<_>>(), last)
         };
+        if last.is_none() {
+            self.scrub.done = true;
+            return self.read_snapshot();
+        }
+        self.scrub.after = last;
         self.scrub.read += batch.len() as u64;
         for (tenant, identifier) in batch {
             if let Err(error) = self.shared.sealed(tenant, &identifier) {
@@ -203,6 +217,43 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+}
+
+impl Keeper {
+    /// Reads the snapshot, too: it must be whole when it is needed.
+    fn read_snapshot(&mut self) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let newest = snapshot::newest(&shared.directory, &shared.keyring);
+        let newest = newest.map_err(|cause| failed("reading the snapshots", &cause))?;
+        let mut started = Instant::now();
+        let mut bytes = 0;
+        let read = newest.as_ref().map_or(Ok(()), |newest| {
+            snapshot::read::<SavedError>(newest, &shared.keyring, |_, sealed| {
+                bytes += sealed.len();
+                if bytes > SCRUB_BYTES {
+                    if shared.pending.is_closed() {
+                        return Err(SavedError::Closing);
+                    }
+                    thread::sleep(started.elapsed() * SCRUB.1);
+                    (started, bytes) = (Instant::now(), 0);
+                }
+                Ok(())
+            })
+        });
+        match read {
+            Ok(()) => {
+                self.marks.needs_snapshot |= newest.is_none() && shared.segments.first().is_some_and(|first| first > 1);
+                tracing::info!(records = self.scrub.read, "all records and the snapshot were read and are as they were written");
+                Ok(())
+            }
+            Err(SavedError::Closing) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "the snapshot is damaged; another is written");
+                self.marks.needs_snapshot = true;
+                Ok(())
+            }
+        }
     }
 }
 

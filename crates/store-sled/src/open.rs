@@ -209,6 +209,8 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     });
     let engine = engine.unwrap_or_else(|_| Err("opening it panicked".into()));
     let saved = saved.map_err(failed("the saved index"))?;
+    // The journal may have been dropped behind a later snapshot: such an index cannot be brought up.
+    let saved = saved.filter(|(head, ..)| scan.first().is_none_or(|first| head.frame + 1 >= first));
 
     let tail = Tail::read(
         &scan,
@@ -250,10 +252,7 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
         })
         .collect();
     check_log(&log, &behind, &head)?;
-    let journal = scan.resume(&end, options.segment_bytes).map_err(|error| match error {
-        OpenError::Failed { what, cause } => OpenError::Failed { what, cause },
-        other => other,
-    })?;
+    let journal = scan.resume(&end, options.segment_bytes)?;
 
     tracing::info!(
         records = head.count,
@@ -343,7 +342,9 @@ impl Tail {
             return Err(OpenError::Damaged { what: "the journal".into(), cause: "it holds no frame".into() });
         }
         if frames.first().is_some_and(|first| first.sequence > from + 1) {
-            let cause = format!("it begins with frame {}, and frame {} is needed", frames[0].sequence, from + 1);
+            let snapshot = if begin > 0 { "the snapshot tells less" } else { "there is no snapshot of what was before" };
+            let (first, needed) = (frames[0].sequence, from + 1);
+            let cause = format!("it begins with frame {first}, and frame {needed} is needed: {snapshot}");
             return Err(OpenError::Damaged { what: "the journal".into(), cause });
         }
         engine_is_right &= sled.is_some_and(|sled| sled.frame <= head.frame);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use store::index::{Index, Place};
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     engine: RwLock<Option<Engine>>,
     pub(crate) keyring: Keyring,
     pub(crate) log: LogStream,
+    /// The last entry that the log stream has on the disk.
+    pub(crate) log_synced: AtomicU64,
     pub(crate) segments: Arc<Segments>,
     published: RwLock<Published>,
     pub(crate) queue: Queue,
@@ -86,6 +89,7 @@ impl Shared {
         Self {
             engine: RwLock::new(Some(engine)),
             keyring,
+            log_synced: AtomicU64::new(log.end()),
             log,
             segments,
             published: RwLock::new(published),

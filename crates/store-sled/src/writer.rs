@@ -138,8 +138,11 @@ impl Writer {
             published.hash = hash;
         }
         shared.pending.push(frame, bytes.len());
-        if let Err(cause) = self.anchor.write(keyring, &self.head) {
-            shared.fail(&format!("writing the anchor: {cause}"));
+        match self.anchor.write(keyring, &self.head) {
+            Ok(()) => {}
+            // The group is durable. The anchor says less until the next group.
+            Err(cause) if journal::is_full(&cause) => tracing::warn!(%cause, "the anchor could not be written"),
+            Err(cause) => shared.fail(&format!("writing the anchor: {cause}")),
         }
         Ok(())
     }

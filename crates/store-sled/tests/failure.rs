@@ -61,7 +61,8 @@ fn write_until_refused(directory: &Path) {
         number += 1;
         assert!(number < 100, "the limit does not work");
     };
-    assert!(matches!(refusal, StoreError::Failed { .. } | StoreError::Full), "{refusal:?}");
+    let refused = matches!(refusal, StoreError::Failed { .. } | StoreError::Full | StoreError::ReadOnly(_));
+    assert!(refused, "{refusal:?}");
     fs::write(directory.join("acknowledged"), number.to_string()).expect("write");
 
     // No later write is tried, and the one that failed is not seen, whatever the engine has of it.

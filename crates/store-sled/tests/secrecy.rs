@@ -31,7 +31,7 @@ fn fill(store: &SledStore) {
         };
         let changes = (start..start + 50).map(change).collect();
         let log = (start..start + 50).map(|number| format!("logged about number {number}").into()).collect();
-        block_on(store.commit(Tenant::DEFAULT, Commit { changes, log })).expect("commit");
+        block_on(store.commit(Tenant::DEFAULT, Commit { changes, log, ..Commit::default() })).expect("commit");
     }
 }
 
@@ -98,7 +98,8 @@ fn control_without_sealing_all_of_it_is_found() {
     let store = SledStore::create_unsealed_for_tests(&data, &root, &Options::default()).expect("create");
     fill(&store);
     drop(store);
-    assert_eq!(found(&data), [RECORDS; 5]);
+    // Of a term only its keyed hash is kept, sealed or not.
+    assert_eq!(found(&data), [RECORDS, RECORDS, RECORDS, 0, RECORDS]);
     // Such a store cannot be taken for a real one.
     assert!(SledStore::open(&data, &root, &Options::default()).expect_err("unsealed").to_string().contains("not sealed"));
 }

@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use frame::{BLOCK, Changed, Frame, LogBlock, MAX_FRAME, START};
 
@@ -28,6 +28,8 @@ pub(crate) struct Segments {
     /// How large a segment is made, in bytes.
     size: u64,
     state: Mutex<State>,
+    /// A segment was made ahead, or could not be.
+    prepared: Condvar,
 }
 
 #[derive(Debug)]
@@ -40,9 +42,15 @@ struct State {
     used: u64,
     /// Made ahead.
     next: Option<Segment>,
+    /// It is being made.
+    preparing: bool,
 }
 
 impl Segments {
+    fn new(directory: PathBuf, size: u64, state: State) -> Self {
+        Self { directory, size, state: Mutex::new(state), prepared: Condvar::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,12 +73,20 @@ impl Segments {
 
     /// Makes the next segment when the current one is half full, so that the writer need not wait for it.
     pub(crate) fn prepare(&self) -> io::Result<()> {
+        let ordinal = {
+            let mut state = self.state();
+            if state.next.is_some() || state.preparing || state.used < self.size / 2 {
+                return Ok(());
+            }
+            state.preparing = true;
+            state.first.last_key_value().map_or(1, |(ordinal, _)| ordinal + 1)
+        };
+        // The writer goes on meanwhile.
+        let made = Segment::create(&self.directory, ordinal, self.size);
         let mut state = self.state();
-        if state.next.is_some() || state.used < self.size / 2 {
-            return Ok(());
-        }
-        let ordinal = state.first.last_key_value().map_or(1, |(ordinal, _)| ordinal + 1);
-        state.next = Some(Segment::create(&self.directory, ordinal, self.size)?);
+        state.preparing = false;
+        self.prepared.notify_all();
+        state.next = Some(made?);
         Ok(())
     }
 
@@ -78,19 +94,20 @@ impl Segments {
     pub(crate) fn drop_until(&self, frame: u64) -> io::Result<u64> {
         let mut dropped = 0;
         loop {
-            let mut state = self.state();
-            let mut segments = state.first.iter();
-            let (Some((ordinal, _)), Some((_, next))) = (segments.next(), segments.next()) else { break };
-            let ordinal = *ordinal;
-            if *next > frame + 1 {
-                break;
-            }
+            let ordinal = {
+                let state = self.state();
+                let mut segments = state.first.iter();
+                let (Some((ordinal, _)), Some((_, next))) = (segments.next(), segments.next()) else { break };
+                if *next > frame + 1 {
+                    break;
+                }
+                *ordinal
+            };
+            // One after the other, so that no gap is left by a power cut.
             fs::remove_file(segment::path(&self.directory, ordinal))?;
-            state.first.remove(&ordinal);
-            dropped += 1;
-        }
-        if dropped > 0 {
             files::sync_directory(&self.directory)?;
+            self.state().first.remove(&ordinal);
+            dropped += 1;
         }
         Ok(dropped)
     }
@@ -127,7 +144,8 @@ pub(crate) enum AppendError {
     Failed(io::Error),
 }
 
-fn is_full(cause: &io::Error) -> bool {
+/// Whether there was no room.
+pub(crate) fn is_full(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
@@ -135,8 +153,8 @@ impl Journal {
     /// Makes the first segment of a new journal.
     pub(crate) fn create(directory: &Path, size: u64) -> io::Result<Self> {
         let segment = Segment::create(directory, 1, size)?;
-        let state = State { first: BTreeMap::new(), last: 0, used: 0, next: None };
-        let segments = Arc::new(Segments { directory: directory.into(), size, state: Mutex::new(state) });
+        let state = State { first: BTreeMap::new(), last: 0, used: 0, next: None, preparing: false };
+        let segments = Arc::new(Segments::new(directory.into(), size, state));
         Ok(Self { segments, segment, offset: BLOCK as u64, sequence: 0, hash: START, unsynced: None })
     }
 
@@ -185,6 +203,9 @@ impl Journal {
     fn roll(&mut self) -> io::Result<()> {
         let ordinal = self.segment.ordinal + 1;
         let mut state = self.segments.state();
+        while state.preparing {
+            state = self.segments.prepared.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         self.segment = match state.next.take() {
             Some(next) if next.ordinal == ordinal => next,
             _ => Segment::create(&self.segments.directory, ordinal, self.segments.size)?,

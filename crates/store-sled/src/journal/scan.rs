@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use store::sealing::Keyring;
 
@@ -34,6 +34,8 @@ pub(crate) struct End {
     pub(crate) hash: [u8; 32],
     ordinal: u64,
     offset: u64,
+    /// Where the last frame is: segment, offset and length.
+    last: Option<(u64, u64, u64)>,
     /// How many bytes follow the last frame that are no frame: a write that was cut off.
     pub(crate) torn: u64,
 }
@@ -91,7 +93,7 @@ impl Opened {
         let start = self.first.iter().rev().find(|(_, first)| **first <= from).or(self.first.first_key_value());
         let start = start.map_or(self.ordinals[0], |(ordinal, _)| *ordinal);
         let ordinals: Vec<u64> = self.ordinals.iter().copied().filter(|ordinal| *ordinal >= start).collect();
-        let mut reading = Reading { directory: &self.directory, keyring, durable, visitor, last: None, end: None };
+        let mut reading = Reading { directory: &self.directory, keyring, durable, visitor, last: None, last_at: None, end: None };
         for (at, ordinal) in ordinals.iter().enumerate() {
             if !reading.segment(*ordinal, &ordinals[at + 1..])? {
                 break;
@@ -103,7 +105,7 @@ impl Opened {
             let cause = format!("it ends with frame {sequence}, and frame {durable} was durable already");
             return Err(OpenError::Damaged { what: "the journal".into(), cause });
         }
-        Ok(End { sequence, hash, ordinal, offset, torn })
+        Ok(End { sequence, hash, ordinal, offset, last: reading.last_at, torn })
     }
 
     /// Goes on writing where the frames end. What is left of a write that was cut off is cleared first.
@@ -118,6 +120,17 @@ impl Opened {
             );
             segment.clear(end.offset).map_err(failed)?;
         }
+        // It may have been written and never synced, or its sync have failed, after which the operating system shows bytes that
+        // the disk does not have. It is about to be visible: it is brought to the disk now. All before it are there.
+        if let Some((ordinal, offset, length)) = end.last {
+            let segment = Segment::open(&self.directory, ordinal).map_err(failed)?;
+            let mut frame = vec![0; length as usize];
+            // The padding of a frame that was cut off behind its last byte is zeros.
+            let read = segment.file.metadata().map_err(failed)?.len().saturating_sub(offset).min(length) as usize;
+            segment.file.read_exact_at(&mut frame[..read], offset).map_err(failed)?;
+            segment.file.write_all_at(&frame, offset).map_err(failed)?;
+            segment.file.sync_all().map_err(failed)?;
+        }
         // What was made ahead is used; anything later was never written to.
         let mut next = None;
         for ordinal in self.ordinals.iter().copied().filter(|ordinal| *ordinal > end.ordinal) {
@@ -130,8 +143,8 @@ impl Opened {
             }
         }
         let first = self.first.into_iter().filter(|(ordinal, first)| *ordinal <= end.ordinal && *first <= end.sequence).collect();
-        let state = State { first, last: end.sequence, used: end.offset, next };
-        let segments = Arc::new(Segments { directory: self.directory, size, state: Mutex::new(state) });
+        let state = State { first, last: end.sequence, used: end.offset, next, preparing: false };
+        let segments = Arc::new(Segments::new(self.directory, size, state));
         Ok(Journal { segments, segment, offset: end.offset, sequence: end.sequence, hash: end.hash, unsynced: None })
     }
 }
@@ -143,6 +156,8 @@ struct Reading<'a, V> {
     visitor: V,
     /// The last frame and its hash.
     last: Option<(u64, [u8; 32])>,
+    /// Segment, offset and length of it.
+    last_at: Option<(u64, u64, u64)>,
     /// Segment and offset behind it, and what follows there.
     end: Option<(u64, u64, u64)>,
 }
@@ -170,6 +185,7 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
                         return Err(self.damaged(ordinal, offset, format!("frame {sequence} does not follow the one before it")));
                     }
                     self.last = Some((frame.sequence, frame.hash));
+                    self.last_at = Some((ordinal, offset as u64, length as u64));
                     offset += length;
                     self.end = Some((ordinal, offset as u64, 0));
                     (self.visitor)(frame)?;
