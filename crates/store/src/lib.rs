@@ -113,7 +113,9 @@ pub struct Guard {
 /// Changes and log entries that become durable and visible together, or not at all.
 #[derive(Debug, Default)]
 pub struct Commit {
-    /// What tells the commit from others; needed where its outcome can be unknown ([`Store::settle`]).
+    /// What tells the commit from others; needed where its outcome can be unknown ([`Store::settle`]). A commit is made at
+    /// most once: a store that has seen the token not long ago answers as the first time, be it with the revision, with
+    /// [`StoreError::Conflict`] or with [`StoreError::Taken`]. One that another call has settled as not made fails.
     pub token: Option<Token>,
     /// What must be so.
     pub guards: Vec<Guard>,
@@ -264,7 +266,8 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
     /// Finds out what became of a commit that ended in [`StoreError::UnknownOutcome`]: the revision it made, or `None`: it was
-    /// not made and never will be. Called soon afterwards, with the token of the commit.
+    /// not made and never will be, even if it is still on its way to the store. Called soon afterwards, with the token of the
+    /// commit: a store remembers outcomes for a while only (the one in memory, the newest 100,000).
     ///
     /// A store in the same process always knows; what is here says so.
     fn settle(&self, _tenant: Tenant, _token: Token) -> impl Future<Output = Result<Option<Revision>, StoreError>> + Send {

@@ -226,6 +226,65 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{block_on, load, put, term};
+    use crate::{Guard, Put};
+
+    const TENANT: Tenant = Tenant::DEFAULT;
+
+    fn made_once(number: u8, identifier: &str, guards: Vec<Guard>) -> Commit {
+        let changes = vec![Change::Put(put(identifier, None, b""))];
+        Commit { token: Some(Token([number; 16])), guards, changes, log: vec![b"entry".to_vec()] }
+    }
+
+    #[test]
+    fn a_commit_that_is_sent_again_is_answered_as_the_first_time() {
+        let store = MemoryStore::new();
+        let send = |commit| block_on(store.commit(TENANT, commit));
+        let settle = |number| block_on(store.settle(TENANT, Token([number; 16]))).expect("settle");
+        let revision = send(made_once(1, "a", vec![])).expect("commit");
+        assert_eq!(send(made_once(1, "a", vec![])).expect("commit"), revision);
+        assert_eq!(settle(1), Some(revision));
+        assert_eq!(block_on(store.read_log(1, 9)).expect("log").len(), 1);
+        // Another tenant's token is another.
+        assert!(block_on(store.commit(Tenant(1), made_once(1, "a", vec![]))).expect("commit") > revision);
+
+        // What was refused stays refused, although it could be made now.
+        let conflict = |result| matches!(result, Err(StoreError::Conflict { identifier }) if identifier == "a");
+        assert!(conflict(send(made_once(2, "a", vec![]))));
+        let change = Put { terms: vec![term(1, "x")], ..put("a", Some(revision), b"") };
+        let guard = Guard { owner: "alice".into(), term: term(1, "x") };
+        let changed = send(Commit { changes: vec![Change::Put(change)], ..Commit::default() }).expect("commit");
+        assert!(matches!(send(made_once(3, "b", vec![guard.clone()])), Err(StoreError::Taken { field: 1 })));
+        send(Commit { changes: vec![Change::Remove { identifier: "a".into(), expected: changed }], ..Commit::default() })
+            .expect("commit");
+        assert!(conflict(send(made_once(2, "a", vec![]))));
+        assert!(matches!(send(made_once(3, "b", vec![guard])), Err(StoreError::Taken { field: 1 })));
+        assert_eq!((settle(2), settle(3)), (None, None));
+        assert!(load(&store, "a").is_none() && load(&store, "b").is_none());
+    }
+
+    #[test]
+    fn what_was_settled_as_not_made_is_never_made() {
+        let store = MemoryStore::new();
+        let token = Token([1; 16]);
+        assert_eq!(block_on(store.settle(TENANT, token)).expect("settle"), None);
+        assert!(matches!(block_on(store.commit(TENANT, made_once(1, "a", vec![]))), Err(StoreError::Failed { .. })));
+        assert!(load(&store, "a").is_none());
+        assert_eq!(block_on(store.settle(TENANT, token)).expect("settle"), None);
+        block_on(store.commit(TENANT, made_once(2, "a", vec![]))).expect("commit");
+    }
+
+    #[test]
+    fn the_oldest_outcomes_are_forgotten() {
+        let mut outcomes = Outcomes::default();
+        let token = |number: usize| Token((number as u128).to_be_bytes());
+        for number in 0..=OUTCOMES {
+            outcomes.remember(TENANT, token(number), Outcome::Made(Revision(number as u64)));
+            outcomes.remember(TENANT, token(number), Outcome::Made(Revision(number as u64)));
+        }
+        assert!(outcomes.get(TENANT, token(0)).is_none() && outcomes.get(TENANT, token(1)).is_some());
+        assert_eq!((outcomes.by_token.len(), outcomes.in_order.len()), (OUTCOMES, OUTCOMES));
+    }
 
     struct Memory(MemoryStore);
 

@@ -3,6 +3,14 @@
 //!
 //! They panic where the contract is broken, as tests do.
 
+mod logs;
+mod races;
+mod search;
+
+pub use logs::{a_dropped_log_goes_on_after_reopening, the_log_is_chained, the_log_is_dropped_from_its_beginning};
+pub use races::loads_and_commits_have_one_order;
+pub use search::{a_name_is_given_once, finds_by_ranges_of_numbers, guards_are_kept, pages_are_in_a_stable_order};
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +21,8 @@ use zeroize::Zeroizing;
 
 use crate::log::LogEnd;
 use crate::{
-    Change, Commit, MAX_BODY, MAX_IDENTIFIER, MAX_LOG_ENTRY, Page, Put, Query, Record, Revision, Store, StoreError, Tenant, Term,
+    Change, Commit, Guard, MAX_BODY, MAX_FACETS, MAX_IDENTIFIER, MAX_LOG_ENTRY, MAX_OWNER, Number, Page, Put, Query, Range,
+    Record, Revision, Store, StoreError, Tenant, Term,
 };
 
 /// A backend under test: a store and whatever must live as long (a temporary directory, a server).
@@ -43,13 +52,19 @@ macro_rules! contract_tests {
             revisions_grow_and_never_repeat
             finds_by_owner_and_terms_newest_first
             terms_are_replaced
+            pages_are_in_a_stable_order
+            finds_by_ranges_of_numbers
+            guards_are_kept
+            a_name_is_given_once
             tenants_are_apart
             the_log_is_chained
+            the_log_is_dropped_from_its_beginning
             a_commit_may_have_only_log_entries
             large_values
             limits_are_named
             counters_survive_contention
             a_load_is_of_one_moment
+            loads_and_commits_have_one_order
         );
     };
     ($backend:ty: $($name:ident)*) => {
@@ -64,6 +79,7 @@ macro_rules! durable_contract_tests {
         $crate::contract_tests!($backend:
             everything_is_there_after_reopening
             order_and_numbers_go_on_after_reopening
+            a_dropped_log_goes_on_after_reopening
         );
     };
 }
@@ -286,31 +302,6 @@ pub fn tenants_are_apart<B: Backend>() {
     assert_eq!(find_all(store, Tenant(2), &Query::default()), ["a"]);
 }
 
-/// Entries come back in order, without gaps, each hash covering the one before.
-pub fn the_log_is_chained<B: Backend>() {
-    let backend = B::create();
-    let store = backend.store();
-    for number in 0..10_u8 {
-        let log = vec![vec![number; 3], vec![number; 300], Vec::new()];
-        let changes = vec![Change::Put(put(&number.to_string(), None, b""))];
-        block_on(store.commit(TENANT, Commit { changes, log, ..Commit::default() })).expect("commit");
-    }
-    let all = block_on(store.read_log(1, usize::MAX)).expect("log");
-    assert_eq!(all.len(), 30);
-    let mut end = LogEnd::EMPTY;
-    for (record, number) in all.iter().zip(0..) {
-        assert!(end.precedes(record), "{record:?}");
-        let expected = [vec![number / 3; 3], vec![number / 3; 300], Vec::new()];
-        assert_eq!(record.entry, expected[usize::from(number % 3)]);
-        end = LogEnd { sequence: record.sequence, hash: record.hash };
-    }
-    assert_eq!(block_on(store.read_log(7, 2)).expect("log"), all[6..8]);
-    assert_eq!(block_on(store.read_log(0, 2)).expect("log"), all[..2]);
-    assert_eq!(block_on(store.read_log(30, 5)).expect("log"), all[29..]);
-    assert!(block_on(store.read_log(31, 5)).expect("log").is_empty());
-    assert!(block_on(store.read_log(1, 0)).expect("log").is_empty());
-}
-
 /// A read is logged without a change; that commit has a revision too.
 pub fn a_commit_may_have_only_log_entries<B: Backend>() {
     let backend = B::create();
@@ -358,6 +349,27 @@ pub fn limits_are_named<B: Backend>() {
     )));
     assert!(load(store, "a").is_none());
     assert!(commit(store, vec![Change::Put(put("", None, b""))]).is_err());
+    // Terms and numbers count with the body.
+    let number = |value| Number { field: 7, value };
+    let with = |length: usize, numbers: i64| {
+        Change::Put(Put {
+            terms: vec![term(1, "eight by")],
+            numbers: (0..numbers).map(number).collect(),
+            ..put("n", None, &vec![1; length])
+        })
+    };
+    assert!(matches!(commit(store, vec![with(MAX_BODY - 16 - 119, 10)]), Err(StoreError::TooLarge { what, .. }) if what == "n"));
+    let revision = commit(store, vec![with(MAX_BODY - 16 - 120, 10)]).expect("commit");
+    commit(store, vec![Change::Remove { identifier: "n".into(), expected: revision }]).expect("commit");
+    match commit(store, vec![with(0, MAX_FACETS as i64)]) {
+        Err(StoreError::Failed { cause, .. }) if cause.starts_with("n has 10001 terms and numbers") => {}
+        other => panic!("{other:?}"),
+    }
+    commit(store, vec![with(0, MAX_FACETS as i64 - 1)]).expect("commit");
+    let last = Query { ranges: vec![Range { field: 7, from: MAX_FACETS as i64 - 2, to: i64::MAX }], ..Query::default() };
+    assert_eq!(find_all(store, TENANT, &last), ["n"]);
+    let guards = vec![Guard { owner: "a".repeat(MAX_OWNER + 1), term: term(1, "") }];
+    assert!(too_large(block_on(store.commit(TENANT, Commit { guards, ..Commit::default() }))));
     let log = |size| Commit { log: vec![noise(size, 1)], ..Commit::default() };
     assert!(too_large(block_on(store.commit(TENANT, log(MAX_LOG_ENTRY + 1)))));
     block_on(store.commit(TENANT, log(MAX_LOG_ENTRY))).expect("commit");
