@@ -1,4 +1,4 @@
-//! Makes many objects: AES-256 keys, ten of a name, ten of a group, in batches over several connections.
+//! Makes many objects: AES-256 keys, ten of a name, ten of a group, all of one more group, in batches over several connections.
 
 use std::io;
 use std::ops::Range;
@@ -35,6 +35,9 @@ pub fn name(number: usize) -> String {
 pub fn group(number: usize) -> String {
     format!("array-{:05}-{}", number / (SHARED * SHARED), number % SHARED)
 }
+
+/// The Object Group that all objects have beside it.
+pub const SITE: &str = "site";
 
 /// What is made.
 #[derive(Clone, Debug)]
@@ -115,6 +118,7 @@ fn request(first: usize, count: usize, read: bool) -> Vec<u8> {
 fn object(number: usize) -> CreateRequest {
     let mut payload = create_payload(Some(&name(number)));
     payload.attributes.attributes.push(Attribute::ObjectGroup(group(number)));
+    payload.attributes.attributes.push(Attribute::ObjectGroup(SITE.to_owned()));
     payload
 }
 

@@ -5,12 +5,17 @@
 //! with it, to the [`floor`]: a server that answers every request with fixed bytes of the same size, under the same certificates and
 //! cipher suite. The ratio of the two is what to compare between machines and versions; the rates alone say little.
 //!
+//! [`fill`], [`drive`], [`process`] and [`sync`] are what `cargo xtask scale` and `cargo xtask creates` measure a kmipd of their own with.
+//!
 //! Architecture invariant: this crate knows the protocol and TLS, and nothing of the server: any KMIP endpoint can be measured.
 
 pub mod codec;
 pub mod connection;
+pub mod drive;
 pub mod fill;
 pub mod floor;
 pub mod load;
 pub mod messages;
+pub mod process;
 pub mod statistics;
+pub mod sync;

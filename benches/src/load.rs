@@ -1,9 +1,9 @@
 //! The load generator.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::{Arc, Barrier};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use kmip::ProtocolVersion;
 use kmip::operation::Operation;
@@ -12,6 +12,7 @@ use kmip::payload::get::GetResponse;
 use rustls::ClientConfig;
 
 use crate::connection::{Connection, Identity};
+use crate::drive::{Until, drive};
 use crate::floor::Floor;
 use crate::messages::{create_payload, get_payload, request, success};
 use crate::statistics::{Summary, middle, summarise};
@@ -164,35 +165,7 @@ fn round(
     requests: &[Vec<u8>],
     length: Duration,
 ) -> io::Result<Summary> {
-    let barrier = Barrier::new(requests.len());
-    let run = |request: &[u8]| -> io::Result<(Vec<u32>, Duration)> {
-        let connection = Connection::open(client, address);
-        // Even a thread without a connection meets the others, or they would wait for ever.
-        barrier.wait();
-        let mut connection = connection?;
-        let mut latencies = Vec::new();
-        let mut response = Vec::new();
-        let started = Instant::now();
-        while started.elapsed() < length {
-            let sent = Instant::now();
-            connection.exchange(request, &mut response)?;
-            latencies.push(u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX));
-            operation.check(&response)?;
-        }
-        Ok((latencies, started.elapsed()))
-    };
-    let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = requests.iter().map(|request| scope.spawn(|| run(request))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the load generator panicked"))))
-            .collect()
-    });
-    let (mut latencies, mut longest) = (Vec::new(), Duration::ZERO);
-    for result in results {
-        let (more, elapsed) = result?;
-        latencies.extend(more);
-        longest = longest.max(elapsed);
-    }
-    summarise(latencies, longest).ok_or_else(|| io::Error::other("no request was answered"))
+    let request = |number: usize, _| Cow::Borrowed(requests[number].as_slice());
+    let driven = drive(client, address, requests.len(), Until::Elapsed(length), request, |response| operation.check(response))?;
+    summarise(driven.latencies_ns, driven.elapsed).ok_or_else(|| io::Error::other("no request was answered"))
 }

@@ -27,6 +27,13 @@ fn percentile(sorted: &[u32], percent: usize) -> Option<f64> {
     sorted.get(rank - 1).map(|value| f64::from(*value) / 1000.0)
 }
 
+/// The value that half of the values do not exceed; 0 if there are none.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+}
+
 /// The middle of several measurements, by rate: robust against one that something else disturbed.
 #[must_use]
 pub fn middle(mut measurements: Vec<Summary>) -> Option<Summary> {
@@ -44,6 +51,13 @@ mod tests {
         assert_eq!(summary, Summary { rate: 500.0, median_us: 500.0, p99_us: 990.0 });
         assert_eq!(summarise(vec![7000], Duration::from_secs(1)).map(|summary| summary.p99_us), Some(7.0));
         assert_eq!(summarise(Vec::new(), Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0]), 1.0);
+        assert_eq!(median(Vec::new()), 0.0);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use kmip::enumerations::CryptographicAlgorithm;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use ready::identity;
 pub(crate) use rounds::configuration;
 
 /// Keys created under the tracer.

@@ -10,9 +10,10 @@
 //! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
 //! powercut     power cuts under eight writers, on a file system that forgets what was not synced
-//! faults       every write, fsync, rename and open fails once
 //! clock        the server's clock ten years ahead, ten years back, stopped, jumping
 //! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
+//! scale        a million objects beside a thousand: time to start, processor time of Get and Locate, memory
+//! creates      Creates for each sync, and what one Create waits for
 //! bench        the micro-benchmarks and the load generator
 //! ```
 
@@ -24,6 +25,7 @@ mod bitflips;
 mod clock;
 mod conformance;
 mod crash;
+mod creates;
 mod dice;
 mod docs;
 mod log_chain;
@@ -31,6 +33,7 @@ mod options;
 mod powercut;
 mod pykmip;
 mod run;
+mod scale;
 mod server;
 mod setup;
 mod spec_diff;
@@ -45,7 +48,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--without-sync]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::docs(true),
         ["bench", arguments @ ..] => bench::bench(arguments),
         ["crash", arguments @ ..] => crash::crash(arguments),
+        ["scale", arguments @ ..] => scale::scale(arguments),
+        ["creates", arguments @ ..] => creates::creates(arguments),
         ["clock", arguments @ ..] => clock::clock(arguments),
         ["bitflips", arguments @ ..] => bitflips::bitflips(arguments),
         ["powercut", words @ ..] => powercut::Arguments::read(words).and_then(powercut::powercut),

@@ -1,0 +1,173 @@
+//! `cargo xtask creates`: how many Creates share a sync, and what one alone waits for.
+
+use crate::options::Options;
+use crate::run::{build, is_release};
+use crate::scale::quiet;
+use crate::server::{DevServer, free_port};
+use crate::{Outcome, crash};
+use benches::drive::{Driven, Until, drive};
+use benches::fill::VERSION;
+use benches::messages::{create_payload, get_payload, request, success};
+use benches::statistics::median;
+use benches::{process, sync};
+use kmip::operation::Operation;
+use kmip::payload::create::CreateResponse;
+use kmip::payload::get::GetResponse;
+use std::borrow::Cow;
+use std::path::Path;
+use std::time::Duration;
+
+/// Connections that share syncs.
+const CONNECTIONS: usize = 32;
+/// How long each measurement takes, and how often the one with a single connection is made; the middle one counts.
+const LENGTH: Duration = Duration::from_secs(4);
+const ROUNDS: usize = 5;
+/// Creates for each sync at least.
+const SHARE: f64 = 8.0;
+/// Syncs of 4 KiB that a Create may take longer than a Get.
+const SYNCS: f64 = 2.0;
+
+/// `--dir DIR`: on which file system.
+pub(crate) fn creates(arguments: &[&str]) -> Outcome {
+    let mut options = Options::read(arguments)?;
+    let parent = options.path("dir").unwrap_or_else(std::env::temp_dir);
+    options.end()?;
+    build(&["server"])?;
+    let directory = tempfile::tempdir_in(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+    println!("creates: load average {}", process::load_average().map_err(|error| error.to_string())?);
+    let shared = shared(directory.path())?;
+    let alone = alone(directory.path())?;
+    println!("creates: load average at the end {}", process::load_average().map_err(|error| error.to_string())?);
+    if !is_release() {
+        println!("creates: this is a build without optimisation: measured, not judged (cargo xtask runs the release build)");
+        return Ok(());
+    }
+    if shared && alone { Ok(()) } else { Err("a target was missed".to_owned()) }
+}
+
+fn text(error: std::io::Error) -> String {
+    error.to_string()
+}
+
+/// Many connections under strace: Creates for each sync of any file.
+fn shared(directory: &Path) -> Result<bool, String> {
+    let port = free_port()?;
+    let folder = directory.join("shared");
+    DevServer::start(&folder, port, &[])?.kill();
+    let trace = folder.join("trace");
+    let Some(path) = trace.to_str() else { return Err("the directory is not UTF-8".to_owned()) };
+    // Only the traced calls stop: the server is hardly slower.
+    let calls = "trace=fsync,fdatasync,msync,sync_file_range,syncfs,sync";
+    let prefix = ["strace", "-D", "-f", "--seccomp-bpf", "-y", "-qq", "-e", "signal=none", "-e", calls, "-o", path];
+    let server = DevServer::start(&folder, port, &prefix)?;
+    quiet(&server)?;
+    let before = counted(&trace)?;
+    let driven = create(&server, port, CONNECTIONS)?;
+    let answered = driven.latencies_ns.len();
+    let after = counted(&trace)?;
+    server.kill();
+    let syncs = after.all - before.all;
+    let (journal, others) = (after.journal - before.journal, syncs - (after.journal - before.journal));
+    let share = answered as f64 / syncs.max(1) as f64;
+    let rate = answered as f64 / driven.elapsed.as_secs_f64();
+    let holds = share >= SHARE;
+    println!(
+        "creates: {CONNECTIONS} connections: {answered} Creates ({rate:.0}/s under strace), {syncs} syncs ({journal} of the journal, \
+         {others} of other files): {share:.1} Creates for each sync, target >= {SHARE}: {}",
+        verdict(holds)
+    );
+    Ok(holds)
+}
+
+const fn verdict(holds: bool) -> &'static str {
+    if holds { "pass" } else { "FAIL" }
+}
+
+#[derive(Clone, Copy)]
+struct Syncs {
+    all: usize,
+    journal: usize,
+}
+
+/// Syncs in the trace so far.
+fn counted(trace: &Path) -> Result<Syncs, String> {
+    // The tracer's lines come a little later than the calls.
+    std::thread::sleep(Duration::from_millis(500));
+    let text = std::fs::read_to_string(trace).map_err(|error| format!("{}: {error}", trace.display()))?;
+    Ok(syncs(&text))
+}
+
+fn syncs(trace: &str) -> Syncs {
+    // A call that others interrupt has two lines, of which the first names the file.
+    let begun = trace.lines().filter(|line| !line.contains("<... ") && line.contains('('));
+    let mut syncs = Syncs { all: 0, journal: 0 };
+    for line in begun {
+        syncs.all += 1;
+        syncs.journal += usize::from(line.contains("/data/journal/"));
+    }
+    syncs
+}
+
+fn create(server: &DevServer, port: u16, connections: usize) -> Result<Driven, String> {
+    let client = crash::identity(&server.bundle()).client().map_err(text)?;
+    let create = request(VERSION, Operation::Create, &create_payload(None));
+    let check = |response: &[u8]| success::<CreateResponse>(response).map(drop).map_err(std::io::Error::other);
+    let address = format!("127.0.0.1:{port}");
+    drive(&client, &address, connections, Until::Elapsed(LENGTH), |_, _| Cow::Borrowed(&create[..]), check).map_err(text)
+}
+
+/// One connection: the median of Create against that of Get and of syncs of 4 KiB, in turns.
+fn alone(directory: &Path) -> Result<bool, String> {
+    let port = free_port()?;
+    let server = DevServer::start(&directory.join("alone"), port, &[])?;
+    let client = crash::identity(&server.bundle()).client().map_err(text)?;
+    let address = format!("127.0.0.1:{port}");
+    // A key that has been read before: its first Get is a change.
+    let create_one = request(VERSION, Operation::Create, &create_payload(None));
+    let mut connection = benches::connection::Connection::open(&client, &address).map_err(text)?;
+    let mut response = Vec::new();
+    connection.exchange(&create_one, &mut response).map_err(text)?;
+    let key: CreateResponse = success(&response).map_err(|error| error.to_string())?;
+    let get = request(VERSION, Operation::Get, &get_payload(&key.unique_identifier.0));
+    connection.exchange(&get, &mut response).map_err(text)?;
+    let check = |response: &[u8]| success::<GetResponse>(response).map(drop).map_err(std::io::Error::other);
+
+    let (mut gets, mut creates, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let round = Until::Elapsed(LENGTH / 4);
+        syncs.push(middle(sync::measure(directory, LENGTH / 4).map_err(text)?));
+        let got = drive(&client, &address, 1, round, |_, _| Cow::Borrowed(&get[..]), check).map_err(text)?;
+        gets.push(middle(got.latencies_ns));
+        creates.push(middle(create(&server, port, 1)?.latencies_ns));
+    }
+    server.kill();
+    let (get, create, sync) = (median(gets), median(creates), median(syncs));
+    let limit = get + SYNCS * sync;
+    let holds = create <= limit;
+    println!(
+        "creates: one connection, medians in us: Create {create:.0}, Get {get:.0}, write and fdatasync of 4 KiB {sync:.0}; Get and two \
+         syncs are {limit:.0}: {}",
+        verdict(holds)
+    );
+    Ok(holds)
+}
+
+/// The median of times, in microseconds.
+fn middle(times_ns: Vec<u32>) -> f64 {
+    median(times_ns.into_iter().map(|time| f64::from(time) / 1000.0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_two_lines_is_one_sync() {
+        let trace = "7 fdatasync(9</t/dev/data/journal/1.journal>) = 0\n\
+                     7 fdatasync(9</t/dev/data/journal/1.journal> <unfinished ...>\n\
+                     8 fsync(10</t/dev/data/objects/db>) = 0\n\
+                     7 <... fdatasync resumed>) = 0\n";
+        let syncs = syncs(trace);
+        assert_eq!((syncs.all, syncs.journal), (3, 2));
+    }
+}
