@@ -10,6 +10,7 @@
 //! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
 //! powercut     power cuts under eight writers, on a file system that forgets what was not synced
+//! faults       every write, fsync, rename and open fails once
 //! clock        the server's clock ten years ahead, ten years back, stopped, jumping
 //! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
 //! scale        a million objects beside a thousand: time to start, processor time of Get and Locate, memory
@@ -28,6 +29,7 @@ mod crash;
 mod creates;
 mod dice;
 mod docs;
+mod faults;
 mod log_chain;
 mod options;
 mod powercut;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         ["creates", arguments @ ..] => creates::creates(arguments),
         ["clock", arguments @ ..] => clock::clock(arguments),
         ["bitflips", arguments @ ..] => bitflips::bitflips(arguments),
+        ["faults", words @ ..] => faults::Arguments::read(words).and_then(faults::faults),
         ["powercut", words @ ..] => powercut::Arguments::read(words).and_then(powercut::powercut),
         ["store-worker", words @ ..] => return store_worker::main(words),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),

@@ -53,8 +53,8 @@ pub(crate) struct Disk {
     /// In blocks.
     capacity: u64,
     used: u64,
-    /// The directory whose files only pretend to be synced.
-    ignore_syncs_of: Option<OsString>,
+    /// The directory in whose files fdatasync does nothing.
+    ignore_data_syncs_of: Option<OsString>,
     pub(super) plan: Plan,
 }
 
@@ -65,7 +65,7 @@ impl Clone for Disk {
             next: self.next,
             capacity: self.capacity,
             used: self.used,
-            ignore_syncs_of: self.ignore_syncs_of.clone(),
+            ignore_data_syncs_of: self.ignore_data_syncs_of.clone(),
             plan: Plan::default(),
         }
     }
@@ -84,12 +84,12 @@ impl Disk {
             opened: 0,
         };
         let inodes = HashMap::from([(ROOT, root)]);
-        Self { inodes, next: ROOT + 1, capacity: CAPACITY, used: 0, ignore_syncs_of: None, plan: Plan::default() }
+        Self { inodes, next: ROOT + 1, capacity: CAPACITY, used: 0, ignore_data_syncs_of: None, plan: Plan::default() }
     }
 
-    /// fsync and fdatasync of files in directories of this name succeed and do nothing.
-    pub(crate) fn ignore_syncs_of(&mut self, directory: &str) {
-        self.ignore_syncs_of = Some(directory.into());
+    /// fdatasync of files in directories of this name succeeds and does nothing.
+    pub(crate) fn ignore_data_syncs_of(&mut self, directory: &str) {
+        self.ignore_data_syncs_of = Some(directory.into());
     }
 
     /// Leaves room for so many bytes more than are used now.
@@ -380,7 +380,8 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn sync(&mut self, number: u64) -> Result<(), Errno> {
+    /// fsync, or fdatasync, which differ only for those that are ignored: both make the length durable.
+    pub(super) fn sync(&mut self, number: u64, data_only: bool) -> Result<(), Errno> {
         if let Err(error) = self.admit(Class::Sync, number, None) {
             if !self.is_off()
                 && let Ok(contents) = self.contents(number)
@@ -389,7 +390,7 @@ impl Disk {
             }
             return Err(error);
         }
-        if self.ignore_syncs_of.as_ref().is_some_and(|ignored| self.is_in(number, ignored)) {
+        if data_only && self.ignore_data_syncs_of.as_ref().is_some_and(|ignored| self.is_in(number, ignored)) {
             return Ok(());
         }
         match &mut self.inode_mut(number)?.node {

@@ -354,12 +354,12 @@ impl Filesystem for Bridge {
         finish(self.disk().allocate(number.0, offset, length, mode == KEEP_SIZE), reply);
     }
 
-    fn fsync(&self, _: &Request, number: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        finish(self.disk().sync(number.0), reply);
+    fn fsync(&self, _: &Request, number: INodeNo, _: FileHandle, data_only: bool, reply: ReplyEmpty) {
+        finish(self.disk().sync(number.0, data_only), reply);
     }
 
-    fn fsyncdir(&self, _: &Request, number: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        finish(self.disk().sync(number.0), reply);
+    fn fsyncdir(&self, _: &Request, number: INodeNo, _: FileHandle, data_only: bool, reply: ReplyEmpty) {
+        finish(self.disk().sync(number.0, data_only), reply);
     }
 
     fn opendir(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {

@@ -13,7 +13,7 @@ const ROOT: u64 = super::disk::ROOT;
 fn with_file(name: &str) -> (Disk, u64) {
     let mut disk = Disk::new();
     let file = make(&mut disk, name);
-    disk.sync(ROOT).expect("sync");
+    disk.sync(ROOT, false).expect("sync");
     (disk, file)
 }
 
@@ -35,7 +35,7 @@ fn read(disk: &Disk, name: &str) -> Option<Vec<u8>> {
 fn what_was_synced_survives_and_the_rest_does_not() {
     let (mut disk, file) = with_file("a");
     disk.write(file, 0, b"durable").expect("write");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     disk.write(file, 3, b"forgotten").expect("write");
     assert_eq!(read(&disk, "a").expect("a"), b"durforgotten");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), b"durable");
@@ -56,7 +56,7 @@ fn what_survived_one_cut_survives_the_next() {
 fn an_unsynced_write_is_torn_at_blocks_and_in_any_order() {
     let (mut disk, file) = with_file("a");
     disk.write(file, 0, &[1; 3 * 4096]).expect("write");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     disk.write(file, 0, &[2; 3 * 4096]).expect("write");
     let mut seen = std::collections::HashSet::new();
     for seed in 0..200 {
@@ -73,10 +73,10 @@ fn an_unsynced_write_is_torn_at_blocks_and_in_any_order() {
 fn the_length_survives_only_with_a_sync() {
     let (mut disk, file) = with_file("a");
     disk.write(file, 0, &[1; 10_000]).expect("write");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     disk.set_length(file, 5).expect("truncate");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), [1; 10_000]);
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     disk.write(file, 8, b"x").expect("write");
     assert_eq!(read(&disk, "a").expect("a"), [1, 1, 1, 1, 1, 0, 0, 0, b'x'], "what was cut off does not come back");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), [1; 5]);
@@ -87,9 +87,9 @@ fn a_name_survives_only_with_a_sync_of_its_directory() {
     let mut disk = Disk::new();
     let file = make(&mut disk, "a");
     disk.write(file, 0, b"1").expect("write");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a"), None, "fsync of the file does not make its name durable");
-    disk.sync(ROOT).expect("sync");
+    disk.sync(ROOT, false).expect("sync");
     disk.rename((ROOT, OsStr::new("a")), (ROOT, OsStr::new("b")), true).expect("rename");
     disk.unlink(ROOT, OsStr::new("b"), false).expect("unlink");
     let after = cut(&disk, Survival::Nothing, 1);
@@ -101,7 +101,7 @@ fn a_name_survives_only_with_a_sync_of_its_directory() {
     }
     let prefixes = [(true, false), (false, true), (false, false)];
     assert_eq!(seen, prefixes.into_iter().collect(), "before, renamed, or gone; never both");
-    disk.sync(ROOT).expect("sync");
+    disk.sync(ROOT, false).expect("sync");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a"), None);
 }
 
@@ -110,12 +110,12 @@ fn a_sync_that_failed_is_not_made_good_by_the_next() {
     let (mut disk, file) = with_file("a");
     disk.write(file, 0, b"first").expect("write");
     disk.arm(Some(Fault { class: Class::Sync, number: 1, kind: Kind::InputOutput }));
-    assert_eq!(disk.sync(file), Err(Errno::EIO));
-    disk.sync(file).expect("the next one succeeds");
+    assert_eq!(disk.sync(file, false), Err(Errno::EIO));
+    disk.sync(file, false).expect("the next one succeeds");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), b"");
     disk.write(file, 0, b"again").expect("write");
     disk.write(file, 5, b"!").expect("write");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), b"again!");
 }
 
@@ -129,7 +129,7 @@ fn the_operation_that_was_chosen_fails() {
     assert_eq!(disk.write(file, 0, &[4; 10]), Ok(10));
     assert_eq!(disk.fired().len(), 2);
     disk.arm(Some(Fault { class: Class::Rename, number: 1, kind: Kind::NoSpace }));
-    disk.sync(file).expect("another class");
+    disk.sync(file, false).expect("another class");
     assert_eq!(disk.rename((ROOT, OsStr::new("a")), (ROOT, OsStr::new("b")), true), Err(Errno::ENOSPC));
     disk.rename((ROOT, OsStr::new("a")), (ROOT, OsStr::new("b")), true).expect("only once");
     assert_eq!(disk.counts(), [0, 1, 2, 0]);
@@ -140,7 +140,7 @@ fn after_the_power_has_failed_nothing_is_answered_or_changed() {
     let (mut disk, file) = with_file("a");
     disk.cut_after(1);
     disk.write(file, 0, b"before").expect("write");
-    assert_eq!(disk.sync(file), Err(Errno::EIO));
+    assert_eq!(disk.sync(file, false), Err(Errno::EIO));
     assert!(disk.is_off());
     assert_eq!(disk.write(file, 0, b"after"), Err(Errno::EIO));
     assert_eq!(disk.read(file, 0, 10), Err(Errno::EIO));
@@ -169,25 +169,27 @@ fn preallocated_room_is_zeros_and_durable_only_with_a_sync() {
     disk.allocate(file, 0, 10_000, false).expect("allocate");
     assert_eq!(read(&disk, "a").expect("a"), [0; 10_000]);
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), b"");
-    disk.sync(file).expect("sync");
+    disk.sync(file, false).expect("sync");
     assert_eq!(read(&cut(&disk, Survival::Nothing, 1), "a").expect("a"), [0; 10_000]);
 }
 
 #[test]
-fn syncs_can_be_ignored_in_one_directory() {
+fn data_syncs_can_be_ignored_in_one_directory() {
     let (mut disk, file) = with_file("a");
     let journal = disk.make(ROOT, OsStr::new("journal"), Node::Directory(Default::default()), 0o700).expect("mkdir");
     let inside = disk.make(journal, OsStr::new("1"), Node::File(Default::default()), 0o600).expect("create");
-    disk.sync(journal).expect("sync");
-    disk.sync(ROOT).expect("sync");
-    disk.ignore_syncs_of("journal");
+    disk.sync(journal, false).expect("sync");
+    disk.sync(ROOT, false).expect("sync");
+    disk.ignore_data_syncs_of("journal");
     for number in [file, inside] {
         disk.write(number, 0, b"x").expect("write");
-        disk.sync(number).expect("sync");
+        disk.sync(number, true).expect("sync");
     }
     let after = cut(&disk, Survival::Nothing, 1);
     assert_eq!(after.read(file, 0, 10).expect("read"), b"x");
     assert_eq!(after.read(inside, 0, 10).expect("the name is durable, a sync of the directory is not ignored"), b"");
+    disk.sync(inside, false).expect("fsync");
+    assert_eq!(cut(&disk, Survival::Nothing, 1).read(inside, 0, 10).expect("fsync is not ignored"), b"x");
 }
 
 #[test]
