@@ -198,7 +198,7 @@ const MAY_VARY: [&str; 6] = [
     // An identifier that no later step names again.
     "Create UniqueIdentifier $",
     // Larger where a limit may have kept foreign objects out of the list.
-    "Locate LocatedItems 3",
+    "Locate LocatedItems ",
     // The server's own words.
     " ResultMessage ",
 ];
