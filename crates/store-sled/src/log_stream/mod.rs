@@ -32,9 +32,6 @@ use store::{LogRecord, StoreError};
 use self::frame::{Bad, Frame};
 use self::segment::{Progress, Segment};
 
-/// The usual length of a segment in bytes, unless one block needs more.
-pub(crate) const SEGMENT: u64 = 16 << 20;
-
 /// The log entries on disk.
 #[derive(Debug)]
 pub(crate) struct LogStream {
@@ -130,8 +127,8 @@ impl LogStream {
         writer.sync(&self.directory)
     }
 
-    /// Reads at most `limit` entries from a sequence number on, or from the first one that is kept. Fewer only at the end,
-    /// or where what follows was dropped in the meantime. The caller verifies the chain.
+    /// Reads at most `limit` entries from a sequence number on, or from the first one that is kept. Fewer only at the end.
+    /// The caller verifies the chain.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] names the file and the offset; [`StoreError::NewerFormat`]; [`StoreError::Failed`].
@@ -140,9 +137,9 @@ impl LogStream {
         let mut next = from.max(1);
         while records.len() < limit {
             let Some(segment) = self.locate(next) else { break };
-            // Dropped in the meantime: what was read so far is an answer without a gap.
-            if segment.first > next && !records.is_empty() {
-                break;
+            // What follows was dropped in the meantime: so was what was read so far, and the answer has no gap.
+            if segment.first > next {
+                records.clear();
             }
             next = next.max(segment.first);
             if segment.progress().last < next {

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// The length of a segment where one is enough.
+const SEGMENT: u64 = 16 << 20;
+
 /// A sealed block and where it belongs.
 struct Block {
     first: u64,
@@ -93,7 +96,7 @@ impl Block {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn what_was_appended_is_read_back(
@@ -132,7 +135,7 @@ proptest! {
 
 #[test]
 fn a_tail_cut_at_any_byte_keeps_its_whole_frames_and_is_completed() {
-    let fixture = Fixture::new(&[2, 1, 3, 1, 2]);
+    let fixture = Fixture::new(&[1, 2, 1]);
     drop(fixture.filled(SEGMENT));
     let file = &fixture.files()[0];
     let bytes = fs::read(file).expect("segment");
@@ -145,7 +148,7 @@ fn a_tail_cut_at_any_byte_keeps_its_whole_frames_and_is_completed() {
         fs::write(file, &bytes[..length]).expect("cut");
         let (kept, end) = *ends.iter().rfind(|(offset, _)| *offset <= length).expect("the header is whole");
         // What was synced must be there, and then the file is left as it is.
-        if end < 9 {
+        if end < fixture.records.len() as u64 {
             match fixture.open(SEGMENT, end + 1) {
                 Err(StoreError::Damaged { .. }) => assert_eq!(fs::metadata(file).expect("file").len(), length as u64),
                 other => panic!("{length} bytes: {other:?}"),
@@ -239,7 +242,7 @@ fn damage_before_the_last_segment_is_named_and_the_rest_is_read() {
     let files = fixture.files();
     let bytes = fs::read(&files[1]).expect("segment");
     let info = stream.segments().expect("segments")[1];
-    for at in (0..bytes.len()).step_by(3) {
+    for at in (0..bytes.len()).step_by(11) {
         let mut changed = bytes.clone();
         changed[at] ^= 4;
         fs::write(&files[1], changed).expect("write");

@@ -139,6 +139,10 @@ impl<R: io::Read> Reader<R> {
         if length > MAX_ITEM {
             return Err(StreamError::Damaged { what: "an item before it is too large", offset });
         }
+        if let Some(whole) = self.chunk.get(self.taken..self.taken + length) {
+            self.taken += length;
+            return Ok(Some(Zeroizing::new(whole.to_vec())));
+        }
         let mut item = Zeroizing::new(vec![0; length]);
         self.take(&mut item)?;
         Ok(Some(item))
