@@ -107,42 +107,42 @@ impl<'a> Identifier<'a> {
     }
 }
 
-fn is_hyphen(at: usize) -> bool {
-    matches!(at, 8 | 13 | 18 | 23)
-}
-
 /// Reads a UUID, if its text is the one that [`text`] makes of it.
 fn uuid(text: &[u8]) -> Option<[u8; 16]> {
-    if text.len() != 36 {
-        return None;
+    const DIGITS: [u8; 256] = {
+        let mut digits = [0xff; 256];
+        let mut digit = 0;
+        while digit < 16 {
+            digits[HEXADECIMAL[digit] as usize] = digit as u8;
+            digit += 1;
+        }
+        digits
+    };
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let (mut uuid, mut wrong) = ([0; 16], false);
+    for (byte, at) in uuid.iter_mut().zip(PAIRS) {
+        let (high, low) = (DIGITS[usize::from(text[at])], DIGITS[usize::from(text[at + 1])]);
+        wrong |= high | low > 15;
+        *byte = high << 4 | low & 15;
     }
-    let (mut uuid, mut digits) = ([0_u8; 16], 0);
-    for (at, byte) in text.iter().enumerate() {
-        let digit = match byte {
-            b'-' if is_hyphen(at) => continue,
-            _ if is_hyphen(at) => return None,
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        uuid[digits / 2] = uuid[digits / 2] << 4 | digit;
-        digits += 1;
-    }
-    Some(uuid)
+    let wrong = wrong || HYPHENS.iter().any(|at| text[*at] != b'-');
+    (!wrong).then_some(uuid)
 }
 
 fn text(uuid: [u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for byte in uuid {
-        if is_hyphen(text.len()) {
-            text.push('-');
-        }
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        }
+    let mut text = [b'-'; 36];
+    for (byte, at) in uuid.into_iter().zip(PAIRS) {
+        text[at] = HEXADECIMAL[usize::from(byte >> 4)];
+        text[at + 1] = HEXADECIMAL[usize::from(byte & 15)];
     }
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
+
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
+/// Where the bytes of a UUID are in its text, and the hyphens.
+const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 /// An entry in memory: 64 bytes and one allocation.
 pub(super) struct Packed {
@@ -162,8 +162,8 @@ pub(super) struct Packed {
 const GAP: u32 = u32::MAX;
 
 impl Packed {
-    pub(super) fn new(identifier: &str, owner: u32, place: Place, facets: &Facets) -> Self {
-        let (uuid, other) = match Identifier::new(identifier) {
+    pub(super) fn new(identifier: Identifier<'_>, owner: u32, place: Place, facets: &Facets) -> Self {
+        let (uuid, other) = match identifier {
             Identifier::Uuid(uuid) => (uuid, ""),
             Identifier::Other(other) => ([0; 16], other),
         };
@@ -293,7 +293,7 @@ mod tests {
             created in any::<u64>(), position in any::<u32>(), revision in any::<u64>(), tenant in any::<u32>(), owner in ".{0,20}",
         ) {
             let place = Place { created: Revision(created), position, revision: Revision(revision) };
-            let packed = Packed::new(&identifier, 3, place, &facets);
+            let packed = Packed::new(Identifier::new(&identifier), 3, place, &facets);
             prop_assert_eq!((packed.name(), packed.place(), packed.facets()), (identifier.clone(), place, facets.clone()));
             prop_assert!(packed.identifier() == Identifier::new(&identifier));
             prop_assert!(facets.terms.iter().all(|term| packed.has_term(*term) && !packed.has_term(term ^ 1 << 40)));

@@ -91,7 +91,8 @@ impl Objects {
     /// Where to look, for how many records, and which ranges to read after that.
     fn plan(&self, conditions: &Conditions<'_>, bound: u32) -> (Candidates<'_>, usize, Vec<Cheapest>) {
         let Conditions { owner, terms, ranges } = conditions;
-        if owner.is_none() && terms.is_empty() && ranges.is_empty() {
+        let all = owner.is_none() && terms.is_empty();
+        if all && ranges.is_empty() {
             return (Candidates::All, usize::MAX, Vec::new());
         }
         let (mut joins, mut cheapest) = (Vec::new(), Vec::new());
@@ -114,6 +115,9 @@ impl Objects {
             None => self.owners.living().for_each(consider),
         }
         let patience = if ranges.is_empty() || walked <= gathered { usize::MAX } else { gathered / PATIENCE };
+        if all {
+            return (Candidates::All, patience, cheapest);
+        }
         let newest = (0..).zip(&joins).filter_map(|(at, join)| Some((join.below(bound)?, at))).collect();
         (Candidates::Joined { joins, newest }, patience, cheapest)
     }

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as HashEntry;
 
 use super::entry::{Identifier, Packed};
 use super::owners::{Dated, Owners};
@@ -37,14 +38,19 @@ impl Objects {
 
     pub(super) fn put(&mut self, hasher: &RandomState, identifier: &str, owner: &str, place: Place, facets: &Facets) {
         let owner = self.owners.intern(hasher, owner);
-        let Some(number) = self.number(hasher, identifier) else {
-            let number = self.entries.len() as u32;
-            self.entries.push(Packed::new(identifier, owner, place, facets));
-            let rehash = |number: &u32| hasher.hash_one(self.entries[*number as usize].identifier());
-            self.identifiers.insert_unique(hasher.hash_one(Identifier::new(identifier)), number, rehash);
-            self.owners.get_mut(owner).records.insert(number);
-            self.post(owner, number, facets.terms.iter().copied(), facets.numbers.iter().copied());
-            return;
+        let identifier = Identifier::new(identifier);
+        let (entries, next) = (&self.entries, self.entries.len() as u32);
+        let matches = |number: &u32| entries[*number as usize].identifier() == identifier;
+        let rehash = |number: &u32| hasher.hash_one(entries[*number as usize].identifier());
+        let number = match self.identifiers.entry(hasher.hash_one(identifier), matches, rehash) {
+            HashEntry::Occupied(entry) => *entry.get(),
+            HashEntry::Vacant(entry) => {
+                entry.insert(next);
+                self.entries.push(Packed::new(identifier, owner, place, facets));
+                self.owners.get_mut(owner).records.insert(next);
+                self.post(owner, next, &facets.terms, &facets.numbers);
+                return;
+            }
         };
         let before = &self.entries[number as usize];
         let (former, terms, numbers) = (before.owner, before.terms(), before.numbers());
@@ -54,7 +60,7 @@ impl Objects {
             self.owners.get_mut(former).records.remove(number);
             self.owners.forget_if_empty(hasher, former);
             self.owners.get_mut(owner).records.insert(number);
-            self.post(owner, number, facets.terms.iter().copied(), facets.numbers.iter().copied());
+            self.post(owner, number, &facets.terms, &facets.numbers);
         } else {
             // Most of them stay as they were, and are left alone.
             let gone_terms: Vec<_> = terms.filter(|term| facets.terms.binary_search(term).is_err()).collect();
@@ -68,7 +74,7 @@ impl Objects {
                 return;
             }
             self.unpost(owner, number, gone_terms, gone_numbers);
-            self.post(owner, number, new_terms.into_iter(), new_numbers.into_iter());
+            self.post(owner, number, &new_terms, &new_numbers);
         }
         let place = Place { revision: place.revision, ..self.entries[number as usize].place() };
         self.entries[number as usize] = Packed::new(identifier, owner, place, facets);
@@ -92,10 +98,10 @@ impl Objects {
         true
     }
 
-    fn post(&mut self, owner: u32, number: u32, terms: impl Iterator<Item = u64>, numbers: impl Iterator<Item = Number>) {
-        terms.for_each(|term| self.postings.insert(owner, term, number));
+    fn post(&mut self, owner: u32, number: u32, terms: &[u64], numbers: &[Number]) {
+        self.postings.insert_all(owner, terms, number);
         let owner = self.owners.get_mut(owner);
-        numbers.for_each(|of| owner.insert_number(of.field, Dated::new(of.value, number)));
+        numbers.iter().for_each(|of| owner.insert_number(of.field, Dated::new(of.value, number)));
     }
 
     fn unpost(&mut self, owner: u32, number: u32, terms: Vec<u64>, numbers: Vec<Number>) {

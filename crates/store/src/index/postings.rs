@@ -34,6 +34,14 @@ impl Posting<'_> {
         }
     }
 
+    /// The greatest number.
+    fn last(&self) -> Option<u32> {
+        match self {
+            Self::One(number) => Some(*number),
+            Self::Several(numbers) => numbers.last(),
+        }
+    }
+
     /// The greatest number that is less than a bound.
     pub(super) fn below(&self, bound: u32) -> Option<u32> {
         match self {
@@ -63,7 +71,15 @@ impl Postings {
         })
     }
 
-    pub(super) fn insert(&mut self, owner: u32, term: u64, number: u32) {
+    /// Enters a record in several postings.
+    pub(super) fn insert_all(&mut self, owner: u32, terms: &[u64], number: u32) {
+        // Most of the time goes by waiting for memory. Looking first at all that will be needed lets the waits overlap.
+        let newest = terms.iter().filter_map(|term| self.get(owner, *term)?.last());
+        std::hint::black_box(newest.fold(0, u32::wrapping_add));
+        terms.iter().for_each(|term| self.insert(owner, *term, number));
+    }
+
+    fn insert(&mut self, owner: u32, term: u64, number: u32) {
         let key = key(owner, term);
         match self.table.entry(key, |element| key_of(element) == key, key_of) {
             Entry::Vacant(entry) => drop(entry.insert([(key >> 32) as u32, key as u32, number])),

@@ -33,6 +33,15 @@ impl<T: Copy + Ord> Sorted<T> {
         self.blocks().next()?.first().copied()
     }
 
+    /// The greatest value.
+    pub(super) fn last(&self) -> Option<T> {
+        match self {
+            Self::Flat(values) => values.last(),
+            Self::Blocks(blocks) => blocks.last()?.last(),
+        }
+        .copied()
+    }
+
     /// The greatest value that is less than a bound.
     pub(super) fn below(&self, bound: T) -> Option<T> {
         let block = match self {
@@ -95,6 +104,7 @@ impl<T: Copy + Ord> Sorted<T> {
                 let at = blocks.partition_point(|block| block[0] <= value).saturating_sub(1);
                 remove(&mut blocks[at], value);
                 // Half a block with its neighbour: otherwise values that come and go would leave a block for each that stays.
+                // An empty one goes, too, because it fits its neighbour, or because it was the last of full ones.
                 let left = at.saturating_sub(1);
                 for left in [at, left] {
                     if left + 1 < blocks.len() && blocks[left].len() + blocks[left + 1].len() <= BLOCK / 2 {
@@ -102,7 +112,9 @@ impl<T: Copy + Ord> Sorted<T> {
                         blocks[left].extend(right);
                     }
                 }
-                blocks.retain(|block| !block.is_empty());
+                if blocks.get(at).is_some_and(Vec::is_empty) {
+                    blocks.remove(at);
+                }
             }
         }
         self.settle();
