@@ -39,6 +39,18 @@ pub(crate) fn to_put(object: &StoredObject) -> Put {
     }
 }
 
+/// What a store needs to take over an object from another store, which had this record of it: the record as it was, and what
+/// the object can be found by, which no store tells.
+///
+/// # Errors
+/// Why the record is none of an object: of a newer format, or damaged.
+pub fn take_over(record: Record) -> std::result::Result<Put, String> {
+    let body = record.body.clone();
+    let object = from_record(record).map_err(|error| error.to_string())?;
+    let Keys { terms, numbers } = keys::of_object(&object);
+    Ok(Put { identifier: object.identifier, owner: object.owner, expected: None, body, terms, numbers })
+}
+
 /// The version in whose spelling a value is kept, whatever the version of its object.
 #[must_use]
 pub(crate) fn spelling_of(attribute: &Attribute) -> ProtocolVersion {
@@ -224,6 +236,15 @@ mod tests {
                 assert_eq!(from_record(record(&object, &put.body)).unwrap(), object, "{spelling}");
             }
         }
+    }
+
+    #[test]
+    fn a_record_is_taken_over_as_it_is_with_all_it_can_be_found_by() {
+        let written = to_put(&sample());
+        let put = take_over(record(&sample(), &written.body)).unwrap();
+        assert_eq!((put.identifier, put.owner, put.expected), (written.identifier, written.owner, None));
+        assert!(put.body == written.body && put.terms == written.terms && put.numbers == written.numbers);
+        assert!(take_over(record(&sample(), b"none")).unwrap_err().contains("key-1"));
     }
 
     /// The format is for ever: this record was written by the first release.

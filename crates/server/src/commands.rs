@@ -1,13 +1,13 @@
 //! What each command of `kmipd` does.
 
-use crate::{AdminCommand, ClientCommand, DevArguments, InitArguments, UserCommand};
+use crate::{AdminCommand, ClientCommand, ConfigArguments, DbCommand, DevArguments, InitArguments, UserCommand};
 use certs::{Authority, ClientProfile, Validity};
 use server::admin::{Command, Password, Reply};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
 use server::run::{self, Plan};
 use server::setup;
-use server::{files, socket, tls, users};
+use server::{database, files, socket, tls, users};
 use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -226,6 +226,17 @@ pub(crate) fn user(command: UserCommand) -> Result<(), String> {
         UserCommand::Remove { name, config } => (config.config, Command::UserRemove { name }),
     };
     show(&file, command)
+}
+
+pub(crate) fn db(command: DbCommand) -> Result<(), String> {
+    let read = |arguments: &ConfigArguments| Config::read(&arguments.config).map_err(text);
+    let done = match command {
+        DbCommand::Check(config) => return database::check(&read(&config)?, &mut say),
+        DbCommand::Export { config, out, for_root_key } => database::export(&read(&config)?, &out, for_root_key.as_deref())?,
+        DbCommand::Import { config, file, skip_existing } => database::import(&read(&config)?, &file, skip_existing)?,
+    };
+    say(&done);
+    Ok(())
 }
 
 pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {

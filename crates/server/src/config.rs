@@ -5,6 +5,7 @@ use crate::limits::Limits;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use store_sled::Options;
 
 /// The port the standard registers for KMIP.
 pub const PORT: u16 = 5696;
@@ -28,6 +29,9 @@ pub struct Config {
     pub authority: Option<AuthorityConfig>,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// How long the audit log is kept.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// The administrative socket.
     #[serde(default)]
     pub admin: AdminConfig,
@@ -137,6 +141,43 @@ pub struct StoreConfig {
     /// The file with the root key.
     #[serde(default = "default_root_key")]
     pub root_key: PathBuf,
+    /// Memory for pages of the objects' files, in MiB.
+    #[serde(default = "default_cache_mib")]
+    pub cache_mib: u64,
+    /// Writes are refused while the file system has less room than this, in MiB.
+    #[serde(default = "default_reserve_mib")]
+    pub reserve_mib: u64,
+}
+
+impl StoreConfig {
+    /// How the embedded store uses the machine.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options { cache_bytes: self.cache_mib << 20, reserve_bytes: self.reserve_mib << 20, ..Options::default() }
+    }
+}
+
+/// The audit log in the store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// Entries younger than this many days are kept.
+    pub keep_days: u32,
+    /// The newest entries are kept up to this many MiB, however old they are.
+    pub keep_mib: u64,
+}
+
+/// Days that entries of the audit log are kept: a year, and the weeks in which somebody looks back at it.
+const KEEP_DAYS: u32 = 400;
+/// The least and the most of [`StoreConfig::reserve_mib`] and [`StoreConfig::cache_mib`]: a segment of the journal fits in the
+/// reserve, and what is multiplied out to bytes fits in 64 bits.
+const RESERVE_MIB: std::ops::RangeInclusive<u64> = 32..=1 << 30;
+const CACHE_MIB: std::ops::RangeInclusive<u64> = 8..=1 << 30;
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { keep_days: KEEP_DAYS, keep_mib: 0 }
+    }
 }
 
 /// The administrative socket.
@@ -203,6 +244,14 @@ fn default_data() -> PathBuf {
     PathBuf::from("data")
 }
 
+fn default_cache_mib() -> u64 {
+    Options::default().cache_bytes >> 20
+}
+
+fn default_reserve_mib() -> u64 {
+    Options::default().reserve_bytes >> 20
+}
+
 fn default_root_key() -> PathBuf {
     PathBuf::from("root.key")
 }
@@ -257,6 +306,13 @@ impl Config {
         }
         if config.protocol.vendor.is_empty() || config.protocol.vendor.len() > 128 {
             return Err(value("protocol.vendor: must have 1 to 128 bytes".to_owned()));
+        }
+        for (key, mib, range) in
+            [("cache_mib", config.store.cache_mib, CACHE_MIB), ("reserve_mib", config.store.reserve_mib, RESERVE_MIB)]
+        {
+            if !range.contains(&mib) {
+                return Err(value(format!("store.{key} = {mib}: must be from {} to {}", range.start(), range.end())));
+            }
         }
         let folder = config.folder().to_owned();
         for path in config.paths_mut() {

@@ -79,7 +79,11 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_parent(path)
 }
 
-fn sync_parent(path: &Path) -> Result<(), FileError> {
+/// Makes the name of a file durable.
+///
+/// # Errors
+/// When its folder cannot be synced.
+pub fn sync_parent(path: &Path) -> Result<(), FileError> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

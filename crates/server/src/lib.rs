@@ -7,6 +7,7 @@ pub mod admin;
 pub mod bundle;
 pub mod config;
 mod connection;
+pub mod database;
 pub mod engine;
 pub mod explain;
 pub mod files;

@@ -53,17 +53,23 @@ impl AuditLog {
     /// # Errors
     /// When the log takes no entries.
     pub fn record(&self, actor: &str, command: &str, identifiers: Vec<String>, done: bool) -> Result<(), String> {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let record = AuditRecord {
-            time_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
-            tenant: store::Tenant::DEFAULT.0,
-            actor: actor.to_owned(),
-            peer: None,
-            action: Action::Administrative(command.to_owned()),
-            identifiers,
-            outcome: if done { Outcome::Success } else { Outcome::Failure(ResultReason::GeneralFailure.0) },
-        };
+        let outcome = if done { Outcome::Success } else { Outcome::Failure(ResultReason::GeneralFailure.0) };
+        let record = administrative(actor, command, identifiers, outcome);
         (self.0)(record.encode()).inspect_err(|cause| error!(%cause, "not in the audit log: {record}"))
+    }
+}
+
+/// The record of a command of an administrator, now.
+pub(crate) fn administrative(actor: &str, command: &str, identifiers: Vec<String>, outcome: Outcome) -> AuditRecord {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    AuditRecord {
+        time_us: i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX),
+        tenant: store::Tenant::DEFAULT.0,
+        actor: actor.to_owned(),
+        peer: None,
+        action: Action::Administrative(command.to_owned()),
+        identifiers,
+        outcome,
     }
 }
 
@@ -135,6 +141,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             ("users", format!("{:?}", config.users)),
             ("protocol", format!("{:?}", config.protocol)),
             ("store", format!("{:?}", config.store)),
+            ("audit", format!("{:?}", config.audit)),
             ("admin", format!("{:?}", config.admin)),
             ("log", format!("{:?}", config.log)),
             ("monitoring", format!("{:?}", config.monitoring)),

@@ -32,6 +32,9 @@ enum Command {
     /// Users with passwords.
     #[command(subcommand)]
     User(UserCommand),
+    /// The store of a stopped server.
+    #[command(subcommand)]
+    Db(DbCommand),
     /// The running server.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -140,6 +143,34 @@ enum UserCommand {
 }
 
 #[derive(Subcommand)]
+enum DbCommand {
+    /// Read everything and tell what is not as it was written. Exit status 1 if there is anything. Changes nothing.
+    Check(ConfigArguments),
+    /// Write all objects to a new file, sealed under a root key.
+    Export {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The file to make.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The root key of the server that will import it [default: this server's own].
+        #[arg(long, value_name = "FILE")]
+        for_root_key: Option<PathBuf>,
+    },
+    /// Take over the objects of an export. All of it is verified before anything is written.
+    Import {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The export, sealed under this server's root key.
+        #[arg(long = "in", value_name = "FILE")]
+        file: PathBuf,
+        /// Leave out objects whose identifier exists already.
+        #[arg(long)]
+        skip_existing: bool,
+    },
+}
+
+#[derive(Subcommand)]
 enum AdminCommand {
     /// Tell how the running server is.
     Status(ConfigArguments),
@@ -159,6 +190,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(arguments) => commands::check_config(&arguments.config),
         Command::Client(command) => commands::client(command),
         Command::User(command) => commands::user(command),
+        Command::Db(command) => commands::db(command),
         Command::Admin(command) => commands::admin(&command),
     };
     match result {

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::memory::MemoryStore;
 use store::sealing::RootKey;
-use store_sled::{Options, SledStore};
+use store_sled::SledStore;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -69,7 +69,7 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
     let result = match config.store.kind {
         StoreKind::Sled => {
             let key = RootKey::read_file(&config.store.root_key).map_err(|error| error.to_string())?;
-            let store = SledStore::open(&config.store.path, &key, &Options::default()).map_err(|error| error.to_string())?;
+            let store = SledStore::open(&config.store.path, &key, &config.store.options()).map_err(|error| error.to_string())?;
             drop(key);
             let service = EngineService::new(store, config, Arc::clone(&users));
             runtime.block_on(serve(service, users, plan))

@@ -29,6 +29,7 @@
 mod anchor;
 mod answer;
 mod apply;
+mod check;
 mod engine;
 mod files;
 mod head;
@@ -43,9 +44,14 @@ mod queue;
 mod saved_index;
 mod shared;
 mod snapshot;
+mod status;
+mod transfer;
 mod writer;
 
+pub use check::{Consequence, Finding, Report, Step, check};
 pub use open::{OpenError, Options};
+pub use status::{LogSegment, Status};
+pub use transfer::{Export, ExportedRecord, TransferError};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -119,7 +119,7 @@ impl OpenError {
         }
     }
 
-    fn keyring(error: KeyringError) -> Self {
+    pub(crate) fn keyring(error: KeyringError) -> Self {
         let (what, cause) = ("the key file of the store".into(), error.to_string());
         match error {
             KeyringError::WrongRootKey { expected, given } => Self::WrongRootKey { expected, given },
@@ -180,8 +180,14 @@ pub(crate) fn create(
     let log = LogStream::open(&files::log(directory), options.log_segment_bytes, 0)?;
     let anchor = Anchor::create(directory, &keyring, &head)?;
     files::finish(directory, &key_file)?;
-    let published =
-        Published { index: Index::new(keyring.term_hasher()), overlay: HashMap::new(), log: VecDeque::new(), head, hash: START };
+    let published = Published {
+        index: Index::new(keyring.term_hasher()),
+        overlay: HashMap::new(),
+        log: VecDeque::new(),
+        head: head.clone(),
+        hash: START,
+        applied: Some((head, START)),
+    };
     let segments = journal.segments().clone();
     let shared = Shared::new(engine, keyring, log, segments, published, directory, options);
     Ok(Opened { shared, journal, anchor, marks: Marks::default(), lock })
@@ -195,11 +201,13 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let lock = files::lock(directory)?;
     let keyring = Keyring::read(root, &files::read_keys(directory)?).map_err(OpenError::keyring)?;
     let failed = |what: &'static str| move |cause| OpenError::failed(format!("reading {what}"), cause);
+    // What was left of a sled that was being made again.
+    files::remove_all(&files::new_objects(directory)).map_err(failed("the directory of the store"))?;
     let (anchor, anchored) = Anchor::open(directory, &keyring)?;
     let scan = scan::open(&files::journal(directory))?;
     let snapshot = snapshot::newest(directory, &keyring).map_err(failed("the snapshots"))?;
-    let begin = snapshot.as_ref().map_or(&Head::EMPTY, |snapshot| &snapshot.head);
-    let log = LogStream::open(&files::log(directory), options.log_segment_bytes, begin.log.sequence)?;
+    // The journal has the log entries from its first frame on; those before must be in the log stream.
+    let log = LogStream::open(&files::log(directory), options.log_segment_bytes, scan.log_before(&keyring)?)?;
 
     // sled opens while the index is read: both take seconds when there are many records.
     let (engine, saved) = thread::scope(|scope| {
@@ -209,48 +217,25 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     });
     let engine = engine.unwrap_or_else(|_| Err("opening it panicked".into()));
     let saved = saved.map_err(failed("the saved index"))?;
-    // The journal may have been dropped behind a later snapshot: such an index cannot be brought up.
-    let saved = saved.filter(|(head, ..)| scan.first().is_none_or(|first| head.frame + 1 >= first));
 
-    let tail = Tail::read(
-        &scan,
-        &keyring,
-        &Known { begin, engine: &engine, saved: saved.as_ref(), log: log.end(), anchored: &anchored },
-    )?;
-    let Tail { head, hash, end, frames, engine_is_right } = tail;
-    let (index, index_mark) = match saved.map(|saved| bring_up(saved, &frames, &keyring, &head)).transpose()?.flatten() {
-        Some(brought) => brought,
+    let Tail { head, hash, end, applied, behind, engine, index, index_mark } =
+        Tail::read(&scan, &keyring, engine, saved, log.end(), &anchored)?;
+    let index = match index {
+        Some(index) => index,
         None => {
             tracing::warn!("there is no saved index that fits; it is made from snapshot and journal");
-            (history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?, None)
+            history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?
         }
     };
     check_index(&index, &keyring, &head)?;
-
-    let mut published = Published { index, overlay: HashMap::new(), log: VecDeque::new(), head: head.clone(), hash };
-    let applied;
     let engine = match engine {
-        Ok((engine, sled)) if engine_is_right => {
-            applied = sled.frame;
-            engine
-        }
-        other => {
-            let cause = other.err().unwrap_or_else(|| "it is not what the journal tells".into());
+        Ok(engine) => engine,
+        Err(cause) => {
             tracing::error!(%cause, "sled cannot be used; it is made again from snapshot and journal");
-            history::rebuild_engine(directory, &keyring, &scan, &head, options.cache_bytes)?;
-            applied = head.frame;
+            history::rebuild_engine(directory, &keyring, &scan, &head, options.cache_bytes, &|| false)?;
             history::install_engine(directory, options.cache_bytes)?
         }
     };
-    let behind: Vec<Frame> = frames
-        .into_iter()
-        .filter_map(|frame| {
-            let log = frame.log.clone().filter(|block| block.first > log.end());
-            let changes = if frame.sequence > applied { frame.changes } else { Vec::new() };
-            let frame = Frame { log, changes, ..frame };
-            (frame.sequence > applied || frame.log.is_some()).then_some(frame)
-        })
-        .collect();
     check_log(&log, &behind, &head)?;
     let journal = scan.resume(&end, options.segment_bytes)?;
 
@@ -261,6 +246,7 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
         milliseconds = started.elapsed().as_millis(),
         "store opened"
     );
+    let mut published = Published { index, overlay: HashMap::new(), log: VecDeque::new(), head, hash, applied };
     behind.iter().for_each(|frame| published.overlay(frame));
     let marks = Marks::at(index_mark, snapshot.as_ref(), journal.segments());
     let segments = journal.segments().clone();
@@ -286,94 +272,100 @@ fn open_engine(directory: &Path, keyring: &Keyring, options: &Options) -> Opened
     Ok((engine, head))
 }
 
-/// What is known before the journal is read.
-struct Known<'a> {
-    /// What the snapshot has.
-    begin: &'a Head,
-    engine: &'a OpenedEngine,
-    saved: Option<&'a (Head, Index, u64)>,
-    /// The last entry of the log stream.
-    log: u64,
-    anchored: &'a Head,
-}
-
-/// The frames that sled, the saved index or the log stream may lack, and what the store holds after the last one.
+/// What the end of the journal tells: what the store holds, and what the log stream and a sled that can be used may lack.
 struct Tail {
     head: Head,
     hash: [u8; 32],
     end: scan::End,
-    frames: Vec<Frame>,
-    engine_is_right: bool,
+    /// What sled had when the store was closed, if it can be used.
+    applied: Option<(Head, [u8; 32])>,
+    behind: Vec<Frame>,
+    /// sled, or why it is to be made again.
+    engine: Result<Engine, String>,
+    /// The saved index, brought up to the end; `None`: it is to be made again.
+    index: Option<Index>,
+    /// The frame at which the index was saved, and its length.
+    index_mark: Option<(u64, u64)>,
 }
 
 impl Tail {
-    fn read(scan: &scan::Opened, keyring: &Keyring, known: &Known<'_>) -> Result<Self, OpenError> {
-        let begin = known.begin.frame;
-        let sled = known.engine.as_ref().ok().map(|(_, head)| head);
-        // A sled that is older than the snapshot, or whose log entries are not all there, needs all there is.
-        let applied = sled.filter(|sled| sled.frame >= begin && sled.log.sequence <= known.log).map_or(begin, |sled| sled.frame);
-        let saved = known.saved.map_or(applied, |(head, _, _)| head.frame);
-        let from = applied.min(saved);
-        let mut frames = Vec::new();
-        // A sled or an index that is further than the journal is not of this journal.
-        let mut engine_is_right = sled.is_some_and(|sled| sled.frame >= begin);
-        let mut last = None;
-        let mut read = 0;
-        let end = scan.read(keyring, from.max(1), known.anchored.frame, |frame| {
-            read += 1;
-            if frame.sequence == known.anchored.frame && frame.head != *known.anchored {
+    fn read(
+        scan: &scan::Opened,
+        keyring: &Keyring,
+        engine: OpenedEngine,
+        saved: Option<(Head, Index, u64)>,
+        log_end: u64,
+        anchored: &Head,
+    ) -> Result<Self, OpenError> {
+        // What the journal no longer has cannot be brought up.
+        let is_covered = |head: &Head| scan.first().is_none_or(|first| head.frame + 1 >= first);
+        let engine = engine.and_then(|(engine, sled)| match is_covered(&sled) {
+            true => Ok((engine, sled)),
+            false => Err(format!("it has what frame {} told, and the journal begins later", sled.frame)),
+        });
+        let mut saved = saved.filter(|(head, ..)| is_covered(head));
+        let sled = engine.as_ref().ok().map(|(_, head)| head.clone());
+        let lacks_log = sled.as_ref().is_none_or(|sled| sled.log.sequence > log_end);
+        let applied = sled.as_ref().filter(|_| !lacks_log).map_or(0, |sled| sled.frame);
+        let from = saved.as_ref().map_or(applied, |(head, ..)| head.frame.min(applied));
+
+        let mut differs = None;
+        let mut applied = sled.as_ref().filter(|sled| sled.frame == 0).map(|sled| (sled.clone(), START));
+        let (mut behind, mut last) = (Vec::new(), None);
+        let end = scan.read(keyring, from.max(1), u64::MAX, anchored.frame, |mut frame| {
+            if frame.sequence == anchored.frame && frame.head != *anchored {
                 let cause = format!("frame {} is not the one that was durable", frame.sequence);
                 return Err(OpenError::Damaged { what: "the journal".into(), cause });
             }
-            if sled.is_some_and(|sled| sled.frame == frame.sequence && *sled != frame.head) {
-                engine_is_right = false;
-            }
             last = Some((frame.head.clone(), frame.hash));
-            if frame.sequence > from {
-                frames.push(frame);
+            if let Some((saved, index, _)) = &mut saved
+                && saved.frame < frame.sequence
+            {
+                frame.changes.iter().try_for_each(|change| history::enter(index, keyring, change))?;
+            }
+            match &sled {
+                Some(sled) if sled.frame == frame.sequence => {
+                    applied = Some((sled.clone(), frame.hash));
+                    if *sled != frame.head {
+                        differs = Some(frame.sequence);
+                    }
+                    frame.changes.clear();
+                }
+                Some(sled) if sled.frame < frame.sequence => {}
+                _ => frame.changes.clear(),
+            }
+            frame.log = frame.log.filter(|block| block.first > log_end);
+            if !frame.changes.is_empty() || frame.log.is_some() {
+                behind.push(frame);
             }
             Ok(())
         })?;
-        let (head, hash) = match last {
-            Some(last) => last,
-            None => (Head::EMPTY, START),
+        let (head, hash) = last.unwrap_or((Head::EMPTY, START));
+        if head.frame == 0 && scan.first().is_some() {
+            return Err(OpenError::Damaged { what: "the journal".into(), cause: "none of its frames can be read".into() });
+        }
+        let engine = engine.and_then(|(engine, sled)| match differs {
+            Some(frame) => Err(format!("what it has is not what frame {frame} told")),
+            None if sled.frame > head.frame => Err(format!("it has what frame {} told, and there is none", sled.frame)),
+            None => Ok(engine),
+        });
+        if engine.is_err() {
+            applied = None;
+            behind.iter_mut().for_each(|frame| frame.changes.clear());
+        }
+        let saved = saved.filter(|(saved, index, _)| {
+            let fits = saved.frame <= head.frame && contents(index, keyring) == (head.count, head.set);
+            if !fits {
+                tracing::error!(frame = saved.frame, "the saved index is not what the journal tells");
+            }
+            fits
+        });
+        let (index, index_mark) = match saved {
+            Some((saved, index, bytes)) => (Some(index), Some((saved.frame, bytes))),
+            None => (None, None),
         };
-        if read == 0 && (begin > 0 || known.anchored.frame > 0) {
-            return Err(OpenError::Damaged { what: "the journal".into(), cause: "it holds no frame".into() });
-        }
-        if frames.first().is_some_and(|first| first.sequence > from + 1) {
-            let snapshot = if begin > 0 { "the snapshot tells less" } else { "there is no snapshot of what was before" };
-            let (first, needed) = (frames[0].sequence, from + 1);
-            let cause = format!("it begins with frame {first}, and frame {needed} is needed: {snapshot}");
-            return Err(OpenError::Damaged { what: "the journal".into(), cause });
-        }
-        engine_is_right &= sled.is_some_and(|sled| sled.frame <= head.frame);
-        Ok(Self { head, hash, end, frames, engine_is_right })
+        Ok(Self { head, hash, end, applied, behind, engine, index, index_mark })
     }
-}
-
-/// Brings a saved index up to the end of the journal, if it is one of this journal. Returns what it was worth, too: the frame
-/// it was saved at and its length.
-#[expect(clippy::type_complexity, reason = "used once")]
-fn bring_up(
-    (saved, mut index, bytes): (Head, Index, u64),
-    frames: &[Frame],
-    keyring: &Keyring,
-    head: &Head,
-) -> Result<Option<(Index, Option<(u64, u64)>)>, OpenError> {
-    if saved.frame > head.frame {
-        return Ok(None);
-    }
-    for frame in frames.iter().filter(|frame| frame.sequence > saved.frame) {
-        for change in &frame.changes {
-            history::enter(&mut index, keyring, change)?;
-        }
-    }
-    if contents(&index, keyring) != (head.count, head.set) {
-        tracing::error!("the saved index is not what the journal tells");
-        return Ok(None);
-    }
-    Ok(Some((index, Some((saved.frame, bytes)))))
 }
 
 /// How many records an index has, and their set hash.

@@ -76,13 +76,14 @@ impl Pending {
         }
     }
 
-    /// Waits until less is pending than may be; not while nothing is applied.
-    pub(crate) fn wait_for_room(&self) {
+    /// Waits until less is pending than may be; not while nothing is applied. Returns whether there is room.
+    pub(crate) fn wait_for_room(&self) -> bool {
         let mut state = self.lock();
         while state.bytes > self.limit && !state.halted {
             self.arrived.notify_one();
             state = self.applied.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.bytes <= self.limit
     }
 
     /// The frames to apply next, when there are enough of them, or they have waited long enough. They stay until they are
@@ -139,6 +140,12 @@ impl Pending {
             state = self.arrived.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
         state.closed
+    }
+
+    /// How many bytes wait to be applied, and since when.
+    pub(crate) fn behind(&self) -> (u64, Duration) {
+        let state = self.lock();
+        (state.bytes as u64, state.since.map_or(Duration::ZERO, |since| since.elapsed()))
     }
 
     /// The store accepts nothing any more: nobody waits for room.

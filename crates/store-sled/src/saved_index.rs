@@ -15,7 +15,7 @@ use crate::head::{Head, Where};
 use crate::shared::Shared;
 use crate::snapshot::{SavedError, write_numbered};
 
-const EXTENSION: &str = "index";
+pub(crate) const EXTENSION: &str = "index";
 
 /// How many entries are taken at once: readers and the writer wait as long as that takes.
 const BATCH: usize = 512;
@@ -59,7 +59,8 @@ pub(crate) fn read(directory: &Path, keyring: &Keyring) -> std::io::Result<Optio
     Ok(None)
 }
 
-fn read_one(path: &Path, keyring: &Keyring) -> Result<(Head, Index, u64), SavedError> {
+/// Reads one saved index: what the store held then, the index, and how long the file is in bytes.
+pub(crate) fn read_one(path: &Path, keyring: &Keyring) -> Result<(Head, Index, u64), SavedError> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
     let (mut stream, header) = Reader::open(BufReader::with_capacity(256 << 10, file), keyring, StreamKind::Index)?;

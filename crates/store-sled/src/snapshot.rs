@@ -19,7 +19,7 @@ use crate::head::{Head, SEALED, Where};
 use crate::layout::Number;
 use crate::shared::Shared;
 
-const EXTENSION: &str = "snapshot";
+pub(crate) const EXTENSION: &str = "snapshot";
 
 /// How many records are listed at once.
 const BATCH: usize = 256;
@@ -89,12 +89,10 @@ pub(crate) fn write_numbered(
     Ok((path, bytes))
 }
 
-/// Writes a snapshot of what the store holds.
-pub(crate) fn write(shared: &Shared) -> Result<Snapshot, SavedError> {
-    let (head, hash) = {
-        let published = shared.published();
-        (published.head.clone(), published.hash)
-    };
+/// Writes a snapshot of what the store holds, from the last frame on that was applied: of what is before it, nothing is
+/// needed any more. `None`: nothing was applied yet.
+pub(crate) fn write(shared: &Shared) -> Result<Option<Snapshot>, SavedError> {
+    let Some((head, hash)) = shared.published().applied.clone() else { return Ok(None) };
     let mut header = hash.to_vec();
     header.extend_from_slice(&head.seal(&shared.keyring, Where::Snapshot)?);
     let (path, bytes) = write_numbered(&files::snapshots(&shared.directory), head.frame, EXTENSION, |file| {
@@ -121,7 +119,7 @@ pub(crate) fn write(shared: &Shared) -> Result<Snapshot, SavedError> {
         }
         Ok(stream.finish()?)
     })?;
-    Ok(Snapshot { path, head, hash, bytes })
+    Ok(Some(Snapshot { path, head, hash, bytes }))
 }
 
 /// The next records that were made by a commit or before it; `None`: there are no more.
@@ -145,7 +143,8 @@ pub(crate) fn newest(directory: &Path, keyring: &Keyring) -> io::Result<Option<S
     Ok(None)
 }
 
-fn open(path: &Path, keyring: &Keyring) -> Result<(Snapshot, Reader<BufReader<File>>), SavedError> {
+/// Opens a snapshot, and reads its header.
+pub(crate) fn open(path: &Path, keyring: &Keyring) -> Result<(Snapshot, Reader<BufReader<File>>), SavedError> {
     const FORM: SavedError = SavedError::Form("its header does not have the form of a snapshot's");
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();

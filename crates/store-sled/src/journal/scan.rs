@@ -12,6 +12,7 @@ use store::sealing::Keyring;
 use super::frame::{self, Found, HEADER};
 use super::segment::{self, BadHeader, Segment};
 use super::{BLOCK, Frame, Journal, MAX_FRAME, START, Segments, State};
+use crate::files;
 use crate::open::OpenError;
 
 /// No segment is longer: one that is larger than usual holds one frame.
@@ -40,8 +41,15 @@ pub(crate) struct End {
     pub(crate) torn: u64,
 }
 
-/// Finds the segments of a journal and the frame each begins with.
+/// Finds the segments of a journal and the frame each begins with. What an interruption left is taken away.
 pub(crate) fn open(directory: &Path) -> Result<Opened, OpenError> {
+    let failed = |cause: io::Error| OpenError::failed(format!("reading the journal in {}", directory.display()), cause);
+    segment::remove_unfinished(directory).map_err(failed)?;
+    look(directory)
+}
+
+/// Finds the segments of a journal and the frame each begins with, and changes nothing.
+pub(crate) fn look(directory: &Path) -> Result<Opened, OpenError> {
     let failed = |cause: io::Error| OpenError::failed(format!("reading the journal in {}", directory.display()), cause);
     let ordinals = segment::list(directory).map_err(failed)?;
     for pair in ordinals.windows(2) {
@@ -79,7 +87,21 @@ impl Opened {
         self.first.first_key_value().map(|(_, first)| *first)
     }
 
-    /// Reads the frames from the segment on that has a given one, or from the first, and shows each to a visitor.
+    /// The last log entry before the first frame; 0: the journal has all, or is empty.
+    pub(crate) fn log_before(&self, keyring: &Keyring) -> Result<u64, OpenError> {
+        let Some((ordinal, first)) = self.first.first_key_value().filter(|(_, first)| **first > 1) else { return Ok(0) };
+        let bytes = load(&self.directory, *ordinal)?;
+        let Found::Whole { bytes, .. } = frame::look(&bytes[BLOCK..]) else {
+            // Reading it says what is wrong, if it is needed at all.
+            return Ok(0);
+        };
+        let frame = frame::decode(keyring, bytes);
+        let frame = frame.map_err(|cause| OpenError::Damaged { what: format!("frame {first} of the journal"), cause })?;
+        Ok(frame.log.map_or(frame.head.log.sequence, |log| log.first - 1))
+    }
+
+    /// Reads the frames from the segment on that has a given one, or from the first, up to another, and shows each to a
+    /// visitor.
     ///
     /// A torn end is no error: [`End::torn`] tells. Damage in front of whole frames is one, and so is an end before a frame
     /// that is known to have been durable.
@@ -87,13 +109,15 @@ impl Opened {
         &self,
         keyring: &Keyring,
         from: u64,
+        until: u64,
         durable: u64,
         visitor: impl FnMut(Frame) -> Result<(), OpenError>,
     ) -> Result<End, OpenError> {
         let start = self.first.iter().rev().find(|(_, first)| **first <= from).or(self.first.first_key_value());
         let start = start.map_or(self.ordinals[0], |(ordinal, _)| *ordinal);
         let ordinals: Vec<u64> = self.ordinals.iter().copied().filter(|ordinal| *ordinal >= start).collect();
-        let mut reading = Reading { directory: &self.directory, keyring, durable, visitor, last: None, last_at: None, end: None };
+        let mut reading =
+            Reading { directory: &self.directory, keyring, until, durable, visitor, last: None, last_at: None, end: None };
         for (at, ordinal) in ordinals.iter().enumerate() {
             if !reading.segment(*ordinal, &ordinals[at + 1..])? {
                 break;
@@ -112,6 +136,8 @@ impl Opened {
     pub(crate) fn resume(self, end: &End, size: u64) -> Result<Journal, OpenError> {
         let name = segment::path(&self.directory, end.ordinal).display().to_string();
         let failed = |cause: io::Error| OpenError::failed(format!("opening the journal segment {name}"), cause);
+        // A segment that was made and is about to be used must keep its name.
+        files::sync_directory(&self.directory).map_err(failed)?;
         let segment = Segment::open(&self.directory, end.ordinal).map_err(failed)?;
         if end.torn > 0 {
             tracing::warn!(
@@ -152,6 +178,7 @@ impl Opened {
 struct Reading<'a, V> {
     directory: &'a Path,
     keyring: &'a Keyring,
+    until: u64,
     durable: u64,
     visitor: V,
     /// The last frame and its hash.
@@ -189,6 +216,10 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
                     offset += length;
                     self.end = Some((ordinal, offset as u64, 0));
                     (self.visitor)(frame)?;
+                    if sequence >= self.until {
+                        // What follows is being written, perhaps.
+                        return Ok(false);
+                    }
                     continue;
                 }
                 Found::Nothing if rest.iter().all(|byte| *byte == 0) => {

@@ -30,21 +30,30 @@ pub(crate) fn path(directory: &Path, ordinal: u64) -> PathBuf {
     directory.join(format!("{ordinal:016x}.{EXTENSION}"))
 }
 
-/// The ordinals of the segments in a directory, in order. What was left of one that was being made is taken away.
+/// The ordinals of the segments in a directory, in order.
 pub(super) fn list(directory: &Path) -> io::Result<Vec<u64>> {
     let mut ordinals = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".new") {
-            fs::remove_file(&path)?;
-        } else if let Some(ordinal) = name.strip_suffix(EXTENSION).and_then(|name| name.strip_suffix('.')) {
+        if let Some(ordinal) = name.strip_suffix(EXTENSION).and_then(|name| name.strip_suffix('.')) {
             let ordinal = u64::from_str_radix(ordinal, 16).map_err(|_| io::Error::other(format!("{name} has no number")))?;
             ordinals.push(ordinal);
         }
     }
     ordinals.sort_unstable();
     Ok(ordinals)
+}
+
+/// Takes away what was left of a segment that was being made.
+pub(super) fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "new") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 impl Segment {

@@ -1,12 +1,16 @@
 //! Reading everything, for `kmipd db check`.
 
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+
 use store::log::LogEnd;
 use store::sealing::Keyring;
 use store::{LogRecord, StoreError};
 
-use super::frame::Frame;
-use super::segment::{FrameReader, Segment};
-use super::{LogStream, damaged_block, first_unchained, open_block};
+use super::frame::{Bad, Frame};
+use super::segment::{self, FrameReader, Progress, Segment};
+use super::{LogStream, Writer, damaged_block, failed, first_unchained, open_block};
 
 /// How many damages are reported one by one.
 const MAX_REPORTS: usize = 1000;
@@ -22,6 +26,17 @@ pub(crate) struct Check {
     pub(crate) damages: Vec<StoreError>,
     /// How many there are.
     pub(crate) damaged: u64,
+    /// The last entry and its hash, if the last block is as it was written.
+    pub(crate) end: Option<LogEnd>,
+}
+
+/// What follows the last whole frame of the log stream.
+#[derive(Debug)]
+pub(crate) struct Torn {
+    /// What is wrong there, and where.
+    pub(crate) error: StoreError,
+    /// How many bytes there are.
+    pub(crate) bytes: u64,
 }
 
 impl Check {
@@ -34,6 +49,41 @@ impl Check {
 }
 
 impl LogStream {
+    /// The log stream of a directory as it lies there: nothing is made, written or cut off. What follows its last whole frame
+    /// is told.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it cannot be read at all.
+    pub(crate) fn examine(directory: &Path) -> Result<(Self, Option<Torn>), StoreError> {
+        let mut firsts = Vec::new();
+        let entries = fs::read_dir(directory).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => {
+                StoreError::Damaged { what: format!("the log stream in {}", directory.display()), cause: "it is missing".into() }
+            }
+            _ => failed("examining", directory, &cause),
+        })?;
+        for entry in entries {
+            let name = entry.map_err(|cause| failed("examining", directory, &cause))?.file_name();
+            firsts.extend(name.to_str().and_then(segment::first_of));
+        }
+        firsts.sort_unstable();
+        let mut segments = Vec::with_capacity(firsts.len());
+        let mut torn = None;
+        for (at, first) in firsts.iter().enumerate() {
+            let segment = Segment::new(directory, *first, Progress::empty(*first));
+            let bytes = fs::metadata(&segment.path).map_err(|cause| failed("examining", &segment.path, &cause))?.len();
+            match firsts.get(at + 1) {
+                Some(next) => *segment.progress() = Progress::unread(bytes, next - 1),
+                None => torn = find_end(&segment, bytes)?,
+            }
+            segments.push(Arc::new(segment));
+        }
+        let writer = Writer { file: None, dirty: false, failed: Some("it is only looked at".into()) };
+        let log =
+            Self { directory: directory.into(), segment_bytes: 0, segments: RwLock::new(segments), writer: Mutex::new(writer) };
+        Ok((log, torn))
+    }
+
     /// Reads every block, opens it and follows the chain. Damage is reported and passed over. `read` is told how many bytes
     /// were read since it was told last.
     ///
@@ -56,8 +106,32 @@ impl LogStream {
                 }
             }
         }
+        check.end = chain;
         Ok(check)
     }
+}
+
+/// Finds where the whole frames of the last segment end, and takes note of it.
+fn find_end(segment: &Segment, length: u64) -> Result<Option<Torn>, StoreError> {
+    *segment.progress() = Progress::unread(length, u64::MAX);
+    let mut reader = segment.reader_of_all()?;
+    let mut progress = Progress::empty(segment.first);
+    let mut sealed = Vec::new();
+    let mut torn = None;
+    while reader.offset < length {
+        let offset = reader.offset;
+        match next(&mut reader, &mut sealed) {
+            Ok(Some(frame)) => progress.extend(frame.first, frame.last, frame.length()),
+            Ok(None) => break,
+            Err(bad @ Bad::Io(_)) => return Err(reader.error(offset, bad)),
+            Err(bad) => {
+                torn = Some(Torn { error: reader.error(offset, bad), bytes: length - offset });
+                break;
+            }
+        }
+    }
+    *segment.progress() = progress;
+    Ok(torn)
 }
 
 /// Checks one segment; an error says that it cannot be read at all.
@@ -100,7 +174,7 @@ fn check_segment(
     }
 }
 
-fn next(reader: &mut FrameReader, sealed: &mut Vec<u8>) -> Result<Option<Frame>, super::Bad> {
+fn next(reader: &mut FrameReader, sealed: &mut Vec<u8>) -> Result<Option<Frame>, Bad> {
     let Some(frame) = reader.next_prefix()? else { return Ok(None) };
     reader.sealed(&frame, sealed)?;
     Ok(Some(frame))
