@@ -21,6 +21,10 @@ use crate::operation::{Context, Done, Judge, Loaded, Operation, Placeholder, Pla
 /// Conditions that one request may have.
 const MAX_FILTERS: usize = 64;
 
+/// Objects after a page that are counted for those who page: each is loaded and judged, for a number that the server may leave
+/// out (2.1, section 6.1.28). A page costs no more than this, however many objects there are.
+const COUNTED_AHEAD: usize = 4_096;
+
 pub(crate) struct Locate;
 
 impl Operation for Locate {
@@ -99,13 +103,15 @@ fn offset(request: &LocateRequest) -> usize {
     request.offset_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(0)
 }
 
-/// How many objects to find at most. Those who page are owed the count of all, as far as the server answers with so many; one
-/// more tells that there are more.
+/// How many objects to find at most. Those who page are told the count of all, as long as not too many follow their page.
 fn limit(request: &LocateRequest, context: &Context<'_>) -> usize {
     let maximum = maximum(request, context);
     match request.offset_items {
         None => maximum,
-        Some(_) => offset(request).saturating_add(maximum).max(context.settings.located_items).saturating_add(1),
+        // One more tells that there are more.
+        Some(_) => [maximum, COUNTED_AHEAD.min(context.settings.located_items), 1]
+            .into_iter()
+            .fold(offset(request), usize::saturating_add),
     }
 }
 
