@@ -126,6 +126,7 @@ impl Applier {
         self.anchor.sync_data().map_err(|cause| ApplyError::Other(format!("syncing the anchor: {cause}")))?;
 
         let mut published = shared.publish();
+        published.applied = Some((last.head.clone(), last.hash));
         for number in changes.keys() {
             if published.overlay.get(number).is_some_and(|overlaid| overlaid.frame <= last.sequence) {
                 published.overlay.remove(number);

@@ -154,6 +154,26 @@ impl Engine {
         Ok(())
     }
 
+    /// The numbers of the records that come after one, at most so many.
+    pub(crate) fn numbers_after(&self, after: Option<Number>, limit: usize) -> Result<Vec<Number>, EngineError> {
+        guarded(|| {
+            let start = after.map_or(Vec::new(), |after| after.key(u16::MAX).to_vec());
+            let mut numbers = Vec::new();
+            for key in self.records.range(start..).keys() {
+                let Some((number, part)) = Number::read(&key?) else {
+                    return Err(EngineError::Damaged("the tree of records has a key of another form".into()));
+                };
+                if part == 0 {
+                    numbers.push(number);
+                    if numbers.len() == limit {
+                        break;
+                    }
+                }
+            }
+            Ok(numbers)
+        })
+    }
+
     pub(crate) fn read_head(&self) -> Result<Option<IVec>, EngineError> {
         guarded(|| Ok(self.head.get(HEAD)?))
     }
@@ -164,9 +184,7 @@ impl Engine {
     pub(crate) fn apply(&self, change: &Changed) -> Result<(), EngineError> {
         guarded(|| {
             let number = change.number;
-            // A record that was just made has no older chunks.
-            let is_new = change.revision().is_some_and(|revision| revision.0 == number.created);
-            let before = if is_new { None } else { self.records.get(number.key(0))? };
+            let before = self.records.get(number.key(0))?;
             let chunks: Vec<_> = change.sealed.iter().flat_map(|sealed| layout::split(sealed)).collect();
             let after = chunks.len() as u16;
             match before.map(|chunk| layout::first(&chunk).map(|(length, _)| layout::chunks(length))) {

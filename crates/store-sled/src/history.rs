@@ -52,7 +52,7 @@ pub(crate) fn read(
         })?;
     }
     let mut progress = Progress::new("reading the journal", until.saturating_sub(from));
-    journal.read(keyring, from + 1, until, |frame| {
+    journal.read(keyring, from + 1, until, until, |frame| {
         if frame.sequence <= from || frame.sequence > until {
             return Ok(());
         }
@@ -73,13 +73,19 @@ pub(crate) fn rebuild_engine(
     journal: &scan::Opened,
     head: &Head,
     cache_bytes: u64,
+    is_cancelled: &dyn Fn() -> bool,
 ) -> Result<(), OpenError> {
     let new = files::new_objects(directory);
     let failed = |cause| OpenError::failed(format!("making sled again in {}", new.display()), cause);
     files::remove_all(&new).map_err(failed)?;
     let snapshot = snapshot::newest(directory, keyring).map_err(failed)?;
     let engine = Engine::open(&new, cache_bytes)?;
-    read(snapshot.as_ref(), journal, keyring, head.frame, |change, _| Ok(engine.apply(change)?))?;
+    read(snapshot.as_ref(), journal, keyring, head.frame, |change, _| {
+        if is_cancelled() {
+            return Err(OpenError::failed("making sled again".into(), "the store is closing"));
+        }
+        Ok(engine.apply(change)?)
+    })?;
     let found = contents(&engine, keyring)?;
     if found != (head.count, head.set) {
         let cause = format!("snapshot and journal tell of {} records, and the store has {}", found.0, head.count);
@@ -146,7 +152,7 @@ pub(crate) fn enter(index: &mut Index, keyring: &Keyring, change: &Changed) -> R
 }
 
 /// The identifier of a record, by where it was made.
-fn identifier(index: &Index, number: Number) -> Option<String> {
+pub(crate) fn identifier(index: &Index, number: Number) -> Option<String> {
     let before = match number.position.checked_sub(1) {
         Some(position) => Cursor { created: Revision(number.created), position },
         None => Cursor { created: Revision(number.created.checked_sub(1)?), position: u32::MAX },

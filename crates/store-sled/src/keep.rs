@@ -11,6 +11,7 @@ use store::{Cursor, StoreError, Tenant};
 
 use crate::head::Head;
 use crate::journal::{Segments, scan};
+use crate::layout::Number;
 use crate::open::OpenError;
 use crate::shared::Shared;
 use crate::snapshot::{SavedError, Snapshot};
@@ -51,7 +52,8 @@ impl Marks {
 }
 
 pub(crate) fn spawn(shared: Arc<Shared>, marks: Marks, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
-    let mut keeper = Keeper { shared, marks, applying, droppable: None, not_before: None, scrub: Scrub::default() };
+    let mut keeper =
+        Keeper { shared, marks, applying, droppable: None, rebuild: false, not_before: None, scrub: Scrub::default() };
     let thread = thread::Builder::new().name("store-keeper".into()).spawn(move || keeper.run());
     thread.map_err(|cause| OpenError::failed("starting the keeper".into(), cause))
 }
@@ -63,6 +65,8 @@ struct Keeper {
     applying: Arc<Mutex<()>>,
     /// What a snapshot has, and the journal need not keep.
     droppable: Option<Head>,
+    /// sled is to be made again.
+    rebuild: bool,
     /// After a failure: when to try again.
     not_before: Option<Instant>,
     scrub: Scrub,
@@ -73,6 +77,8 @@ struct Keeper {
 struct Scrub {
     after: Option<(Tenant, Cursor)>,
     read: u64,
+    /// All records of the index were read; up to where it was looked whether sled has others.
+    others: Option<Option<Number>>,
     done: bool,
 }
 
@@ -84,10 +90,11 @@ impl Keeper {
             if wanted.closed {
                 return;
             }
-            if wanted.rebuild {
+            self.rebuild |= wanted.rebuild;
+            pause = PERIOD;
+            if self.rebuild && self.not_before.is_none_or(|not_before| not_before <= Instant::now()) {
                 self.guarded("making sled again", Self::rebuild);
             }
-            pause = PERIOD;
             if self.not_before.is_none_or(|not_before| not_before <= Instant::now()) && !self.shared.has_failed() {
                 let journaled = wanted.journaled as i64;
                 let grown = |(mark, bytes): (i64, u64), least: u64, part: u64| journaled - mark > least.max(bytes / part) as i64;
@@ -136,7 +143,8 @@ impl Keeper {
         self.check_room(self.marks.snapshot.1)?;
         let started = Instant::now();
         let written = match snapshot::write(&self.shared) {
-            Ok(written) => written,
+            Ok(Some(written)) => written,
+            Ok(None) => return Ok(()),
             Err(SavedError::Record(error)) => {
                 if matches!(error, StoreError::Damaged { .. }) {
                     self.shared.pending.rebuild();
@@ -183,13 +191,13 @@ impl Keeper {
         let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let head = shared.published().head.clone();
         let options = &shared.options;
-        let made = scan::open(shared.segments.directory()).and_then(|journal| {
-            history::rebuild_engine(&shared.directory, &shared.keyring, &journal, &head, options.cache_bytes)
-        });
-        made.map_err(StoreError::from)?;
+        let journal = scan::look(shared.segments.directory())?;
+        let is_cancelled = || shared.pending.is_closed();
+        history::rebuild_engine(&shared.directory, &shared.keyring, &journal, &head, options.cache_bytes, &is_cancelled)?;
         let installed = shared.replace_engine(|| history::install_engine(&shared.directory, options.cache_bytes));
         installed.map_err(|error| error.during("opening sled again"))?;
         tracing::warn!(records = head.count, milliseconds = started.elapsed().as_millis(), "sled was made again");
+        self.rebuild = false;
         self.scrub = Scrub { done: true, ..Scrub::default() };
         Ok(())
     }
@@ -204,8 +212,7 @@ impl Keeper {
             (entries.into_iter().map(|entry| (entry.tenant, entry.identifier)).collect::<Vec<_>>(), last)
         };
         if last.is_none() {
-            self.scrub.done = true;
-            return self.read_snapshot();
+            return self.scrub_others();
         }
         self.scrub.after = last;
         self.scrub.read += batch.len() as u64;
@@ -221,6 +228,32 @@ impl Keeper {
 }
 
 impl Keeper {
+    /// Looks whether sled has records that are gone: a flipped bit can bring back what was destroyed.
+    fn scrub_others(&mut self) -> Result<(), StoreError> {
+        let after = self.scrub.others.unwrap_or_default();
+        let numbers = self.shared.engine(|engine| engine.numbers_after(after, SCRUB.0));
+        let numbers = numbers.map_err(|error| error.during("the records of sled"))?;
+        self.scrub.others = Some(numbers.last().copied());
+        if numbers.is_empty() {
+            self.scrub.done = true;
+            return self.read_snapshot();
+        }
+        let published = self.shared.published();
+        // What is gone since is in the overlay until sled has forgotten it.
+        let unknown = numbers
+            .into_iter()
+            .find(|number| !published.overlay.contains_key(number) && history::identifier(&published.index, *number).is_none());
+        let Some(unknown) = unknown else { return Ok(()) };
+        drop(published);
+        // It may have been applied between the two looks.
+        if self.shared.engine(|engine| engine.read(unknown)).is_ok_and(|read| read.is_none()) {
+            return Ok(());
+        }
+        self.scrub.done = true;
+        self.shared.pending.rebuild();
+        Err(StoreError::Damaged { what: history::name(unknown), cause: "sled has it, and it is gone".into() })
+    }
+
     /// Reads the snapshot, too: it must be whole when it is needed.
     fn read_snapshot(&mut self) -> Result<(), StoreError> {
         let shared = &self.shared;

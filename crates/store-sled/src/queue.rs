@@ -98,6 +98,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Puts commits back that did not fit: they are the oldest.
+    pub(crate) fn put_back_jobs(&self, jobs: impl DoubleEndedIterator<Item = Job>) {
+        let mut waiting = self.lock();
+        jobs.rev().for_each(|job| waiting.jobs.push_front(job));
+    }
+
     /// Puts log entries back that could not be written: they are the oldest.
     pub(crate) fn put_back(&self, log: Vec<(Tenant, Vec<u8>)>) {
         let mut waiting = self.lock();

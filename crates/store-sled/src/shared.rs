@@ -48,6 +48,8 @@ pub(crate) struct Published {
     /// What the store holds, and the hash of the frame that says so.
     pub(crate) head: Head,
     pub(crate) hash: [u8; 32],
+    /// The same of the last frame that sled and the log stream have on the disk, if that is known.
+    pub(crate) applied: Option<(Head, [u8; 32])>,
 }
 
 /// A record that sled does not have yet.
@@ -184,8 +186,20 @@ impl Shared {
 
     /// The sealed bytes of a record as it is now, after they were found to be right; `None`: it is gone.
     pub(crate) fn sealed(&self, tenant: Tenant, identifier: &str) -> Result<Option<(Place, Vec<u8>)>, StoreError> {
-        let published = self.published();
-        let Some((place, source)) = published.source(tenant, identifier) else { return Ok(None) };
+        let source = self.published().source(tenant, identifier);
+        let Some((place, source)) = source else { return Ok(None) };
+        match self.sealed_from(tenant, identifier, &place, source) {
+            Ok(sealed) => Ok(Some((place, sealed))),
+            // The background was faster, or it is damaged.
+            Err(_) => {
+                let published = self.published();
+                let Some((place, source)) = published.source(tenant, identifier) else { return Ok(None) };
+                self.sealed_from(tenant, identifier, &place, source).map(|sealed| Some((place, sealed)))
+            }
+        }
+    }
+
+    fn sealed_from(&self, tenant: Tenant, identifier: &str, place: &Place, source: Source) -> Result<Vec<u8>, StoreError> {
         let sealed = match source {
             Source::Memory(sealed) => sealed.to_vec(),
             Source::Engine(number) => {
@@ -193,11 +207,11 @@ impl Shared {
                 sealed.ok_or_else(|| damaged(identifier, "sled lost it"))?
             }
         };
-        let record = self.open_record(tenant, &place, &sealed).map_err(|error| damaged(identifier, error))?;
+        let record = self.open_record(tenant, place, &sealed).map_err(|error| damaged(identifier, error))?;
         if record.identifier != identifier {
             return Err(damaged(identifier, "another record is in its place"));
         }
-        Ok(Some((place, sealed)))
+        Ok(sealed)
     }
 
     pub(crate) fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {

@@ -57,21 +57,31 @@ impl Writer {
 
     fn write(&mut self, taken: Taken) {
         // The background keeps up, or nothing more is taken.
-        self.shared.pending.wait_for_room();
+        let has_room = self.shared.pending.wait_for_room();
         let shared = Arc::clone(&self.shared);
         let mut group = Group::new(&shared, self.head.clone());
         let mut log = taken.log;
         // After a failure nothing is written any more; commits are refused below.
-        if shared.has_failed() {
+        if shared.has_failed() && !log.is_empty() {
+            tracing::error!(entries = log.len(), "log entries of reads are lost: the store is read-only");
             log.clear();
+        }
+        if !has_room && !log.is_empty() {
+            shared.queue.put_back(std::mem::take(&mut log));
         }
         for (_, entry) in &log {
             group.log(entry.clone());
         }
         let mut answers = Vec::with_capacity(taken.jobs.len());
-        for Job { tenant, commit, answer } in taken.jobs {
-            let staged = shared.writable().and_then(|()| group.stage(tenant, commit));
-            answers.push((answer, staged));
+        let mut jobs = taken.jobs.into_iter();
+        while let Some(Job { tenant, commit, answer }) = jobs.next() {
+            if !group.has_room_for(&commit) {
+                let job = Job { tenant, commit, answer };
+                shared.queue.put_back_jobs(std::iter::once(job).chain(jobs));
+                break;
+            }
+            let accepted = shared.writable().and_then(|()| if has_room { Ok(()) } else { Err(behind()) });
+            answers.push((answer, accepted.and_then(|()| group.stage(tenant, commit))));
         }
         // A refused commit is answered after the group, too: what it was in conflict with is visible then.
         let written = if group.is_empty() { Ok(()) } else { self.make_durable(group) };
@@ -87,12 +97,11 @@ impl Writer {
             GroupError::Full => shared.queue.put_back(log),
             GroupError::Failed(cause) => shared.fail(cause),
         }
-        for (answer, staged) in answers {
-            answer.send(staged.and_then(|_| {
-                Err(match &error {
-                    GroupError::Full => StoreError::Full,
-                    GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
-                })
+        for (answer, _) in answers {
+            // Also to those in conflict: it may have been with a commit that is not made now.
+            answer.send(Err(match &error {
+                GroupError::Full => StoreError::Full,
+                GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
             }));
         }
     }
@@ -148,6 +157,17 @@ impl Writer {
     }
 }
 
+/// What a group may have: room is left in the frame for what seals the log entries.
+const GROUP_MAX: usize = MAX_FRAME / 2;
+
+/// What a record adds at the most to what a client gave: seal, footer, numbers.
+const RECORD: usize = 256;
+
+fn behind() -> StoreError {
+    let cause = "what was written before cannot be applied to sled; see the log".into();
+    StoreError::Failed { what: "committing".into(), cause }
+}
+
 /// Commits that become durable together.
 struct Group<'a> {
     shared: &'a Shared,
@@ -184,6 +204,16 @@ impl<'a> Group<'a> {
         self.changes.is_empty() && self.entries.is_empty() && self.head.revision == self.shared.published().head.revision
     }
 
+    /// Whether a commit fits into what is left of the frame; into an empty one it is tried.
+    fn has_room_for(&self, commit: &Commit) -> bool {
+        let names = |change: &Change| match change {
+            Change::Put(put) => put.identifier.len() + put.owner.len() + 12 * put.numbers.len() + RECORD,
+            Change::Remove { .. } => RECORD,
+        };
+        let size = commit.size() + commit.changes.iter().map(names).sum::<usize>();
+        self.size == 0 || self.size + size <= GROUP_MAX
+    }
+
     fn log(&mut self, entry: Vec<u8>) {
         self.size += entry.len();
         self.entries.push(self.head.log.append(entry));
@@ -211,10 +241,8 @@ impl<'a> Group<'a> {
             changes.push(sealed);
         }
         size += commit.log.iter().map(Vec::len).sum::<usize>();
-        // Room is left for the seals of the log entries.
-        let limit = MAX_FRAME / 2;
-        if self.size + size > limit {
-            return Err(StoreError::TooLarge { what: "the commit with its names and seals".into(), size, limit });
+        if self.size + size > GROUP_MAX {
+            return Err(StoreError::TooLarge { what: "the commit with its names and seals".into(), size, limit: GROUP_MAX });
         }
 
         // Nothing fails from here on.

@@ -223,6 +223,37 @@ fn sled_and_the_index_are_made_again_from_a_snapshot() {
     }
 }
 
+/// What was given to the kernel when the process was killed: a snapshot is there, and sled and the log stream have nothing yet.
+#[test]
+fn a_kill_between_a_snapshot_and_the_next_apply_is_no_damage() {
+    let (root, directory) = (RootKey::generate().expect("root key"), tempfile::tempdir().expect("directory"));
+    let (data, copy) = (directory.path().join("data"), directory.path().join("copy"));
+    let apply_after = Duration::from_millis(1500);
+    let options = Options { snapshot_bytes: 64 << 10, apply_after, ..Options::default() };
+    let store = SledStore::create(&data, &root, &options).expect("create");
+    let write = |number: usize| {
+        let changes = vec![Change::Put(put(&number.to_string(), None, b"body"))];
+        let commit = Commit { changes, log: vec![b"entry".to_vec()], ..Commit::default() };
+        block_on(store.commit(Tenant::DEFAULT, commit)).expect("commit");
+    };
+    (0..50).for_each(write);
+    let snapshots = || fs::read_dir(data.join("snapshot")).expect("snapshots").flatten();
+    let is_snapshot = |entry: fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "snapshot");
+    let started = Instant::now();
+    let mut number = 50;
+    while snapshots().all(|entry| !is_snapshot(entry)) {
+        write(number);
+        number += 1;
+        assert!(started.elapsed() < Duration::from_secs(60), "no snapshot is written");
+    }
+    (number..number + 20).for_each(write);
+    fs::create_dir(&copy).expect("directory");
+    copy_tree(&data, &copy);
+    let store = SledStore::open(&copy, &root, &options).expect("open");
+    assert_eq!(found(&store), number + 20);
+    assert_eq!(block_on(store.read_log(1, 10_000)).expect("log").len(), number + 20);
+}
+
 #[test]
 fn a_damaged_journal_is_noticed() {
     let fixture = Fixture::new();

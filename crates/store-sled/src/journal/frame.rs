@@ -16,8 +16,8 @@
 
 use std::sync::Arc;
 
-use store::sealing::{Keyring, OVERHEAD, revision_of};
-use store::{MAX_COMMIT, Revision};
+use store::MAX_COMMIT;
+use store::sealing::{Keyring, OVERHEAD};
 
 use crate::head::{Head, SEALED, Where};
 use crate::layout::Number;
@@ -41,13 +41,6 @@ pub(crate) struct Changed {
     pub(crate) number: Number,
     /// The sealed record; `None`: it is gone.
     pub(crate) sealed: Option<Arc<[u8]>>,
-}
-
-impl Changed {
-    /// The commit that wrote what is there now.
-    pub(crate) fn revision(&self) -> Option<Revision> {
-        revision_of(self.sealed.as_deref()?)
-    }
 }
 
 /// Consecutive log entries, sealed as one.

@@ -49,7 +49,7 @@ impl Fixture {
 
     fn read(&self, from: u64, durable: u64) -> Result<(Vec<u64>, scan::End), OpenError> {
         let mut seen = Vec::new();
-        let end = scan::open(self.path())?.read(&self.keyring, from, durable, |frame| {
+        let end = scan::open(self.path())?.read(&self.keyring, from, u64::MAX, durable, |frame| {
             seen.push(frame.sequence);
             Ok(())
         })?;
@@ -58,7 +58,7 @@ impl Fixture {
 
     fn resume(&self) -> Journal {
         let opened = scan::open(self.path()).expect("open");
-        let end = opened.read(&self.keyring, 1, 0, |_| Ok(())).expect("read");
+        let end = opened.read(&self.keyring, 1, u64::MAX, 0, |_| Ok(())).expect("read");
         opened.resume(&end, SIZE).expect("resume")
     }
 
