@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use store::index::{Facets, Index, OwnedEntry, Place, TermHasher};
+use store::index::{Facets, Index, OwnedEntry, Place, TermHasher, decode_entry, encode_entry};
 use store::{Guard, Number, Page, Query, Range, Revision, Tenant, Term};
 
 const OWNERS: u64 = 1000;
@@ -90,23 +90,45 @@ fn main() {
     // As many bytes as a batch of entries takes, so that they do not count.
     let warm: Vec<_> = (0..10_000).map(|number| entry(index.hasher(), number)).collect();
     drop(warm);
-    let (before, mut slowest, mut batches) = (resident(), Duration::ZERO, Vec::new());
+    let (before, mut time, mut slowest, mut batches) = (resident(), Duration::ZERO, Duration::ZERO, Vec::new());
     for first in (0..records).step_by(1000) {
         let batch: Vec<_> = (first..records.min(first + 1000)).map(|number| entry(index.hasher(), number)).collect();
-        let start = processor_time();
+        let (used, start) = (processor_time(), Instant::now());
         for entry in batch {
             let one = Instant::now();
             put(&mut index, entry);
             slowest = slowest.max(one.elapsed());
         }
-        batches.push(processor_time() - start);
+        batches.push(start.elapsed());
+        time += processor_time() - used;
     }
-    let time: Duration = batches.iter().sum();
     println!("{} records put in {time:?}: {:?} each, {slowest:?} at most", index.len(), time / records as u32);
     batches.sort_unstable();
     let quickest = batches[batches.len() / 10] / 1000;
     println!("{quickest:?} each in the tenth of the batches that was least disturbed by others on this machine");
     println!("{} bytes per record", (resident() - before) / records as usize);
+    let (mut again, mut time) = (Index::new(TermHasher::random()), Duration::ZERO);
+    let (mut entries, mut after) = (Vec::new(), None);
+    let mut used = processor_time();
+    loop {
+        for entry in index.entries_after(after, 65_536) {
+            after = Some((entry.tenant, entry.place.cursor()));
+            entries.push(decode_entry(&encode_entry(&entry)).expect("entry"));
+        }
+        let start = processor_time();
+        if entries.is_empty() {
+            println!("{:?} to read, encode and decode the entries", start - used - time);
+            break;
+        }
+        again.put_all(&entries);
+        time += processor_time() - start;
+        entries.clear();
+    }
+    println!("{} of them put in batches in {time:?}: {:?} each", again.len(), time / records as u32);
+    println!("{} bytes per record", (resident() - before) / records as usize / 2);
+    used = processor_time();
+    drop(again);
+    println!("dropped in {:?}", processor_time() - used);
 
     let tenant = Tenant::DEFAULT;
     let some = |round: u64| mixed(round) % records;

@@ -5,6 +5,7 @@
 //! owner and term, and the numbers of an owner are in order per field. Of terms only keyed hashes are kept
 //! ([`TermHasher`]); of owners, each once; of identifiers that are UUIDs, 16 bytes.
 
+mod batch;
 mod entry;
 mod facets;
 mod find;
@@ -116,6 +117,14 @@ impl Index {
     /// creation, within each tenant.
     pub fn put(&mut self, tenant: Tenant, identifier: &str, owner: &str, place: Place, facets: Facets) {
         self.tenants.entry(tenant).or_default().put(&self.names, identifier, owner, place, &facets);
+    }
+
+    /// Does what [`Index::put`] does, for each of these in turn, in less than half the time if they are thousands: for opening a
+    /// store. While it runs, it needs as much memory again as the entries take.
+    pub fn put_all(&mut self, entries: &[OwnedEntry]) {
+        for of_tenant in entries.chunk_by(|one, next| one.tenant == next.tenant) {
+            self.tenants.entry(of_tenant[0].tenant).or_default().put_all(&self.names, of_tenant);
+        }
     }
 
     /// Takes a record out; returns whether it was there.

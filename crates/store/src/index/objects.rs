@@ -17,7 +17,7 @@ pub(super) struct Objects {
     /// By object number: the order of creation, with gaps where records were removed. At most 2^31.
     pub(super) entries: Vec<Packed>,
     pub(super) gaps: usize,
-    identifiers: HashTable<u32>,
+    pub(super) identifiers: HashTable<u32>,
     pub(super) postings: Postings,
     pub(super) owners: Owners,
 }

@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+use super::batch::table_bits;
 use super::sorted::Sorted;
 
 /// The object numbers of every (owner, term hash).
@@ -77,6 +78,15 @@ impl Postings {
         let newest = terms.iter().filter_map(|term| self.get(owner, *term)?.last());
         std::hint::black_box(newest.fold(0, u32::wrapping_add));
         terms.iter().for_each(|term| self.insert(owner, *term, number));
+    }
+
+    /// Enters (owner, term, object number) in their postings.
+    pub(super) fn insert_batch(&mut self, mut terms: Vec<(u32, u64, u32)>) {
+        // In the order of the places in the table.
+        let bits = table_bits(self.table.len());
+        let order = |(owner, term, number): &(u32, u64, u32)| (key(*owner, *term).rotate_right(bits), *number);
+        terms.sort_unstable_by_key(order);
+        terms.into_iter().for_each(|(owner, term, number)| self.insert(owner, term, number));
     }
 
     fn insert(&mut self, owner: u32, term: u64, number: u32) {

@@ -75,6 +75,52 @@ fn wide_ranges_are_found_from_both_sides() {
     assert!(find(&index, &none).is_empty());
 }
 
+/// As many as are put in a batch: alone, onto others, and with some that are there already or come twice.
+#[test]
+fn many_at_once_are_as_one_at_a_time() {
+    let key = [5; 32];
+    let entry = |number: u64, identifier: u64| OwnedEntry {
+        tenant: TENANT,
+        identifier: if identifier.is_multiple_of(2) {
+            format!("{identifier:08x}-0000-4000-8000-000000000000")
+        } else {
+            identifier.to_string()
+        },
+        owner: (number % 3).to_string(),
+        place: place(number),
+        facets: Facets::of(
+            &TermHasher::from_key(&key),
+            &[term(1, &(number % 5).to_string()), term(2, &number.to_string())],
+            &[Number { field: 1, value: number as i64 % 10 }, Number { field: 2, value: -(number as i64) }],
+        ),
+    };
+    let mut batches: Vec<Vec<_>> =
+        (0..3).map(|batch| (batch * 1000..batch * 1000 + 1000).map(|n| entry(n, n)).collect()).collect();
+    // Changed records keep their place: only the revision, the owner and the facets are new.
+    batches.push((3000..3400).map(|number| entry(number, number - 200)).collect());
+    batches.push((3400..3800).map(|number| entry(number, number / 2)).collect());
+    let (mut one, mut all) = (Index::new(TermHasher::from_key(&key)), Index::new(TermHasher::from_key(&key)));
+    for batch in &batches {
+        all.put_all(batch);
+        for entry in batch {
+            one.put(entry.tenant, &entry.identifier, &entry.owner, entry.place, entry.facets.clone());
+        }
+        assert_eq!(all.entries_after(None, usize::MAX), one.entries_after(None, usize::MAX));
+        for owner in [None, Some("0"), Some("1")] {
+            let ranges = vec![Range { field: 1, from: 3, to: 6 }, Range { field: 2, from: -2500, to: 0 }];
+            for query in [query(owner, &[]), query(owner, &[term(1, "3")]), Query { ranges, ..query(owner, &[]) }] {
+                let found = find(&all, &query);
+                assert!(found.len() > 50 && found == find(&one, &query), "{query:?}");
+            }
+        }
+    }
+    for entry in batches.concat() {
+        assert_eq!(all.place(TENANT, &entry.identifier), one.place(TENANT, &entry.identifier));
+        assert_eq!(all.remove(TENANT, &entry.identifier), one.remove(TENANT, &entry.identifier));
+    }
+    assert!(all.is_empty() && all.tenants[&TENANT].postings.len() == 0 && all.tenants[&TENANT].owners.living().count() == 0);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Put {
