@@ -20,6 +20,9 @@ pub(crate) const EXTENSION: &str = "index";
 /// How many entries are taken at once: readers and the writer wait as long as that takes.
 const BATCH: usize = 512;
 
+/// How many entries are put into the index at once while it is read: about 20 MB of them.
+const READ_BATCH: usize = 32_768;
+
 /// Writes the index. Returns the frame it begins at and its length in bytes.
 ///
 /// It is in use meanwhile: what was made since is left out, and what was changed since is there in one state or the other.
@@ -66,9 +69,14 @@ pub(crate) fn read_one(path: &Path, keyring: &Keyring) -> Result<(Head, Index, u
     let (mut stream, header) = Reader::open(BufReader::with_capacity(256 << 10, file), keyring, StreamKind::Index)?;
     let head = Head::open(keyring, Where::Index, &header)?;
     let mut index = Index::new(keyring.term_hasher());
+    let mut entries = Vec::new();
     while let Some(item) = stream.next()? {
-        let entry = decode_entry(&item).ok_or(SavedError::Form("an entry of it does not have the form of one"))?;
-        index.put(entry.tenant, &entry.identifier, &entry.owner, entry.place, entry.facets);
+        entries.push(decode_entry(&item).ok_or(SavedError::Form("an entry of it does not have the form of one"))?);
+        if entries.len() >= READ_BATCH {
+            index.put_all(&entries);
+            entries.clear();
+        }
     }
+    index.put_all(&entries);
     Ok((head, index, bytes))
 }

@@ -5,6 +5,7 @@
 
 mod logs;
 mod races;
+pub mod remote;
 mod search;
 
 pub use logs::{a_dropped_log_goes_on_after_reopening, the_log_is_chained, the_log_is_dropped_from_its_beginning};

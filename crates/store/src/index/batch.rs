@@ -9,6 +9,7 @@ use super::OwnedEntry;
 use super::entry::{Identifier, Packed};
 use super::objects::Objects;
 use super::owners::Dated;
+use super::postings::key;
 
 /// Fewer records than this are entered one at a time.
 const FEW: usize = 256;
@@ -24,18 +25,18 @@ impl Objects {
         }
         let first = self.entries.len() as u32;
         let facets = entries.iter().map(|entry| &entry.facets);
-        let mut terms = Vec::with_capacity(facets.clone().map(|facets| facets.terms.len()).sum());
+        let mut keys = Vec::with_capacity(facets.clone().map(|facets| facets.terms.len()).sum());
         let mut numbers = Vec::with_capacity(facets.map(|facets| facets.numbers.len()).sum());
         let mut records = Vec::with_capacity(entries.len());
         self.entries.reserve(entries.len());
         for (number, entry) in (first..).zip(entries) {
             let owner = self.owners.intern(hasher, &entry.owner);
             records.push((owner, number));
-            terms.extend(entry.facets.terms.iter().map(|term| (owner, *term, number)));
+            keys.extend(entry.facets.terms.iter().map(|term| (key(owner, *term), number)));
             numbers.extend(entry.facets.numbers.iter().map(|of| (owner, of.field, Dated::new(of.value, number))));
             self.entries.push(Packed::new(Identifier::new(&entry.identifier), owner, entry.place, &entry.facets));
         }
-        self.postings.insert_batch(terms);
+        self.postings.insert_batch(keys);
         records.sort_unstable();
         records.into_iter().for_each(|(owner, number)| self.owners.get_mut(owner).records.insert(number));
         numbers.sort_unstable();

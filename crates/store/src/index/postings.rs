@@ -54,7 +54,7 @@ impl Posting<'_> {
 
 /// The key of a term of an owner. Term hashes are as good as random, so sums of them and anything else are, too. Two
 /// owners can come to share a posting by chance: whoever reads one compares the owner of the record.
-fn key(owner: u32, term: u64) -> u64 {
+pub(super) fn key(owner: u32, term: u64) -> u64 {
     term.wrapping_add(u64::from(owner).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
@@ -77,20 +77,19 @@ impl Postings {
         // Most of the time goes by waiting for memory. Looking first at all that will be needed lets the waits overlap.
         let newest = terms.iter().filter_map(|term| self.get(owner, *term)?.last());
         std::hint::black_box(newest.fold(0, u32::wrapping_add));
-        terms.iter().for_each(|term| self.insert(owner, *term, number));
+        terms.iter().for_each(|term| self.insert(key(owner, *term), number));
     }
 
-    /// Enters (owner, term, object number) in their postings.
-    pub(super) fn insert_batch(&mut self, mut terms: Vec<(u32, u64, u32)>) {
+    /// Enters object numbers in the postings of their keys.
+    pub(super) fn insert_batch(&mut self, mut keys: Vec<(u64, u32)>) {
         // In the order of the places in the table.
         let bits = table_bits(self.table.len());
-        let order = |(owner, term, number): &(u32, u64, u32)| (key(*owner, *term).rotate_right(bits), *number);
-        terms.sort_unstable_by_key(order);
-        terms.into_iter().for_each(|(owner, term, number)| self.insert(owner, term, number));
+        keys.iter_mut().for_each(|(key, _)| *key = key.rotate_right(bits));
+        keys.sort_unstable();
+        keys.into_iter().for_each(|(key, number)| self.insert(key.rotate_left(bits), number));
     }
 
-    fn insert(&mut self, owner: u32, term: u64, number: u32) {
-        let key = key(owner, term);
+    fn insert(&mut self, key: u64, number: u32) {
         match self.table.entry(key, |element| key_of(element) == key, key_of) {
             Entry::Vacant(entry) => drop(entry.insert([(key >> 32) as u32, key as u32, number])),
             Entry::Occupied(mut entry) => {
