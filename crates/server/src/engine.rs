@@ -1,7 +1,9 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
-use crate::config::Config;
-use crate::service::{Hold, ItemLog, Response, Service};
+use crate::config::{AuditConfig, Config};
+use crate::health::Health;
+use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
+use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings};
@@ -9,8 +11,8 @@ use kmip::credential::Credential;
 use policy::Actor;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use store::{Commit, Store, Tenant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use store::{Commit, Tenant};
 
 /// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
 const PASSWORDS_WAITING_MAX: usize = 1_024;
@@ -22,12 +24,17 @@ const PASSWORDS_PER_CLIENT_MAX: usize = 4;
 /// How long the answer to a wrong password waits: guessing over one connection is slow, a typing mistake is not punished.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
+/// How often the server looks whether its store takes writes.
+const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+
 /// The engine over a store.
 pub struct EngineService<S> {
     engine: Engine<S>,
+    health: Health,
+    audit: AuditConfig,
 }
 
-impl<S: Store> EngineService<S> {
+impl<S: OperatedStore> EngineService<S> {
     /// The engine a configuration describes.
     #[must_use]
     pub fn new(store: S, config: &Config, users: Arc<Users>) -> Self {
@@ -59,11 +66,11 @@ impl<S: Store> EngineService<S> {
             time_stamp_tolerance_s: config.protocol.time_stamp_tolerance_s,
             lease_time_s: config.protocol.lease_time_s,
         };
-        Self { engine: Engine::new(store, settings, environment) }
+        Self { engine: Engine::new(store, settings, environment), health: Health::default(), audit: config.audit.clone() }
     }
 }
 
-impl<S: Store> Service for EngineService<S> {
+impl<S: OperatedStore> Service for EngineService<S> {
     type Session = Session;
 
     fn session(&self, actor: &str, peer: SocketAddr) -> Session {
@@ -88,7 +95,50 @@ impl<S: Store> Service for EngineService<S> {
     }
 
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
-        vec![("store", self.engine.store().writable().map_err(|error| error.to_string()))]
+        vec![("store", self.health.observe(self.engine.store().writable()))]
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let writable = if self.engine.store().writable().is_ok() { 1.0 } else { 0.0 };
+        let gauge = |name, help, value| Measure { name, kind: "gauge", help, value };
+        let counter = |name, help, value: u64| Measure { name, kind: "counter", help, value: value as f64 };
+        let mut measures = vec![gauge("kmipd_store_writable", "Whether the store takes writes.", writable)];
+        let Some(status) = self.engine.store().status() else { return measures };
+        measures.extend([
+            gauge("kmipd_store_objects", "Objects in the store.", status.records as f64),
+            counter("kmipd_store_frames_total", "Groups of commits ever made durable.", status.frames),
+            gauge("kmipd_store_journal_bytes", "Length of the journal, about.", status.journal_bytes as f64),
+            gauge("kmipd_store_overlay_bytes", "Bytes of the journal that the objects' files lack.", status.overlay_bytes as f64),
+            gauge("kmipd_store_behind_seconds", "How long the oldest of them waits.", status.behind.as_secs_f64()),
+            counter("kmipd_store_snapshots_total", "Snapshots written since the start.", status.snapshots),
+            counter("kmipd_store_rebuilds_total", "Times the objects' files were made again since the start.", status.rebuilds),
+            counter("kmipd_store_log_entries_total", "Entries the audit log ever had.", status.log_entries),
+            counter("kmipd_store_log_dropped_total", "Entries of it that were dropped.", status.log_dropped),
+        ]);
+        measures.extend(
+            status.free_bytes.map(|bytes| gauge("kmipd_store_free_bytes", "Room on the store's file system.", bytes as f64)),
+        );
+        measures
+    }
+
+    async fn tend(&self) {
+        let store = self.engine.store();
+        let mut next_retention = Instant::now();
+        loop {
+            // What changed is in the log; who asks gets it from `/readyz`.
+            let _ = self.health.observe(store.writable());
+            if Instant::now() >= next_retention {
+                next_retention += RETENTION_PERIOD;
+                // It waits for the disk.
+                let dropped = tokio::task::block_in_place(|| {
+                    tokio::runtime::Handle::current().block_on(operated::drop_old_log(store, &self.audit, SystemTime::now()))
+                });
+                if let Err(cause) = dropped {
+                    tracing::warn!(%cause, "old entries of the audit log are not dropped; it is tried again in an hour");
+                }
+            }
+            tokio::time::sleep(HEALTH_PERIOD).await;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A dozen counters and one histogram need no library: operation and result are small fixed vocabularies of the standard.
 
+use crate::service::Measure;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -105,6 +106,17 @@ impl Metrics {
         line(&mut text, "kmipd_request_seconds_count", count);
         text
     }
+}
+
+/// What a service tells of itself, as text.
+#[must_use]
+pub fn of_service(measures: &[Measure]) -> String {
+    let mut text = String::new();
+    for Measure { name, kind, help, value } in measures {
+        header(&mut text, name, kind, help);
+        line(&mut text, name, value);
+    }
+    text
 }
 
 fn signed(counter: &AtomicU64) -> i64 {

@@ -4,6 +4,7 @@
 //! parsers and connection handling would be the larger attack surface of the two.
 
 use crate::listener::Server;
+use crate::metrics;
 use crate::service::Service;
 use std::fmt::Write;
 use std::io;
@@ -94,7 +95,9 @@ fn answer<S: Service>(server: &Server<S>, head: &[u8]) -> Answer {
     match target {
         b"/healthz" => Answer { status: "200 OK", body: "alive\n".to_owned() },
         b"/readyz" => ready(server),
-        b"/metrics" => Answer { status: "200 OK", body: server.metrics.text() },
+        b"/metrics" => {
+            Answer { status: "200 OK", body: server.metrics.text() + &metrics::of_service(&server.service.measures()) }
+        }
         _ => Answer { status: "404 Not Found", body: "/healthz, /readyz or /metrics\n".to_owned() },
     }
 }

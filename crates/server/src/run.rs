@@ -125,6 +125,10 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         tasks.spawn(monitoring::run(Arc::clone(&server), monitoring_listener));
     }
     tasks.spawn(signals(Arc::clone(&server), live)?);
+    tasks.spawn({
+        let server = Arc::clone(&server);
+        async move { server.service().tend().await }
+    });
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting connections");
     ready(address)?;

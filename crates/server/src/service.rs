@@ -21,6 +21,29 @@ pub trait Service: Send + Sync + 'static {
 
     /// Why the service cannot do all its work now, by the name of the check; empty: it can.
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)>;
+
+    /// What it can tell of itself, for `/metrics`.
+    fn measures(&self) -> Vec<Measure> {
+        Vec::new()
+    }
+
+    /// Does what is to be done from time to time, beside requests, until it is dropped.
+    fn tend(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+/// A number for `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measure {
+    /// Its name.
+    pub name: &'static str,
+    /// "gauge", or "counter" for what only grows.
+    pub kind: &'static str,
+    /// What it is, in a sentence.
+    pub help: &'static str,
+    /// How much it is now.
+    pub value: f64,
 }
 
 /// The answer to one request.

@@ -156,6 +156,7 @@ impl Keeper {
         self.marks.snapshot = (journaled, written.bytes);
         self.marks.needs_snapshot = false;
         let (frame, bytes) = (written.head.frame, written.bytes);
+        self.shared.counters.snapshots.fetch_add(1, Ordering::Relaxed);
         tracing::info!(frame, bytes, milliseconds = started.elapsed().as_millis(), "snapshot written");
         // The saved index must not need what is dropped: it is brought up from the journal.
         self.droppable = None;
@@ -196,6 +197,7 @@ impl Keeper {
         history::rebuild_engine(&shared.directory, &shared.keyring, &journal, &head, options.cache_bytes, &is_cancelled)?;
         let installed = shared.replace_engine(|| history::install_engine(&shared.directory, options.cache_bytes));
         installed.map_err(|error| error.during("opening sled again"))?;
+        shared.counters.rebuilds.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(records = head.count, milliseconds = started.elapsed().as_millis(), "sled was made again");
         self.rebuild = false;
         self.scrub = Scrub { done: true, ..Scrub::default() };

@@ -18,6 +18,7 @@ use crate::layout::{self, Number};
 use crate::log_stream::{LogStream, first_unchained, open_block};
 use crate::pending::Pending;
 use crate::queue::Queue;
+use crate::status::Counters;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     published: RwLock<Published>,
     pub(crate) queue: Queue,
     pub(crate) pending: Pending,
+    pub(crate) counters: Counters,
     /// Why the store accepts no further commits.
     failure: Mutex<Option<String>>,
     pub(crate) directory: PathBuf,
@@ -97,6 +99,7 @@ impl Shared {
             published: RwLock::new(published),
             queue: Queue::new(),
             pending: Pending::new(options),
+            counters: Counters::default(),
             failure: Mutex::new(None),
             directory: directory.into(),
             options: options.clone(),

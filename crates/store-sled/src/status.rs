@@ -1,5 +1,7 @@
 //! How a store is doing, for those who run it.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use store::StoreError;
@@ -19,12 +21,23 @@ pub struct Status {
     pub overlay_bytes: u64,
     /// How long the oldest of them waits.
     pub behind: Duration,
+    /// How many snapshots were written since the store was opened.
+    pub snapshots: u64,
+    /// How often sled was made again since the store was opened.
+    pub rebuilds: u64,
     /// The last entry of the log; 0: there is none.
     pub log_entries: u64,
     /// How many of them are dropped already.
     pub log_dropped: u64,
     /// The room that is left on the file system, in bytes.
     pub free_bytes: Option<u64>,
+}
+
+/// What happened since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) snapshots: AtomicU64,
+    pub(crate) rebuilds: AtomicU64,
 }
 
 /// A segment of the log, which is dropped whole or kept whole.
@@ -52,6 +65,8 @@ impl SledStore {
             journal_bytes: shared.segments.bytes_behind(0),
             overlay_bytes,
             behind,
+            snapshots: shared.counters.snapshots.load(Relaxed),
+            rebuilds: shared.counters.rebuilds.load(Relaxed),
             log_entries: head.log.sequence,
             log_dropped: shared.log.first() - 1,
             free_bytes: shared.free().ok(),

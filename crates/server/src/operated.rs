@@ -1,0 +1,141 @@
+//! What the server does with its store beside requests: measures it, and drops what of the audit log is old enough.
+
+use crate::config::AuditConfig;
+use crate::live;
+use audit::Outcome;
+use std::time::{Duration, SystemTime};
+use store::memory::MemoryStore;
+use store::{Commit, Store, StoreError, Tenant};
+use store_sled::{LogSegment, SledStore, Status};
+
+/// How often old entries of the audit log are looked for.
+pub const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
+
+/// A store that can be operated.
+pub trait OperatedStore: Store {
+    /// How it is doing, if it can tell.
+    fn status(&self) -> Option<Status> {
+        None
+    }
+
+    /// The parts in which its log can be dropped, the oldest first; none: it cannot.
+    ///
+    /// # Errors
+    /// When its files cannot be examined.
+    fn log_segments(&self) -> Result<Vec<LogSegment>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+impl OperatedStore for MemoryStore {}
+
+impl OperatedStore for SledStore {
+    fn status(&self) -> Option<Status> {
+        Some(Self::status(self))
+    }
+
+    fn log_segments(&self) -> Result<Vec<LogSegment>, StoreError> {
+        Self::log_segments(self)
+    }
+}
+
+/// Drops the entries of the audit log that are old enough, whole segments of them, and notes that in the log itself first.
+///
+/// # Errors
+/// When the store fails, or does not take the note.
+pub async fn drop_old_log<S: OperatedStore>(store: &S, config: &AuditConfig, now: SystemTime) -> Result<(), StoreError> {
+    let segments = store.log_segments()?;
+    let Some((first, last)) = droppable(&segments, config, now) else { return Ok(()) };
+    let about = format!("entries {first} to {last}");
+    let record = live::administrative("kmipd", "log retention", vec![about.clone()], Outcome::Success);
+    store.commit(Tenant::DEFAULT, Commit { log: vec![record.encode()], ..Commit::default() }).await?;
+    store.drop_log(last + 1).await?;
+    tracing::info!("{about} of the audit log are older than audit.keep_days and dropped");
+    Ok(())
+}
+
+/// The first and the last entry that may go: whole segments, from the oldest on, never the last, none with an entry that is
+/// younger than it may be, and so many that enough is left.
+fn droppable(segments: &[LogSegment], config: &AuditConfig, now: SystemTime) -> Option<(u64, u64)> {
+    let keep = Duration::from_secs(u64::from(config.keep_days) * 24 * 3600);
+    let mut left: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let mut last = None;
+    let (_, candidates) = segments.split_last()?;
+    for segment in candidates {
+        left -= segment.bytes;
+        // A segment from the future has an age that nobody knows.
+        let is_old = now.duration_since(segment.modified).is_ok_and(|age| age > keep);
+        if !is_old || left < config.keep_mib << 20 {
+            break;
+        }
+        last = Some(segment.last);
+    }
+    Some((segments.first()?.first, last?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::sealing::RootKey;
+    use store_sled::Options;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    #[test]
+    fn only_whole_segments_that_are_old_go_and_enough_is_left() {
+        let now = SystemTime::UNIX_EPOCH + 1000 * DAY;
+        let segment = |number: u64, days: u32| LogSegment {
+            first: number * 10 + 1,
+            last: number * 10 + 10,
+            bytes: 1 << 20,
+            modified: now - days * DAY,
+        };
+        let segments = [segment(0, 500), segment(1, 450), segment(2, 401), segment(3, 400), segment(4, 500)];
+        let keep = |keep_days, keep_mib| AuditConfig { keep_days, keep_mib };
+        for (config, expected) in [
+            (keep(400, 0), Some((1, 30))),
+            (keep(400, 2), Some((1, 30))),
+            (keep(400, 3), Some((1, 20))),
+            (keep(400, 5), None),
+            (keep(449, 0), Some((1, 20))),
+            (keep(500, 0), None),
+            (keep(0, 0), Some((1, 40))),
+        ] {
+            assert_eq!(droppable(&segments, &config, now), expected, "{config:?}");
+        }
+        assert_eq!(
+            droppable(&segments, &keep(0, 0), now - 2000 * DAY.min(now.duration_since(SystemTime::UNIX_EPOCH).unwrap() / 2000)),
+            None
+        );
+        assert_eq!(droppable(&segments[4..], &keep(0, 0), now), None, "the last one stays");
+        assert_eq!(droppable(&[], &keep(0, 0), now), None);
+    }
+
+    #[tokio::test]
+    async fn a_drop_is_in_the_log_and_younger_entries_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = RootKey::generate().unwrap();
+        let options =
+            Options { reserve_bytes: 0, log_segment_bytes: 2048, apply_after: Duration::from_millis(5), ..Options::default() };
+        let store = SledStore::create(&directory.path().join("data"), &root, &options).unwrap();
+        for number in 0..20_u8 {
+            store.commit(Tenant::DEFAULT, Commit { log: vec![vec![number; 500]], ..Commit::default() }).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+        let segments = store.log_segments().unwrap();
+        assert!(segments.len() > 3, "{segments:?}");
+        let now = SystemTime::now();
+        drop_old_log(&store, &AuditConfig::default(), now + 399 * DAY).await.unwrap();
+        assert_eq!(store.log_segments().unwrap().len(), segments.len(), "nothing is old enough");
+
+        drop_old_log(&store, &AuditConfig::default(), now + 401 * DAY).await.unwrap();
+        let kept = store.read_log(1, 1000).await.unwrap();
+        let last_dropped = segments[segments.len() - 2].last;
+        assert!(kept[0].sequence == last_dropped + 1, "{} {segments:?}", kept[0].sequence);
+        let note = audit::AuditRecord::decode(&kept.last().unwrap().entry).unwrap();
+        assert!(
+            note.to_string().contains(&format!("command=\"log retention\" object=\"entries 1 to {last_dropped}\"")),
+            "{note}"
+        );
+    }
+}
