@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{bitflips, clock, crash, docs, pykmip, setup, spec_diff, tidy};
+use crate::{bitflips, clock, crash, docs, faults, powercut, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -38,4 +38,6 @@ const STEPS: &[Step] = &[
     ("clock", || clock::clock(&[])),
     ("bitflips", || bitflips::bitflips(&[])),
     ("crash", || crash::crash(&[])),
+    ("powercut", || powercut::powercut(powercut::Arguments::short())),
+    ("faults", || faults::faults(faults::Arguments::short())),
 ];
