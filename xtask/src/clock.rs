@@ -40,7 +40,7 @@ pub(crate) fn clock(arguments: &[&str]) -> Outcome {
     let seed: u64 = options.number("seed")?.unwrap_or_else(Dice::seed);
     options.end()?;
     let library = library()?;
-    run::build(&["server"])?;
+    run::build_server()?;
     let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let bench = Bench { directory: directory.path().to_path_buf(), port: free_port()?, library };
     DevServer::start(&bench.directory, bench.port, &[])?.kill();

@@ -35,7 +35,7 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
     let rounds: Option<usize> = options.number("rounds")?;
     let seed: u64 = options.number("seed")?.unwrap_or_else(Dice::seed);
     options.end()?;
-    run::build(&["server"])?;
+    run::build_server()?;
     println!("crash: seed {seed}");
     if let Some(objects) = objects.filter(|objects| *objects > 0) {
         ready::ready(objects, seed)?;

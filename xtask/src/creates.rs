@@ -1,7 +1,7 @@
 //! `cargo xtask creates`: how many Creates share a sync, and what one alone waits for.
 
 use crate::options::Options;
-use crate::run::{build, is_release};
+use crate::run::{build_server, is_release};
 use crate::scale::quiet;
 use crate::server::{DevServer, free_port};
 use crate::{Outcome, crash};
@@ -32,7 +32,7 @@ pub(crate) fn creates(arguments: &[&str]) -> Outcome {
     let mut options = Options::read(arguments)?;
     let parent = options.path("dir").unwrap_or_else(std::env::temp_dir);
     options.end()?;
-    build(&["server"])?;
+    build_server()?;
     let directory = tempfile::tempdir_in(&parent).map_err(|error| format!("{}: {error}", parent.display()))?;
     println!("creates: load average {}", process::load_average().map_err(|error| error.to_string())?);
     let shared = shared(directory.path())?;

@@ -22,22 +22,20 @@ pub(crate) fn built(program: &str) -> PathBuf {
     beside.unwrap_or_else(|| target().join("release").join(program))
 }
 
-/// Brings packages up to date in the build this program is of.
+/// Brings `kmipd` up to date in the build this program is of.
 ///
 /// # Errors
-/// When they do not compile.
-pub(crate) fn build(packages: &[&str]) -> Outcome {
+/// When it does not compile.
+pub(crate) fn build_server() -> Outcome {
     let mut build = cargo();
-    build.args(["build", "--quiet", "--locked"]);
-    // Where this program itself was built, so that `built` finds what is made now.
-    if let Some(directory) = built("kmipd").ancestors().nth(2) {
-        build.arg("--target-dir").arg(directory);
-    }
+    // Of the whole workspace, so that its libraries are those that a build of the whole workspace left.
+    build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "kmipd"]);
     if is_release() {
         build.arg("--release");
     }
-    for package in packages {
-        build.args(["--package", package]);
+    // Where this program itself was built, so that `built` finds what is made now.
+    if let Some(directory) = built("kmipd").ancestors().nth(2) {
+        build.arg("--target-dir").arg(directory);
     }
     run(&mut build)
 }

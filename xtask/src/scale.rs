@@ -5,7 +5,7 @@
 
 use crate::dice::Dice;
 use crate::options::Options;
-use crate::run::{build, is_release};
+use crate::run::{build_server, is_release};
 use crate::server::{DevServer, free_port};
 use crate::{Outcome, crash};
 use benches::connection::Connection;
@@ -78,7 +78,7 @@ pub(crate) fn scale(arguments: &[&str]) -> Outcome {
     let seed: u64 = options.number("seed")?.unwrap_or_else(Dice::seed);
     let kept = options.path("dir");
     options.end()?;
-    build(&["server"])?;
+    build_server()?;
     let temporary = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
     let folder = kept.unwrap_or_else(|| temporary.path().to_path_buf());
     let small = Stocked::prepare(&folder, SMALL)?;

@@ -6,6 +6,7 @@ use crate::log_chain::wait;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use store::log::LogEnd;
 use store::sealing::RootKey;
 use store::{Change, Commit, Page, Put, Query, Store, Tenant, Term};
@@ -24,6 +25,8 @@ const LARGE: usize = 200_000;
 const GROUP: usize = 10;
 /// Log entries read at a time.
 const PAGE: usize = 100;
+/// How long the background may take to write an index and a snapshot.
+const BACKGROUND: Duration = Duration::from_secs(30);
 /// The owner of all.
 const OWNER: &str = "demo";
 
@@ -41,6 +44,38 @@ pub(super) struct Contents {
     seed: u64,
     records: Vec<Expected>,
     log: Vec<Vec<u8>>,
+}
+
+/// Files as small as the store: several segments, a saved index and snapshots, as a large store has them.
+fn options() -> Options {
+    Options {
+        segment_bytes: 1 << 20,
+        log_segment_bytes: 64 << 10,
+        apply_bytes: 256 << 10,
+        index_bytes: 512 << 10,
+        snapshot_bytes: 1 << 20,
+        ..Options::default()
+    }
+}
+
+/// Waits for a file that the store writes in the background.
+///
+/// # Errors
+/// When there is none after a while: then nothing would be proved about files of its kind.
+fn wait_for_file(directory: &Path) -> Outcome {
+    let begun = Instant::now();
+    while begun.elapsed() < BACKGROUND {
+        if directory.read_dir().is_ok_and(|mut files| files.any(|file| file.is_ok_and(|file| is_whole(&file.path())))) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err(format!("there is no file in {} after {} s", directory.display(), BACKGROUND.as_secs()))
+}
+
+/// A file that is being written ends in `.new`.
+fn is_whole(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending != "new")
 }
 
 fn term(field: u32, text: String) -> Term {
@@ -82,7 +117,7 @@ impl Contents {
     /// Makes the store, says so, and closes it when the standard input ends; or is killed before.
     pub(super) fn make(&self, directory: &Path) -> Outcome {
         let data = directory.join("data");
-        let store = SledStore::create(&data, &self.root(), &Options::default()).map_err(|error| error.to_string())?;
+        let store = SledStore::create(&data, &self.root(), &options()).map_err(|error| error.to_string())?;
         let mut log = self.log.iter();
         let mut commit = |changes: Vec<Change>| {
             let entries = log.by_ref().take(changes.len()).cloned().collect();
@@ -111,6 +146,8 @@ impl Contents {
                 revision = commit(second)?;
             }
         }
+        wait_for_file(&data.join("index"))?;
+        wait_for_file(&data.join("snapshot"))?;
         println!("{MADE}");
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         drop(store);
@@ -123,7 +160,7 @@ impl Contents {
     /// What is wrong and was not said to be, in words.
     pub(super) fn verify(&self, directory: &Path) -> Result<Option<String>, String> {
         let data = directory.join("data");
-        let store = match SledStore::open(&data, &self.root(), &Options::default()) {
+        let store = match SledStore::open(&data, &self.root(), &options()) {
             Ok(store) => store,
             Err(error) => return Ok(Some(error.to_string())),
         };
