@@ -47,11 +47,11 @@ impl Objects {
     /// new; if not, none was entered.
     fn insert_identifiers(&mut self, hasher: &RandomState, entries: &[OwnedEntry]) -> bool {
         let identifier = |at: u32| Identifier::new(&entries[at as usize].identifier);
-        let bits = table_bits(self.identifiers.len() + entries.len());
-        let mut hashes: Vec<(u64, u32)> =
-            (0..entries.len() as u32).map(|at| (hasher.hash_one(identifier(at)).rotate_right(bits), at)).collect();
+        let order = self.identifiers.order(entries.len());
+        let ordered = |at: u32| (order.of(hasher.hash_one(identifier(at))), at);
+        let mut hashes: Vec<(u64, u32)> = (0..entries.len() as u32).map(ordered).collect();
         hashes.sort_unstable();
-        let hashed = || hashes.iter().map(|(hash, at)| (hash.rotate_left(bits), *at));
+        let hashed = || hashes.iter().map(|(ordered, at)| (order.hash(*ordered), *at));
         let is_known = |(hash, at): (u64, u32)| {
             let matches = |number: &u32| self.entries[*number as usize].identifier() == identifier(at);
             self.identifiers.find(hash, matches).is_some()
@@ -61,16 +61,13 @@ impl Objects {
             return false;
         }
         let first = self.entries.len() as u32;
-        self.identifiers.reserve(entries.len(), |number| hasher.hash_one(self.entries[*number as usize].identifier()));
         for (hash, at) in hashed() {
-            // There is room: nothing is hashed again, least of all what has no entry yet.
-            self.identifiers.insert_unique(hash, first + at, |_| 0);
+            let rehash = |number: &u32| match self.entries.get(*number as usize) {
+                Some(entry) => hasher.hash_one(entry.identifier()),
+                None => hasher.hash_one(identifier(number - first)),
+            };
+            self.identifiers.insert_unique(hash, first + at, rehash);
         }
         true
     }
-}
-
-/// How many bits of a hash say where in a table of this many elements it belongs: the lowest ones.
-pub(super) fn table_bits(elements: usize) -> u32 {
-    (elements.max(8) * 8 / 7).next_power_of_two().ilog2()
 }

@@ -13,6 +13,7 @@ mod objects;
 mod owners;
 mod postings;
 mod sorted;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as HashEntry;
 
 use super::entry::{Identifier, Packed};
 use super::owners::{Dated, Owners};
 use super::postings::Postings;
+use super::tables::Tables;
 use super::{Facets, Place};
 use crate::Number;
 
@@ -17,7 +17,7 @@ pub(super) struct Objects {
     /// By object number: the order of creation, with gaps where records were removed. At most 2^31.
     pub(super) entries: Vec<Packed>,
     pub(super) gaps: usize,
-    pub(super) identifiers: HashTable<u32>,
+    pub(super) identifiers: Tables<u32>,
     pub(super) postings: Postings,
     pub(super) owners: Owners,
 }

@@ -1,10 +1,9 @@
 //! Which records of an owner have a term.
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use super::batch::table_bits;
 use super::sorted::Sorted;
+use super::tables::Tables;
 
 /// The object numbers of every (owner, term hash).
 ///
@@ -12,7 +11,7 @@ use super::sorted::Sorted;
 /// most terms, names above all, have one holder, and that one costs 12 bytes and no allocation.
 #[derive(Default)]
 pub(super) struct Postings {
-    table: HashTable<[u32; 3]>,
+    table: Tables<[u32; 3]>,
     several: Vec<Sorted<u32>>,
     free: Vec<u32>,
 }
@@ -83,10 +82,10 @@ impl Postings {
     /// Enters object numbers in the postings of their keys.
     pub(super) fn insert_batch(&mut self, mut keys: Vec<(u64, u32)>) {
         // In the order of the places in the table.
-        let bits = table_bits(self.table.len());
-        keys.iter_mut().for_each(|(key, _)| *key = key.rotate_right(bits));
+        let order = self.table.order(0);
+        keys.iter_mut().for_each(|(key, _)| *key = order.of(*key));
         keys.sort_unstable();
-        keys.into_iter().for_each(|(key, number)| self.insert(key.rotate_left(bits), number));
+        keys.into_iter().for_each(|(key, number)| self.insert(order.hash(key), number));
     }
 
     fn insert(&mut self, key: u64, number: u32) {
