@@ -1,7 +1,8 @@
 //! `cargo xtask faults`: each write, fsync, rename and open of a scripted run fails once, in every way it can.
 //!
-//! A run opens a small store, makes some dozens of commits and closes it. The first run counts the operations; then, for
-//! each of them and each way to fail, the run is repeated from the same image with that one fault. Whatever the store then
+//! A run opens a small store, makes some dozens of commits and closes it; another begins with making the store. The first run
+//! counts the operations; then, for each of them and each way to fail, the run is repeated from the same image with that one
+//! fault. Whatever the store then
 //! answers: the process does not panic or hang, and after a power cut every acknowledged commit is there, every refused one
 //! entirely or not at all. After a full disk has room again, commits are accepted again by the same process.
 
@@ -17,8 +18,11 @@ use std::time::{Duration, Instant};
 /// Commits of the run: enough for several segments, applies, saved indexes and snapshots.
 const COMMITS: u64 = 40;
 
-/// Commits of the image that all runs begin with.
+/// Commits of the image that these runs begin with.
 const BEFORE: u64 = 20;
+
+/// Commits of the runs that begin with making the store.
+const NEW: u64 = 5;
 
 /// How soon after an error that is over commits must be accepted again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -91,58 +95,36 @@ struct Row {
 pub(crate) fn faults(arguments: Arguments) -> Outcome {
     let begun = Instant::now();
     let bench = Bench::new(arguments.seed)?;
-    let counts = bench.count()?;
-    let shown: Vec<String> = CLASSES.iter().map(|class| format!("{class} {}", counts[*class as usize])).collect();
-    println!("faults: seed {}, every {}; operations of the run: {}", arguments.seed, arguments.every, shown.join(", "));
-    println!(
-        "{:8} {:8} {:>5} {:>6} {:>8} {:>8} {:>10} {:>10} {:>9}",
-        "class", "kind", "runs", "acked", "refused", "reopened", "recovered", "unreached", "failures"
-    );
+    println!("faults: seed {}, every {}", arguments.seed, arguments.every);
+    let old = bench.start_with_image()?;
+    let new = Start { name: "new", image: Disk::new(), model: Model::default(), commits: NEW };
     let mut failures = Vec::new();
-    for class in CLASSES {
-        for kind in [Kind::InputOutput, Kind::NoSpace, Kind::Short] {
-            if kind == Kind::Short && class != Class::Write {
-                continue;
-            }
-            let mut row = Row::default();
-            let step = usize::try_from(arguments.every).unwrap_or(usize::MAX);
-            for number in (1..=counts[class as usize]).step_by(step) {
-                if arguments.only.is_some_and(|only| only != (class, number)) {
-                    continue;
-                }
-                let fault = Fault { class, number, kind };
-                if let Err(reason) = bench.run(fault, &mut row) {
-                    row.failures += 1;
-                    println!("faults: {class} {number} {kind}: {reason}");
-                    failures.push((fault, reason));
-                }
-            }
-            let Row { runs, not_reached, acknowledged, refused, not_opened, recovered, failures } = row;
-            println!(
-                "{class:8} {kind:8} {runs:5} {acknowledged:6} {refused:8} {not_opened:8} {recovered:10} {not_reached:10} {failures:9}"
-            );
-        }
+    for start in [&old, &new] {
+        failures.extend(bench.break_everything(start, &arguments)?);
     }
     if arguments.only.is_none() {
-        bench.full_disk()?;
+        bench.full_disk(&old)?;
     }
     println!("faults: {:.1} s", begun.elapsed().as_secs_f64());
     if failures.is_empty() {
         return Ok(());
     }
-    let seed = arguments.seed;
-    let lines = failures.iter().take(SHOWN).map(|(Fault { class, number, kind }, reason)| {
-        format!("{kind}: cargo xtask faults --seed {seed} --only {class} {number}: {reason}")
-    });
-    Err(format!("{} runs failed:\n{}", failures.len(), lines.collect::<Vec<_>>().join("\n")))
+    let lines: Vec<_> = failures.iter().take(SHOWN).map(String::as_str).collect();
+    Err(format!("{} runs failed (seed {}):\n{}", failures.len(), arguments.seed, lines.join("\n")))
 }
 
-/// The image all runs begin with.
+/// What runs begin with.
+struct Start {
+    name: &'static str,
+    image: Disk,
+    model: Model,
+    commits: u64,
+}
+
+/// Where the runs happen.
 struct Bench {
     point: MountPoint,
     key: PathBuf,
-    image: Disk,
-    model: Model,
     seed: u64,
 }
 
@@ -163,21 +145,55 @@ impl Bench {
         let point = MountPoint::new()?;
         let key = point.beside().join("root.key");
         store::sealing::RootKey::create_file(&key).map_err(|error| error.to_string())?;
-        let mut bench = Self { point, key, image: Disk::new(), model: Model::default(), seed };
-        let mut model = Model::default();
-        let volume = Volume::mount(Disk::new(), &bench.point)?;
+        Ok(Self { point, key, seed })
+    }
+
+    /// A store with something in it.
+    fn start_with_image(&self) -> Result<Start, String> {
+        let (mut model, volume) = (Model::default(), Volume::mount(Disk::new(), &self.point)?);
         let expected = model.begin(1);
-        let orders = bench.orders(1, true, Work::Script { commits: BEFORE, patience: Duration::ZERO });
-        let lived = bench.live(&volume, &orders, &expected, &mut model, |_, _| {})?;
+        let orders = self.orders(1, true, Work::Script { commits: BEFORE, patience: Duration::ZERO });
+        let lived = self.live(&volume, &orders, &expected, &mut model, |_, _| {})?;
         whole(&lived).map_err(|reason| format!("without a fault: {reason}"))?;
-        bench.image = volume.unmount()?;
-        bench.model = model;
-        // What the image holds is known only after it was read once.
-        let image = bench.image.clone();
-        let mut model = bench.model.clone();
-        bench.check(image, &mut model).map_err(|reason| format!("without a fault: {reason}"))?;
-        bench.model = model;
-        Ok(bench)
+        let image = volume.unmount()?;
+        // What it holds is known only after it was read once.
+        self.check(image.clone(), &mut model).map_err(|reason| format!("without a fault: {reason}"))?;
+        Ok(Start { name: "existing", image, model, commits: COMMITS })
+    }
+
+    /// Every operation fails once, in every way. Returns what went wrong.
+    fn break_everything(&self, start: &Start, arguments: &Arguments) -> Result<Vec<String>, String> {
+        let (counts, name) = (self.count(start)?, start.name);
+        let shown: Vec<String> = CLASSES.iter().map(|class| format!("{class} {}", counts[*class as usize])).collect();
+        println!("faults: {name} store, {} commits; operations of the run: {}", start.commits, shown.join(", "));
+        println!("class    kind      runs  acked  refused reopened  recovered  unreached  failures");
+        let step = usize::try_from(arguments.every).unwrap_or(usize::MAX);
+        let mut failures = Vec::new();
+        for class in CLASSES {
+            for kind in [Kind::InputOutput, Kind::NoSpace, Kind::Short] {
+                if kind == Kind::Short && class != Class::Write {
+                    continue;
+                }
+                let mut row = Row::default();
+                for number in (1..=counts[class as usize]).step_by(step) {
+                    if arguments.only.is_some_and(|only| only != (class, number)) {
+                        continue;
+                    }
+                    if let Err(reason) = self.run(start, Fault { class, number, kind }, &mut row) {
+                        row.failures += 1;
+                        let line = format!("{name} store, {class} {number} {kind}: {reason}");
+                        println!("faults: {line}");
+                        failures.push(line);
+                    }
+                }
+                let Row { runs, not_reached, acknowledged, refused, not_opened, recovered, failures } = row;
+                println!(
+                    "{class:8} {kind:8} {runs:5} {acknowledged:6} {refused:8} {not_opened:8} {recovered:10} {not_reached:10} \
+                     {failures:9}"
+                );
+            }
+        }
+        Ok(failures)
     }
 
     fn orders(&self, run: u64, may_create: bool, work: Work) -> Orders {
@@ -185,33 +201,33 @@ impl Bench {
     }
 
     /// Operations of a run without a fault, by class.
-    fn count(&self) -> Result<[u64; CLASSES.len()], String> {
-        let (volume, mut model) = (Volume::mount(self.image.clone(), &self.point)?, self.model.clone());
+    fn count(&self, start: &Start) -> Result<[u64; CLASSES.len()], String> {
+        let (volume, mut model) = (Volume::mount(start.image.clone(), &self.point)?, start.model.clone());
         volume.disk().arm(None);
         let expected = model.begin(2);
-        let lived = self.live(&volume, &self.script(), &expected, &mut model, |_, _| {})?;
+        let lived = self.live(&volume, &self.script(start), &expected, &mut model, |_, _| {})?;
         whole(&lived).map_err(|reason| format!("without a fault: {reason}"))?;
         let counts = volume.disk().counts();
         volume.unmount()?;
         Ok(counts)
     }
 
-    fn script(&self) -> Orders {
-        self.orders(2, false, Work::Script { commits: COMMITS, patience: PATIENCE })
+    fn script(&self, start: &Start) -> Orders {
+        self.orders(2, start.model.acknowledged == 0, Work::Script { commits: start.commits, patience: PATIENCE })
     }
 
     /// The run with one fault, and the comparison after a power cut.
-    fn run(&self, fault: Fault, row: &mut Row) -> Outcome {
+    fn run(&self, start: &Start, fault: Fault, row: &mut Row) -> Outcome {
         row.runs += 1;
-        let (volume, mut model) = (Volume::mount(self.image.clone(), &self.point)?, self.model.clone());
+        let (volume, mut model) = (Volume::mount(start.image.clone(), &self.point)?, start.model.clone());
         let before = (model.acknowledged, model.refused);
         volume.disk().arm(Some(fault));
         let expected = model.begin(2);
         let no_space = fault.kind != Kind::InputOutput && fault.class != Class::Sync;
-        let mut orders = self.script();
+        let mut orders = self.script(start);
         if !no_space {
             // Nobody promises that such a store takes anything again before it is opened anew.
-            orders.work = Work::Script { commits: COMMITS, patience: Duration::from_millis(100) };
+            orders.work = Work::Script { commits: start.commits, patience: Duration::from_millis(100) };
         }
         let lived = self.live(&volume, &orders, &expected, &mut model, |_, _| {})?;
         let fired = volume.disk().fired().join("; ");
@@ -244,7 +260,8 @@ impl Bench {
     fn check(&self, disk: Disk, model: &mut Model) -> Outcome {
         let volume = Volume::mount(disk, &self.point)?;
         let expected = model.begin(AFTERWARDS);
-        let orders = self.orders(AFTERWARDS, false, Work::Report);
+        // A store that was made and never acknowledged anything may be gone.
+        let orders = self.orders(AFTERWARDS, model.acknowledged == 0, Work::Report);
         let lived = self.live(&volume, &orders, &expected, model, |_, _| {})?;
         volume.unmount()?;
         whole(&lived).map_err(|reason| format!("afterwards: {reason}"))?;
@@ -295,8 +312,8 @@ impl Bench {
     }
 
     /// A disk that is full for a while: commits are refused, and taken again when there is room.
-    fn full_disk(&self) -> Outcome {
-        let (volume, mut model) = (Volume::mount(self.image.clone(), &self.point)?, self.model.clone());
+    fn full_disk(&self, start: &Start) -> Outcome {
+        let (volume, mut model) = (Volume::mount(start.image.clone(), &self.point)?, start.model.clone());
         let expected = model.begin(2);
         let orders = self.orders(2, false, Work::Script { commits: 4 * COMMITS, patience: PATIENCE });
         // It stays full for a while after the first refusal.
@@ -313,7 +330,7 @@ impl Bench {
         })?;
         let disk = volume.unmount()?;
         let reason = lived.refusals.first().cloned().unwrap_or_default();
-        let taken = model.acknowledged - self.model.acknowledged;
+        let taken = model.acknowledged - start.model.acknowledged;
         println!("faults: full disk: {taken} commits taken, {} refused ({reason})", model.refused);
         whole(&lived).map_err(|failure| format!("full disk: {failure}"))?;
         if lived.refusals.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! setup        installs the system packages the tests need (packages.txt), or names them
-//! test         everything CI runs: setup, tidy, format, clippy, build, tests, documentation, PyKMIP, crash
+//! test         everything CI runs: setup, tidy, format, clippy, build, tests, documentation, PyKMIP, clock, bitflips, crash, powercut, faults
 //! tidy         the rules about the tree that no compiler checks (see tidy.rs)
 //! docs         writes the support matrix into README.md; with --check fails when it is not current
 //! spec-diff    compares the tables of `kmip` with the CSV files of the standards, when they are at hand
@@ -50,7 +50,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -11,7 +11,7 @@ use crate::store_worker::parent::{Next, Worker};
 use crate::store_worker::protocol::Event;
 use crate::store_worker::{Orders, Tuning, Work};
 use crate::volatile::{Disk, MountPoint, Random, Survival, Volume};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Rounds that `cargo xtask test` runs.
@@ -57,19 +57,25 @@ struct Counts {
 }
 
 /// Options of the command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arguments {
     rounds: u64,
     seed: Option<u64>,
     without_sync: bool,
+    /// Where to leave what the disk held before a round that failed.
+    keep: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// `[--rounds N] [--seed S] [--without-sync]`
+    /// `[--rounds N] [--seed S] [--keep DIR] [--without-sync]`
     pub(crate) fn read(words: &[&str]) -> Result<Self, String> {
-        let mut arguments = Self { rounds: 50, seed: None, without_sync: false };
+        let mut arguments = Self { rounds: 50, seed: None, without_sync: false, keep: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
+            if *word == "--keep" {
+                arguments.keep = Some(words.next().ok_or("--keep needs a directory")?.into());
+                continue;
+            }
             let mut number = || {
                 let value = words.next().ok_or(format!("{word} needs a number"))?;
                 value.parse().map_err(|_| format!("not a number: {value}"))
@@ -86,7 +92,7 @@ impl Arguments {
 
     /// What `cargo xtask test` runs.
     pub(crate) const fn short() -> Self {
-        Self { rounds: SHORT, seed: None, without_sync: false }
+        Self { rounds: SHORT, seed: None, without_sync: false, keep: None }
     }
 }
 
@@ -100,9 +106,12 @@ pub(crate) fn powercut(arguments: Arguments) -> Outcome {
     let mut bench = Bench::new(seed)?;
     let begun = Instant::now();
     for number in 1..=arguments.rounds {
-        bench.round(number).map_err(|reason| {
-            format!("round {number}: {reason}\nto repeat it: cargo xtask powercut --rounds {number} --seed {seed}")
-        })?;
+        if let Err(reason) = bench.round(number) {
+            let kept = arguments.keep.as_deref().map_or(Ok(()), |directory| bench.keep(directory));
+            let kept = kept.err().map_or(String::new(), |error| format!("\nwhat the disk held could not be kept: {error}"));
+            let again = format!("cargo xtask powercut --rounds {number} --seed {seed}");
+            return Err(format!("round {number}: {reason}\nto repeat it (threads permitting): {again}{kept}"));
+        }
         if number % 10 == 0 || number == arguments.rounds {
             let (counts, commits, seconds) = (&bench.counts, bench.model.acknowledged + bench.before, begun.elapsed().as_secs());
             println!("powercut: {number} rounds in {seconds} s: {commits} acknowledged commits, {} lost", counts.lost);
@@ -142,6 +151,8 @@ struct Bench {
     point: MountPoint,
     key: PathBuf,
     disk: Disk,
+    /// What the disk held when it was mounted last.
+    found: Disk,
     model: Model,
     random: Random,
     counts: Counts,
@@ -156,7 +167,7 @@ impl Bench {
         let key = point.beside().join("root.key");
         store::sealing::RootKey::create_file(&key).map_err(|error| error.to_string())?;
         let (model, random, counts) = (Model::default(), Random::new(seed), Counts { stores: 1, ..Counts::default() });
-        Ok(Self { point, key, disk: Disk::new(), model, random, counts, before: 0, control: false })
+        Ok(Self { point, key, disk: Disk::new(), found: Disk::new(), model, random, counts, before: 0, control: false })
     }
 
     /// One power cut in the middle of everything, and as many more during the recovery as chance will have; then the
@@ -209,6 +220,7 @@ impl Bench {
     }
 
     fn mount(&mut self) -> Result<Volume, String> {
+        self.found = self.disk.clone();
         Volume::mount(std::mem::replace(&mut self.disk, Disk::new()), &self.point)
     }
 
@@ -218,7 +230,7 @@ impl Bench {
             true => self.random.below(40),
             // Late enough that something was acknowledged.
             false if self.control => 1000 + self.random.below(1000),
-            false => self.random.magnitude(13),
+            false => 40 + self.random.magnitude(13),
         };
         let delay = Duration::from_millis(self.random.below(WITHOUT_POWER));
         let orders = self.orders(run, Work::Write);
@@ -346,6 +358,13 @@ impl Bench {
         let difference: Difference = self.model.verify(dump);
         self.counts.lost += difference.lost.len();
         if difference.is_empty() || self.control { Ok(()) } else { Err(difference.to_string()) }
+    }
+
+    /// Leaves the store as the last opening found it, and its root key, for whoever looks into a failure.
+    fn keep(&self, directory: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(directory)?;
+        std::fs::copy(&self.key, directory.join("root.key"))?;
+        self.found.export(&directory.join("disk"))
     }
 
     fn report(&self) {

@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 /// Threads that write at the same time.
 pub(crate) const WRITERS: u64 = 8;
 
+/// How long a script tries to open a store on a disk that was broken for a moment.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// Which parts of the store are made small, so that rare things happen often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tuning {
@@ -134,10 +137,7 @@ fn owner(writer: u64) -> String {
 /// Opens the store. A script goes on trying, as its disk is broken only for a moment; otherwise the first attempt counts.
 fn open(directory: &Path, key: &Path, orders: &Orders) -> Result<Engine, String> {
     let begun = Instant::now();
-    let patience = match orders.work {
-        Work::Script { patience, .. } => patience.max(Duration::from_millis(1)),
-        _ => Duration::ZERO,
-    };
+    let patience = if matches!(orders.work, Work::Script { .. }) { OPENING } else { Duration::ZERO };
     loop {
         match Engine::open(directory, key, orders.may_create, orders.tuning) {
             Ok(store) => {

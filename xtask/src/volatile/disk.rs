@@ -7,6 +7,8 @@ use super::plan::{Class, Fault, Plan, Verdict};
 use fuser::Errno;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 /// The inode of the root directory.
@@ -170,6 +172,25 @@ impl Disk {
             }
         }
         self.used = self.inodes.values().map(Inode::allocated).sum();
+    }
+
+    /// Writes everything that is on it into a directory that does not exist yet, to be looked at.
+    pub(crate) fn export(&self, directory: &Path) -> io::Result<()> {
+        self.export_directory(ROOT, directory)
+    }
+
+    fn export_directory(&self, number: u64, path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)?;
+        let Some(Inode { node: Node::Directory(directory), .. }) = self.inodes.get(&number) else { return Ok(()) };
+        for (name, child) in directory.names() {
+            match self.inodes.get(&child).map(|inode| &inode.node) {
+                Some(Node::File(contents)) => {
+                    std::fs::write(path.join(name), contents.read(0, usize::try_from(contents.length()).unwrap_or(0)))?;
+                }
+                _ => self.export_directory(child, &path.join(name))?,
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn inode(&self, number: u64) -> Result<&Inode, Errno> {

@@ -174,6 +174,18 @@ fn preallocated_room_is_zeros_and_durable_only_with_a_sync() {
 }
 
 #[test]
+fn what_is_on_it_can_be_looked_at() {
+    let (mut disk, file) = with_file("a");
+    disk.write(file, 1, b"x").expect("write");
+    let directory = disk.make(ROOT, OsStr::new("d"), Node::Directory(Default::default()), 0o700).expect("mkdir");
+    disk.make(directory, OsStr::new("empty"), Node::File(Default::default()), 0o600).expect("create");
+    let out = tempfile::tempdir().expect("directory");
+    disk.export(&out.path().join("out")).expect("export");
+    assert_eq!(fs::read(out.path().join("out/a")).expect("a"), b"\0x");
+    assert_eq!(fs::read(out.path().join("out/d/empty")).expect("empty"), b"");
+}
+
+#[test]
 fn data_syncs_can_be_ignored_in_one_directory() {
     let (mut disk, file) = with_file("a");
     let journal = disk.make(ROOT, OsStr::new("journal"), Node::Directory(Default::default()), 0o700).expect("mkdir");
