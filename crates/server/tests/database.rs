@@ -289,3 +289,74 @@ fn copy_all(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Room that is left above the reserve, and what is then taken of it: other programs of the machine may use some meanwhile.
+const MARGIN: u64 = 1 << 30;
+const BALLAST: u64 = 2 << 30;
+
+#[test]
+fn a_full_disk_refuses_writes_by_name_and_is_over_without_a_restart() {
+    let (root, folder) = folder("full");
+    let before = keys(&folder, 3);
+    let status = rustix::fs::statvfs(root.path()).unwrap();
+    let free = status.f_bavail * status.f_frsize;
+    assert!(free > 2 * BALLAST, "this test needs {BALLAST} bytes of {}, which has {free}", root.path().display());
+    let file = folder.join("kmipd.toml");
+    let text_before = std::fs::read_to_string(&file).unwrap();
+    let reserve = format!("[store]\nreserve_mib = {}\n", (free - MARGIN) >> 20);
+    let monitored = text_before.replace("[store]\n", &reserve) + "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
+    std::fs::write(&file, monitored).unwrap();
+
+    let mut server = Program::dev(&folder);
+    let mut client = connect(&server, &folder);
+    let mut create = |name: &str| client.exchange(&create_named(name)).unwrap();
+    let made = create("before");
+    let identifier = text(&made, tag::UniqueIdentifier).unwrap_or_else(|| panic!("{made:?}"));
+    assert!(fetch(&server, "/readyz").contains("store: ok\n"));
+
+    let ballast = std::fs::File::create(root.path().join("ballast")).unwrap();
+    rustix::fs::fallocate(&ballast, rustix::fs::FallocateFlags::empty(), 0, BALLAST).unwrap();
+    for _ in 0..3 {
+        let refused = create("during");
+        // 0x100: General Failure.
+        assert_eq!(program::reason(&refused), Some(0x100), "{refused:?}");
+        assert_eq!(text(&refused, tag::ResultMessage).as_deref(), Some("The server has no space left"));
+    }
+    let ready = fetch(&server, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("store: failed (full since "), "{ready}");
+    assert!(fetch(&server, "/metrics").contains("\nkmipd_store_writable 0\n"));
+    let mut reader = connect(&server, &folder);
+    for (name, identifier, bytes) in &before {
+        assert_eq!(material(&mut reader, identifier), *bytes, "{name}");
+        assert_eq!(text(&reader.exchange(&locate(name)).unwrap(), tag::UniqueIdentifier).as_ref(), Some(identifier));
+    }
+
+    drop(ballast);
+    std::fs::remove_file(root.path().join("ballast")).unwrap();
+    let begun = std::time::Instant::now();
+    while !program::succeeded(&create("after")) {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "the file system has room again: {}", server.log());
+    }
+    server.logged("the store takes writes again; it was full");
+    assert!(
+        fetch(&server, "/readyz").contains("store: ok\n") && fetch(&server, "/metrics").contains("\nkmipd_store_writable 1\n")
+    );
+    material(&mut reader, &identifier);
+    assert!(find(&reader.exchange(&locate("during")).unwrap(), tag::UniqueIdentifier).is_none(), "what was refused is not there");
+    stop(&mut server);
+    assert_eq!(server.log().matches("the store is full").count(), 1, "once, not for each request: {}", server.log());
+    assert!(check(&folder).status.success());
+}
+
+fn fetch(server: &Program, path: &str) -> String {
+    use std::io::{Read, Write};
+    server.logged("health and metrics");
+    let log = server.log();
+    let line = log.lines().rfind(|line| line.contains("health and metrics")).unwrap();
+    let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let mut tcp = std::net::TcpStream::connect(address).unwrap();
+    write!(tcp, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).unwrap();
+    answer
+}
