@@ -230,7 +230,8 @@ impl Bench {
             true => self.random.below(40),
             // Late enough that something was acknowledged.
             false if self.control => 1000 + self.random.below(1000),
-            false => 40 + self.random.magnitude(13),
+            // Opening alone takes about a hundred.
+            false => 150 + self.random.magnitude(13),
         };
         let delay = Duration::from_millis(self.random.below(WITHOUT_POWER));
         let orders = self.orders(run, Work::Write);
