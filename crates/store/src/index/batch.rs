@@ -1,7 +1,7 @@
 //! Many records entered at once, as when a store opens.
 //!
-//! One at a time, a record costs some forty waits for memory, because every term and number of it belongs somewhere else.
-//! Here those of many records are put in the order of where they belong first.
+//! One at a time, most of the time goes by waiting for memory, because every term and number of a record belongs somewhere
+//! else. Here those of many records are first put in the order of where they belong.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -200,11 +200,6 @@ impl Packed {
         Cursor { created: Revision(self.created), position: self.position }
     }
 
-    /// Replaces the last commit only.
-    pub(super) fn set_revision(&mut self, revision: Revision) {
-        self.revision = revision.0;
-    }
-
     pub(super) fn identifier(&self) -> Identifier<'_> {
         let (_, other) = self.details.split_at(self.facets_length());
         match str::from_utf8(other) {

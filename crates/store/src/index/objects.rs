@@ -53,30 +53,23 @@ impl Objects {
             }
         };
         let before = &self.entries[number as usize];
-        let (former, terms, numbers) = (before.owner, before.terms(), before.numbers());
+        let (former, place) = (before.owner, Place { revision: place.revision, ..before.place() });
+        let (mut gone_terms, mut gone_numbers): (Vec<_>, Vec<_>) = (before.terms().collect(), before.numbers().collect());
         if former != owner {
-            let (terms, numbers): (Vec<_>, Vec<_>) = (terms.collect(), numbers.collect());
-            self.unpost(former, number, terms, numbers);
+            self.unpost(former, number, &gone_terms, &gone_numbers);
             self.owners.get_mut(former).records.remove(number);
             self.owners.forget_if_empty(hasher, former);
             self.owners.get_mut(owner).records.insert(number);
             self.post(owner, number, &facets.terms, &facets.numbers);
         } else {
             // Most of them stay as they were, and are left alone.
-            let gone_terms: Vec<_> = terms.filter(|term| facets.terms.binary_search(term).is_err()).collect();
-            let gone_numbers: Vec<_> = numbers.filter(|number| facets.numbers.binary_search(number).is_err()).collect();
-            let new_terms: Vec<_> = facets.terms.iter().copied().filter(|term| !before.has_term(*term)).collect();
-            let new_numbers: Vec<_> =
-                facets.numbers.iter().copied().filter(|number| before.numbers().all(|known| known != *number)).collect();
-            if gone_terms.is_empty() && gone_numbers.is_empty() && new_terms.is_empty() && new_numbers.is_empty() {
-                let place = Place { revision: place.revision, ..before.place() };
-                self.entries[number as usize].set_revision(place.revision);
-                return;
-            }
-            self.unpost(owner, number, gone_terms, gone_numbers);
+            let new_terms = without(&facets.terms, &gone_terms);
+            let new_numbers = without(&facets.numbers, &gone_numbers);
+            gone_terms = without(&gone_terms, &facets.terms);
+            gone_numbers = without(&gone_numbers, &facets.numbers);
+            self.unpost(owner, number, &gone_terms, &gone_numbers);
             self.post(owner, number, &new_terms, &new_numbers);
         }
-        let place = Place { revision: place.revision, ..self.entries[number as usize].place() };
         self.entries[number as usize] = Packed::new(identifier, owner, place, facets);
     }
 
@@ -88,7 +81,8 @@ impl Objects {
         }
         let gap = self.entries[number as usize].gap();
         let entry = std::mem::replace(&mut self.entries[number as usize], gap);
-        self.unpost(entry.owner, number, entry.terms().collect(), entry.numbers().collect());
+        let (terms, numbers): (Vec<_>, Vec<_>) = (entry.terms().collect(), entry.numbers().collect());
+        self.unpost(entry.owner, number, &terms, &numbers);
         self.owners.get_mut(entry.owner).records.remove(number);
         self.owners.forget_if_empty(hasher, entry.owner);
         self.gaps += 1;
@@ -104,10 +98,10 @@ impl Objects {
         numbers.iter().for_each(|of| owner.insert_number(of.field, Dated::new(of.value, number)));
     }
 
-    fn unpost(&mut self, owner: u32, number: u32, terms: Vec<u64>, numbers: Vec<Number>) {
-        terms.into_iter().for_each(|term| self.postings.remove(owner, term, number));
+    fn unpost(&mut self, owner: u32, number: u32, terms: &[u64], numbers: &[Number]) {
+        terms.iter().for_each(|term| self.postings.remove(owner, *term, number));
         let owner = self.owners.get_mut(owner);
-        numbers.into_iter().for_each(|of| owner.remove_number(of.field, Dated::new(of.value, number)));
+        numbers.iter().for_each(|of| owner.remove_number(of.field, Dated::new(of.value, number)));
     }
 
     /// Numbers the records afresh, without gaps: otherwise a store that creates and removes for years would grow. The order
@@ -128,4 +122,9 @@ impl Objects {
         self.postings.renumber(&new);
         self.owners.renumber(&new);
     }
+}
+
+/// What one sorted list has and the other has not.
+fn without<T: Copy + Ord>(of: &[T], other: &[T]) -> Vec<T> {
+    of.iter().copied().filter(|one| other.binary_search(one).is_err()).collect()
 }

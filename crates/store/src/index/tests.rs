@@ -245,7 +245,7 @@ fn queries() -> Vec<Query> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn it_finds_what_a_search_of_all_records_finds(steps in prop::collection::vec(step(), 0..80), limit in 1..5_usize) {
