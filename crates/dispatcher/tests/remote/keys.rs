@@ -2,19 +2,18 @@
 
 use dispatcher::lifecycle::{Event as Change, next};
 use kmip::ProtocolVersion;
-use kmip::attribute::{Attribute, AttributeReference, VendorAttribute};
+use kmip::attribute::AttributeReference;
 use kmip::enumerations::{RevocationReasonCode, State};
 use kmip::operation::Operation;
 use kmip::payload::get::GetResponse;
 use kmip::payload::modify_attribute::ModifyAttributeResponse;
 use kmip::result_reason::ResultReason;
-use ttlv_codec::TreeValue;
 
 use crate::client::{Client, aes_and, modify};
 use crate::dice::Dice;
 use crate::linear::{Entry, Model, check};
 use crate::objects::symmetric_key;
-use crate::server::{Done, Servers};
+use crate::server::{Done, Servers, counter, counter_of, number};
 
 const KEYS: usize = 3;
 const EACH: usize = 40;
@@ -78,37 +77,22 @@ impl Model for Key {
     }
 }
 
-fn attribute(name: &str, value: i32) -> Attribute {
-    Attribute::Vendor(VendorAttribute {
-        vendor_identification: "x".to_owned(),
-        attribute_name: name.to_owned(),
-        attribute_value: TreeValue::Integer(value),
-    })
-}
-
 fn look(client: &mut Client<'_>, identifier: &str) -> Key {
     let attributes = client.attributes(identifier);
-    let mut key = Key { state: *attributes.state().unwrap(), counter: -1, notes: [false; NOTES] };
-    for attribute in attributes.iter() {
-        if let Attribute::Vendor(VendorAttribute { attribute_name, attribute_value: TreeValue::Integer(value), .. }) = attribute {
-            match attribute_name.strip_prefix("note ") {
-                Some(note) => key.notes[note.parse::<usize>().unwrap()] = true,
-                None => key.counter = *value,
-            }
-        }
-    }
-    key
+    let has = |note: usize| attributes.iter().any(|attribute| *attribute == number(&format!("note {note}"), 1));
+    let notes = std::array::from_fn(has);
+    Key { state: *attributes.state().unwrap(), counter: counter_of(&attributes).unwrap(), notes }
 }
 
 /// Does one thing and says what came of it.
 fn act(client: &mut Client<'_>, identifier: &str, last_seen: &mut i32, dice: &mut Dice) -> (Event, Option<Operation>) {
     let note = dice.below(NOTES as u64) as usize;
-    let noted = attribute(&format!("note {note}"), 1);
+    let noted = number(&format!("note {note}"), 1);
     let done = |event: Event, operation: Operation, answered: &Answered| (event, answered.is_ok().then_some(operation));
     match dice.below(100) {
         0..30 => {
             let from = *last_seen;
-            let request = modify(Some(identifier), Some(attribute("counter", from)), attribute("counter", from + 1).into());
+            let request = modify(Some(identifier), Some(counter(from)), counter(from + 1).into());
             let answered = client.ask(Operation::ModifyAttribute, &request).result::<ModifyAttributeResponse>().map(drop);
             if answered.is_ok() {
                 *last_seen += 1;
@@ -153,42 +137,47 @@ fn act(client: &mut Client<'_>, identifier: &str, last_seen: &mut i32, dice: &mu
     }
 }
 
+/// What a client did with each key, and what it was told is done.
+type Life = Vec<(usize, Entry<Event>, Option<Operation>)>;
+
+/// Random acts of all clients at once; then one more look at every key through either dispatcher.
+fn live(servers: &Servers, identifiers: &[String], seed: u64) -> Vec<Life> {
+    let mut lives = servers.together(|number, client| {
+        let mut dice = Dice::new(seed * 100 + number as u64);
+        let mut last_seen = [0; KEYS];
+        let one = |_| {
+            let key = dice.below(KEYS as u64) as usize;
+            let began = servers.moment();
+            let (event, operation) = act(client, &identifiers[key], &mut last_seen[key], &mut dice);
+            (key, Entry { began, ended: servers.moment(), event }, operation)
+        };
+        (0..EACH).map(one).collect::<Life>()
+    });
+    for number in 0..2 {
+        let last = |key: usize| {
+            let began = servers.moment();
+            let event = Event::Look(look(&mut servers.client(number), &identifiers[key]));
+            (key, Entry { began, ended: servers.moment(), event }, Some(Operation::GetAttributes))
+        };
+        lives.push((0..KEYS).map(last).collect());
+    }
+    lives
+}
+
 #[test]
 fn clients_of_two_dispatchers_change_keys_in_one_order() {
     for seed in 1..=5 {
         let servers = Servers::new(seed);
         let mut done = Done::default();
-        let register = || servers.client(0).register(symmetric_key(), aes_and([attribute("counter", 0)]));
+        let register = || servers.client(0).register(symmetric_key(), aes_and([counter(0)]));
         let identifiers: Vec<String> = (0..KEYS).map(|_| register()).collect();
         identifiers.iter().for_each(|identifier| done.count(Operation::Register, identifier));
-        let mut lives = servers.together(|number, client| {
-            let mut dice = Dice::new(seed * 100 + number as u64);
-            let mut last_seen = [0; KEYS];
-            let one = |_| {
-                let key = dice.below(KEYS as u64) as usize;
-                let began = servers.moment();
-                let (event, operation) = act(client, &identifiers[key], &mut last_seen[key], &mut dice);
-                (key, Entry { began, ended: servers.moment(), event }, operation)
-            };
-            (0..EACH).map(one).collect::<Vec<_>>()
-        });
-        // Whatever was acknowledged is there in the end, at both dispatchers.
-        for number in 0..2 {
-            let last = |key: usize| {
-                let began = servers.moment();
-                let event = Event::Look(look(&mut servers.client(number), &identifiers[key]));
-                (key, Entry { began, ended: servers.moment(), event }, Some(Operation::GetAttributes))
-            };
-            lives.push((0..KEYS).map(last).collect());
-        }
-        let mut histories: Vec<Vec<Vec<Entry<Event>>>> =
-            (0..KEYS).map(|_| (0..lives.len()).map(|_| Vec::new()).collect()).collect();
-        for (client, life) in lives.into_iter().enumerate() {
+        let mut histories: [Vec<Vec<Entry<Event>>>; KEYS] = Default::default();
+        for life in live(&servers, &identifiers, seed) {
+            histories.iter_mut().for_each(|history| history.push(Vec::new()));
             for (key, entry, operation) in life {
-                if let Some(operation) = operation {
-                    done.count(operation, &identifiers[key]);
-                }
-                histories[key][client].push(entry);
+                operation.iter().for_each(|operation| done.count(*operation, &identifiers[key]));
+                histories[key].last_mut().unwrap().push(entry);
             }
         }
         for clients in &histories {

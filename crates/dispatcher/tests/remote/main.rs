@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
+mod batches;
 #[path = "../engine/client.rs"]
 #[allow(dead_code)] // The tests of one dispatcher need more of it.
 mod client;

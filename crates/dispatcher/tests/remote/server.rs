@@ -9,12 +9,14 @@ use std::time::Duration;
 use audit::{Action, AuditRecord, Outcome};
 use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Settings};
 use kmip::ProtocolVersion;
+use kmip::attribute::{Attribute, Attributes, VendorAttribute};
 use kmip::credential::Credential;
 use kmip::operation::Operation;
 use policy::Actor;
 pub(crate) use store::contract::block_on;
 use store::contract::remote::{Conditions, OtherProcess, RemoteStore};
 use store::{Page, Query, Store as _, Tenant};
+use ttlv_codec::TreeValue;
 
 use crate::client::Client;
 
@@ -128,6 +130,30 @@ impl Done {
     pub(crate) fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|(what, count)| self.0.get(what).is_some_and(|own| own >= count))
     }
+}
+
+/// A vendor attribute that is a number.
+pub(crate) fn number(name: &str, value: i32) -> Attribute {
+    Attribute::Vendor(VendorAttribute {
+        vendor_identification: "x".to_owned(),
+        attribute_name: name.to_owned(),
+        attribute_value: TreeValue::Integer(value),
+    })
+}
+
+/// A counter as an attribute.
+pub(crate) fn counter(value: i32) -> Attribute {
+    number("counter", value)
+}
+
+/// The counter among attributes.
+pub(crate) fn counter_of(attributes: &Attributes) -> Option<i32> {
+    attributes.iter().find_map(|attribute| match attribute {
+        Attribute::Vendor(VendorAttribute { attribute_name, attribute_value: TreeValue::Integer(value), .. }) => {
+            (attribute_name == "counter").then_some(*value)
+        }
+        _ => None,
+    })
 }
 
 /// The time never changes: no date comes.
