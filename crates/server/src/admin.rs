@@ -4,6 +4,7 @@
 //! system is asked for the peer's user.
 
 use crate::config::Config;
+use crate::database::{Outcome, Work};
 use crate::files::{self, FileError};
 use crate::live::Live;
 use crate::users::Users;
@@ -58,6 +59,11 @@ pub enum Command {
     Reload,
     /// Tells how the server is.
     Status,
+    /// Does something with the whole store of a running server. What changes anything is recorded where it is done.
+    Db {
+        /// What.
+        work: Work,
+    },
 }
 
 /// Characters of what the audit log tells about a certificate or a user.
@@ -75,7 +81,7 @@ impl Command {
             Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
             Self::UserRemove { name } => ("user remove", Some(name.clone())),
             Self::Reload => ("admin reload", None),
-            Self::UserList | Self::Status => return None,
+            Self::UserList | Self::Status | Self::Db { .. } => return None,
         };
         Some((name, about.iter().map(|text| text.chars().take(TOLD_LENGTH_MAX).collect()).collect()))
     }
@@ -115,6 +121,11 @@ pub enum Reply {
         /// Sentences for people.
         messages: Vec<String>,
     },
+    /// What came of work on the whole store.
+    Db {
+        /// It.
+        outcome: Outcome,
+    },
     /// Not done, and why.
     Refused {
         /// For people.
@@ -149,7 +160,7 @@ impl Administration {
     #[must_use]
     pub fn perform(&self, actor: &str, command: Command) -> Reply {
         let change = command.change();
-        let mut reply = self.try_perform(command).unwrap_or_else(|error| Reply::Refused { error });
+        let mut reply = self.try_perform(actor, command).unwrap_or_else(|error| Reply::Refused { error });
         let (Some(live), Some((name, mut identifiers))) = (&self.live, change) else { return reply };
         let done = !matches!(reply, Reply::Refused { .. });
         if let Reply::Certificate { name, .. } = &reply {
@@ -163,7 +174,7 @@ impl Administration {
         reply
     }
 
-    fn try_perform(&self, command: Command) -> Result<Reply, String> {
+    fn try_perform(&self, actor: &str, command: Command) -> Result<Reply, String> {
         match command {
             Command::SignClient { request_pem, name, days } => self.sign_client(&request_pem, name.as_deref(), days),
             Command::RevokeClient { certificate_pem } => self.revoke_client(&certificate_pem),
@@ -192,6 +203,10 @@ impl Administration {
             Command::Status => {
                 let live = self.live.as_ref().ok_or("no server is running")?;
                 Ok(Reply::Done { messages: live.status() })
+            }
+            Command::Db { work } => {
+                let live = self.live.as_ref().ok_or("no server is running")?;
+                Ok(Reply::Db { outcome: live.whole_store.work(actor, &work)? })
             }
         }
     }

@@ -1,16 +1,17 @@
 //! What each command of `kmipd` does.
 
-use crate::{AdminCommand, ClientCommand, ConfigArguments, DbCommand, DevArguments, InitArguments, UserCommand};
+use crate::{AdminCommand, ClientCommand, DbCommand, DevArguments, InitArguments, UserCommand};
 use certs::{Authority, ClientProfile, Validity};
 use server::admin::{Command, Password, Reply};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
+use server::database::Work;
 use server::run::{self, Plan};
 use server::setup;
-use server::{database, files, socket, tls, users};
+use server::{files, socket, tls, users};
 use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use x509_parser::pem::parse_x509_pem;
 use zeroize::{Zeroize, Zeroizing};
@@ -229,14 +230,19 @@ pub(crate) fn user(command: UserCommand) -> Result<(), String> {
 }
 
 pub(crate) fn db(command: DbCommand) -> Result<(), String> {
-    let read = |arguments: &ConfigArguments| Config::read(&arguments.config).map_err(text);
-    let done = match command {
-        DbCommand::Check(config) => return database::check(&read(&config)?, &mut say),
-        DbCommand::Export { config, out, for_root_key } => database::export(&read(&config)?, &out, for_root_key.as_deref())?,
-        DbCommand::Import { config, file, skip_existing } => database::import(&read(&config)?, &file, skip_existing)?,
+    let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let (arguments, work) = match command {
+        DbCommand::Check(config) => (config, Work::Check),
+        DbCommand::Export { config, out, for_root_key } => {
+            let for_root_key = for_root_key.map(absolute).transpose()?;
+            (config, Work::Export { out: absolute(out)?, for_root_key })
+        }
+        DbCommand::Import { config, file, skip_existing } => (config, Work::Import { file: absolute(file)?, skip_existing }),
     };
-    say(&done);
-    Ok(())
+    let config = Config::read(&arguments.config).map_err(text)?;
+    let outcome = socket::work_on_store(&config, work).map_err(text)?;
+    outcome.messages.iter().for_each(|message| say(message));
+    outcome.found.map_or(Ok(()), Err)
 }
 
 pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {
@@ -257,6 +263,7 @@ fn show(file: &Path, command: Command) -> Result<(), String> {
             }
         }
         Reply::Certificate { certificate_pem, .. } => say(&certificate_pem),
+        Reply::Db { outcome } => outcome.messages.iter().for_each(|message| say(message)),
         Reply::Refused { error } => return Err(error),
     }
     Ok(())

@@ -1,17 +1,20 @@
-//! The store of a server that does not run: checked, exported, imported into.
+//! What an administrator does with the whole store: check it, export it, import into it. While the server runs its process does
+//! it, else the command itself, on the files.
 
 use crate::config::{Config, StoreKind};
-use crate::files::{self, DirectoryLock, SECRET};
-use crate::{live, socket};
-use audit::Outcome;
+use crate::files::{self, SECRET};
+use crate::live;
+use crate::operated::OperatedStore;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, IsTerminal, Write};
+use std::io::{BufReader, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::sealing::RootKey;
-use store::{Change, Commit, MAX_LOG_ENTRY, Put, Record, Revision, Store, Tenant};
-use store_sled::{Export, ExportedRecord, OpenError, SledStore};
+use store::{Change, Commit, MAX_LOG_ENTRY, Put, Record, Revision, Tenant};
+use store_sled::{Export, ExportedRecord, OpenError, Report, SledStore, Step};
+use tokio::runtime::Handle;
 
 /// Records of one commit of an import: large enough that syncs do not count, small enough to wait for.
 const GROUP_RECORDS: usize = 256;
@@ -24,9 +27,13 @@ const REWRITTEN: Duration = Duration::from_millis(200);
 /// How often it is told elsewhere, in a line of its own.
 const REPEATED: Duration = Duration::from_secs(10);
 
+/// Why there is nothing to be done.
+const IN_MEMORY: &str = "the store is in memory, and has no files (store.kind)";
+
 /// Tells on standard error how far something has come.
 #[derive(Debug)]
 pub struct Progress {
+    silent: bool,
     terminal: bool,
     told: Instant,
     /// A line was begun on the terminal.
@@ -37,12 +44,22 @@ impl Progress {
     /// For standard error as it is.
     #[must_use]
     pub fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), told: Instant::now(), begun: false }
+        Self { silent: false, terminal: std::io::stderr().is_terminal(), told: Instant::now(), begun: false }
+    }
+
+    /// Tells nothing: for a server, whose standard error is its log.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { silent: true, terminal: false, told: Instant::now(), begun: false }
+    }
+
+    fn tell_step(&mut self, step: &Step) {
+        self.tell(step.what, step.done, step.all, step.unit);
     }
 
     /// Tells how far something has come, if it was not told just before.
     pub fn tell(&mut self, what: &str, done: u64, all: Option<u64>, unit: &str) {
-        if self.told.elapsed() < if self.terminal { REWRITTEN } else { REPEATED } {
+        if self.silent || self.told.elapsed() < if self.terminal { REWRITTEN } else { REPEATED } {
             return;
         }
         self.told = Instant::now();
@@ -72,88 +89,149 @@ fn text(error: impl ToString) -> String {
     error.to_string()
 }
 
-/// Takes the server's folder for a command that needs the files for itself.
-fn take(config: &Config) -> Result<(DirectoryLock, RootKey), String> {
-    if config.store.kind != StoreKind::Sled {
-        return Err("the store is in memory: store.kind in the configuration".to_owned());
-    }
-    let Some(lock) = DirectoryLock::take(config.folder()).map_err(text)? else {
-        let running = match socket::give(config, crate::admin::Command::Status) {
-            Ok(crate::admin::Reply::Done { messages }) => messages.into_iter().next(),
-            _ => None,
-        };
-        let running = running.unwrap_or_else(|| "another kmipd holds its lock".to_owned());
-        return Err(format!("the store in {} is in use: {running}; stop it first", config.store.path.display()));
-    };
-    let key = RootKey::read_file(&config.store.root_key).map_err(text)?;
-    Ok((lock, key))
+/// What can be done with the whole store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "work", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Work {
+    /// Read everything and compare it.
+    Check,
+    /// Write all objects to a new file, sealed under a root key.
+    Export {
+        /// The file, with its absolute path.
+        out: PathBuf,
+        /// The root key of the server that will import it, if it is another.
+        for_root_key: Option<PathBuf>,
+    },
+    /// Take over the objects of an export.
+    Import {
+        /// The file, with its absolute path.
+        file: PathBuf,
+        /// Leave out objects whose identifier exists.
+        skip_existing: bool,
+    },
 }
 
-fn open(config: &Config, key: &RootKey) -> Result<SledStore, String> {
-    SledStore::open(&config.store.path, key, &config.store.options()).map_err(|error| match error {
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What there is to say.
+    pub messages: Vec<String>,
+    /// If anything is not as it was written: what to do.
+    pub found: Option<String>,
+}
+
+impl Outcome {
+    fn said(message: String) -> Self {
+        Self { messages: vec![message], found: None }
+    }
+}
+
+/// Does something with the store of a server that does not run. The caller holds the lock of the server's folder.
+///
+/// # Errors
+/// Why it was not done, or not all of it.
+pub fn work_on_files(config: &Config, work: &Work) -> Result<Outcome, String> {
+    if config.store.kind != StoreKind::Sled {
+        return Err(IN_MEMORY.to_owned());
+    }
+    let key = RootKey::read_file(&config.store.root_key).map_err(text)?;
+    let mut progress = Progress::new();
+    if let Work::Check = work {
+        let report = store_sled::check(&config.store.path, &key, &config.store.options(), &mut |step| progress.tell_step(&step));
+        return Ok(told(config, &report.map_err(text)?));
+    }
+    let store = SledStore::open(&config.store.path, &key, &config.store.options()).map_err(|error| match error {
         OpenError::Damaged { .. } => format!("{error}; kmipd db check tells more"),
         other => other.to_string(),
-    })
+    })?;
+    drop(key);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(text)?;
+    let actor = format!("administrator (system user {})", rustix::process::getuid().as_raw());
+    work_on(&store, config, &actor, work, runtime.handle(), &mut progress)
 }
 
-/// Reads everything the store of a stopped server has. What there is to say; an error if anything is not as it was written.
+/// Does something with a store that is open, for somebody. Waits for the disk: never on a thread that serves sockets.
 ///
 /// # Errors
-/// A summary of what was found, or why the store could not be read; `say` was told every finding.
-pub fn check(config: &Config, say: &mut dyn FnMut(&str)) -> Result<(), String> {
-    let (_lock, key) = take(config)?;
-    let mut progress = Progress::new();
-    let report = store_sled::check(&config.store.path, &key, &config.store.options(), &mut |step| {
-        progress.tell(step.what, step.done, step.all, step.unit);
-    });
-    drop(progress);
-    let report = report.map_err(text)?;
-    let number = |count: Option<u64>| count.map_or("none yet".to_owned(), |count| format!("{count} record(s)"));
-    say(&format!("store:       {}", config.store.path.display()));
-    say(&format!("records:     {}", report.records));
-    say(&format!("journal:     {} frame(s)", report.frames));
-    say(&format!("snapshot:    {}", number(report.snapshot_records)));
-    say(&format!("saved index: {}", number(report.index_records)));
-    say(&format!("sled:        {} record(s)", report.sled_records));
-    say(&format!("log stream:  {} entries", report.log_entries));
-    for finding in &report.findings {
-        say(&format!("FOUND {finding}"));
+/// Why it was not done, or not all of it.
+pub fn work_on<S: OperatedStore>(
+    store: &S,
+    config: &Config,
+    actor: &str,
+    work: &Work,
+    runtime: &Handle,
+    progress: &mut Progress,
+) -> Result<Outcome, String> {
+    if config.store.kind != StoreKind::Sled {
+        return Err(IN_MEMORY.to_owned());
     }
+    let key = RootKey::read_file(&config.store.root_key).map_err(text)?;
+    match work {
+        Work::Check => {
+            let report = store.check(&mut |step| progress.tell_step(&step)).map_err(text)?;
+            Ok(told(config, &report))
+        }
+        Work::Export { out, for_root_key } => {
+            let given = for_root_key.as_deref().map(RootKey::read_file).transpose().map_err(text)?;
+            let key = given.unwrap_or(key);
+            let about = vec![out.display().to_string()];
+            let record = live::administrative(actor, "db export", about, audit::Outcome::Success);
+            let commit = Commit { log: vec![record.encode()], ..Commit::default() };
+            // Who gets all keys is in the log before the keys are out.
+            runtime.block_on(store.commit(Tenant::DEFAULT, commit)).map_err(|error| format!("nothing was exported: {error}"))?;
+            export(store, out, &key, progress).map(Outcome::said)
+        }
+        Work::Import { file, skip_existing } => {
+            let import = Import {
+                store,
+                runtime,
+                actor,
+                path: file,
+                group: Vec::new(),
+                tenant: Tenant::DEFAULT,
+                bytes: 0,
+                names: 0,
+                done: 0,
+            };
+            import.run(&key, *skip_existing, progress).map(Outcome::said)
+        }
+    }
+}
+
+/// What a check read and found, in lines.
+fn told(config: &Config, report: &Report) -> Outcome {
+    let number = |count: Option<u64>| count.map_or("none yet".to_owned(), |count| format!("{count} record(s)"));
+    let mut messages = vec![
+        format!("store:       {}", config.store.path.display()),
+        format!("records:     {}", report.records),
+        format!("journal:     {} frame(s)", report.frames),
+        format!("snapshot:    {}", number(report.snapshot_records)),
+        format!("saved index: {}", number(report.index_records)),
+        format!("sled:        {} record(s)", report.sled_records),
+        format!("log stream:  {} entries", report.log_entries),
+    ];
+    messages.extend(report.findings.iter().map(|finding| format!("FOUND {finding}")));
     if report.unreported > 0 {
-        say(&format!("FOUND {} more of the same kinds", report.unreported));
+        messages.push(format!("FOUND {} more of the same kinds", report.unreported));
     }
     if report.is_clean() {
-        say("clean: everything is as it was written");
-        return Ok(());
+        messages.push("clean: everything is as it was written".to_owned());
+        return Outcome { messages, found: None };
     }
     let count = report.findings.len() as u64 + report.unreported;
-    if report.needs_backup() {
-        return Err(format!(
-            "{count} finding(s), and not all of them heal: keep a copy of the files as they are, and restore a backup"
-        ));
-    }
-    Err(format!("{count} finding(s), no key is lost: start the server, and it makes good what is damaged"))
+    let found = if report.needs_backup() {
+        format!("{count} finding(s), and not all of them heal: keep a copy of the files as they are, and restore a backup")
+    } else {
+        format!("{count} finding(s), no key is lost: start the server, and it makes good what is damaged")
+    };
+    Outcome { messages, found: Some(found) }
 }
 
-/// Writes all records of the store to a new file, sealed under a root key: the server's own, or that of another one.
-///
-/// # Errors
-/// When anything cannot be read or written; then there is no such file.
-pub fn export(config: &Config, out: &Path, for_root_key: Option<&Path>) -> Result<String, String> {
-    let (_lock, own) = take(config)?;
-    let given = for_root_key.map(RootKey::read_file).transpose().map_err(text)?;
-    let key = given.as_ref().unwrap_or(&own);
+fn export<S: OperatedStore>(store: &S, out: &Path, key: &RootKey, progress: &mut Progress) -> Result<String, String> {
     let file = OpenOptions::new().write(true).create_new(true).mode(SECRET).open(out);
     let file = file.map_err(|error| format!("make {}: {error}", out.display()))?;
     let written: Result<u64, String> = (|| {
-        let store = open(config, &own)?;
-        let mut progress = Progress::new();
-        let (file, records) = store
-            .export(key, BufWriter::with_capacity(1 << 20, file), &mut |done, all| {
-                progress.tell("exporting", done, Some(all), "records");
-            })
-            .map_err(text)?;
-        let file = file.into_inner().map_err(text)?;
+        let records = store.export(key, &file, &mut |done, all| progress.tell("exporting", done, Some(all), "records"))?;
         file.sync_all().map_err(text)?;
         files::sync_parent(out).map_err(text)?;
         Ok(records)
@@ -171,46 +249,6 @@ pub fn export(config: &Config, out: &Path, for_root_key: Option<&Path>) -> Resul
     }
 }
 
-/// Takes the records of an export into the store. All of it is read and found to be whole before anything is written.
-///
-/// # Errors
-/// When the export is damaged, of another root key, or has an identifier that exists and `skip_existing` is not set: then
-/// nothing was imported. When writing fails: then what was imported stays, and the import can be repeated with `skip_existing`.
-pub fn import(config: &Config, path: &Path, skip_existing: bool) -> Result<String, String> {
-    let (_lock, key) = take(config)?;
-    let store = open(config, &key)?;
-    let mut progress = Progress::new();
-    let nothing = |error: String| format!("nothing was imported: {}: {error}", path.display());
-    let mut export = read(path, &key).map_err(nothing)?;
-    let (mut records, mut existing, mut first_existing) = (0_u64, 0_u64, None);
-    while let Some(record) = export.next().map_err(text).map_err(nothing)? {
-        records += 1;
-        progress.tell("verifying", records, Some(export.announced().max(records)), "records");
-        if store.contains(record.tenant, &record.identifier) {
-            existing += 1;
-            first_existing.get_or_insert_with(|| record.identifier.clone());
-        }
-        to_put(record).map_err(nothing)?;
-    }
-    if let Some(first) = first_existing.filter(|_| !skip_existing) {
-        let others = if existing > 1 { format!(", and {} more,", existing - 1) } else { String::new() };
-        return Err(nothing(format!("{first:?}{others} exists already; --skip-existing leaves out what exists")));
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(text)?;
-    let mut import =
-        Import { store: &store, runtime, path, group: Vec::new(), tenant: Tenant::DEFAULT, bytes: 0, names: 0, done: 0 };
-    let mut export = read(path, &key)?;
-    while let Some(record) = export.next().map_err(|error| import.interrupted(error))? {
-        if !store.contains(record.tenant, &record.identifier) {
-            import.add(record)?;
-        }
-        progress.tell("importing", import.done, Some(records - existing), "records");
-    }
-    import.commit()?;
-    let skipped = if existing > 0 { format!(", {existing} existed and were left as they are") } else { String::new() };
-    Ok(format!("{}: {} record(s) imported{skipped}", path.display(), import.done))
-}
-
 fn read(path: &Path, key: &RootKey) -> Result<Export<BufReader<File>>, String> {
     let file = File::open(path).map_err(text)?;
     Export::open(BufReader::with_capacity(1 << 20, file), key).map_err(text)
@@ -222,9 +260,10 @@ fn to_put(record: ExportedRecord) -> Result<Put, String> {
 }
 
 /// Records on their way into a store.
-struct Import<'a> {
-    store: &'a SledStore,
-    runtime: tokio::runtime::Runtime,
+struct Import<'a, S> {
+    store: &'a S,
+    runtime: &'a Handle,
+    actor: &'a str,
     path: &'a Path,
     group: Vec<Put>,
     tenant: Tenant,
@@ -233,7 +272,38 @@ struct Import<'a> {
     done: u64,
 }
 
-impl Import<'_> {
+impl<S: OperatedStore> Import<'_, S> {
+    /// Reads all of the export and finds it to be whole, before anything is written.
+    fn run(mut self, key: &RootKey, skip_existing: bool, progress: &mut Progress) -> Result<String, String> {
+        let path = self.path;
+        let nothing = |error: String| format!("nothing was imported: {}: {error}", path.display());
+        let mut export = read(path, key).map_err(nothing)?;
+        let (mut records, mut existing, mut first_existing) = (0_u64, 0_u64, None);
+        while let Some(record) = export.next().map_err(text).map_err(nothing)? {
+            records += 1;
+            progress.tell("verifying", records, Some(export.announced().max(records)), "records");
+            if self.store.contains(record.tenant, &record.identifier) {
+                existing += 1;
+                first_existing.get_or_insert_with(|| record.identifier.clone());
+            }
+            to_put(record).map_err(nothing)?;
+        }
+        if let Some(first) = first_existing.filter(|_| !skip_existing) {
+            let others = if existing > 1 { format!(", and {} more,", existing - 1) } else { String::new() };
+            return Err(nothing(format!("{first:?}{others} exists already; --skip-existing leaves out what exists")));
+        }
+        let mut export = read(path, key).map_err(nothing)?;
+        while let Some(record) = export.next().map_err(|error| self.interrupted(error))? {
+            if !self.store.contains(record.tenant, &record.identifier) {
+                self.add(record)?;
+            }
+            progress.tell("importing", self.done, Some(records - existing), "records");
+        }
+        self.commit()?;
+        let skipped = if existing > 0 { format!(", {existing} existed and were left as they are") } else { String::new() };
+        Ok(format!("{}: {} record(s) imported{skipped}", path.display(), self.done))
+    }
+
     fn add(&mut self, record: ExportedRecord) -> Result<(), String> {
         let tenant = record.tenant;
         let put = to_put(record).map_err(|error| self.interrupted(error))?;
@@ -258,8 +328,7 @@ impl Import<'_> {
         (self.bytes, self.names) = (0, 0);
         let count = group.len() as u64;
         let identifiers = group.iter().map(|put| put.identifier.clone()).collect();
-        let actor = format!("administrator (system user {})", rustix::process::getuid().as_raw());
-        let mut record = live::administrative(&actor, "db import", identifiers, Outcome::Success);
+        let mut record = live::administrative(self.actor, "db import", identifiers, audit::Outcome::Success);
         record.tenant = self.tenant.0;
         let commit =
             Commit { changes: group.into_iter().map(Change::Put).collect(), log: vec![record.encode()], ..Commit::default() };

@@ -1,6 +1,7 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
 use crate::config::{AuditConfig, Config};
+use crate::database::{self, Outcome, Progress, Work};
 use crate::health::Health;
 use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Commit, Tenant};
+use tokio::runtime::Handle;
 
 /// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
 const PASSWORDS_WAITING_MAX: usize = 1_024;
@@ -121,6 +123,10 @@ impl<S: OperatedStore> Service for EngineService<S> {
         measures
     }
 
+    fn work_on_store(&self, config: &Config, actor: &str, work: &Work, runtime: &Handle) -> Result<Outcome, String> {
+        database::work_on(self.engine.store(), config, actor, work, runtime, &mut Progress::silent())
+    }
+
     async fn tend(&self) {
         let store = self.engine.store();
         let mut next_retention = Instant::now();
@@ -131,7 +137,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
                 next_retention += RETENTION_PERIOD;
                 // It waits for the disk.
                 let dropped = tokio::task::block_in_place(|| {
-                    tokio::runtime::Handle::current().block_on(operated::drop_old_log(store, &self.audit, SystemTime::now()))
+                    Handle::current().block_on(operated::drop_old_log(store, &self.audit, SystemTime::now()))
                 });
                 if let Err(cause) = dropped {
                     tracing::warn!(%cause, "old entries of the audit log are not dropped; it is tried again in an hour");

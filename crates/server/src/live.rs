@@ -1,6 +1,7 @@
 //! What of a running server can be changed or asked: reload and status.
 
 use crate::config::Config;
+use crate::database::{self, Work};
 use crate::metrics::Metrics;
 use crate::tls::Trust;
 use crate::users::Users;
@@ -35,6 +36,34 @@ pub struct Live {
     pub reloading: Mutex<()>,
     /// The audit log.
     pub audit_log: AuditLog,
+    /// The whole store.
+    pub whole_store: WholeStore,
+}
+
+type DoWork = dyn Fn(&str, &Work) -> Result<database::Outcome, String> + Send + Sync;
+
+/// What administrators do with the whole store. It waits for the disk: never on a thread that serves sockets.
+pub struct WholeStore(Box<DoWork>);
+
+impl WholeStore {
+    /// The store that a function works on, for somebody.
+    pub fn new(work: impl Fn(&str, &Work) -> Result<database::Outcome, String> + Send + Sync + 'static) -> Self {
+        Self(Box::new(work))
+    }
+
+    /// Does something with it, for somebody.
+    ///
+    /// # Errors
+    /// Why it was not done, or not all of it.
+    pub fn work(&self, actor: &str, work: &Work) -> Result<database::Outcome, String> {
+        (self.0)(actor, work)
+    }
+}
+
+impl std::fmt::Debug for WholeStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("WholeStore")
+    }
 }
 
 type Write = dyn Fn(Vec<u8>) -> Result<(), String> + Send + Sync;

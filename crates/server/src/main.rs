@@ -32,7 +32,7 @@ enum Command {
     /// Users with passwords.
     #[command(subcommand)]
     User(UserCommand),
-    /// The store of a stopped server.
+    /// The whole store.
     #[command(subcommand)]
     Db(DbCommand),
     /// The running server.

@@ -3,13 +3,18 @@
 use crate::config::AuditConfig;
 use crate::live;
 use audit::Outcome;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::time::{Duration, SystemTime};
 use store::memory::MemoryStore;
+use store::sealing::RootKey;
 use store::{Commit, Store, StoreError, Tenant};
-use store_sled::{LogSegment, SledStore, Status};
+use store_sled::{LogSegment, Report, SledStore, Status, Step};
 
 /// How often old entries of the audit log are looked for.
 pub const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
+
+const IN_MEMORY: &str = "the store is in memory";
 
 /// A store that can be operated.
 pub trait OperatedStore: Store {
@@ -25,6 +30,27 @@ pub trait OperatedStore: Store {
     fn log_segments(&self) -> Result<Vec<LogSegment>, StoreError> {
         Ok(Vec::new())
     }
+
+    /// Whether there is an object of this identifier.
+    fn contains(&self, _tenant: Tenant, _identifier: &str) -> bool {
+        false
+    }
+
+    /// Reads everything it has, while it is in use.
+    ///
+    /// # Errors
+    /// When reading itself fails. Damage is a finding.
+    fn check(&self, _progress: &mut dyn FnMut(Step)) -> Result<Report, String> {
+        Err(IN_MEMORY.to_owned())
+    }
+
+    /// Writes all its records to a file, sealed under a root key; how many there are.
+    ///
+    /// # Errors
+    /// When anything cannot be read or written.
+    fn export(&self, _key: &RootKey, _file: &File, _progress: &mut dyn FnMut(u64, u64)) -> Result<u64, String> {
+        Err(IN_MEMORY.to_owned())
+    }
 }
 
 impl OperatedStore for MemoryStore {}
@@ -36,6 +62,21 @@ impl OperatedStore for SledStore {
 
     fn log_segments(&self) -> Result<Vec<LogSegment>, StoreError> {
         Self::log_segments(self)
+    }
+
+    fn contains(&self, tenant: Tenant, identifier: &str) -> bool {
+        Self::contains(self, tenant, identifier)
+    }
+
+    fn check(&self, progress: &mut dyn FnMut(Step)) -> Result<Report, String> {
+        Self::check(self, progress).map_err(|error| error.to_string())
+    }
+
+    fn export(&self, key: &RootKey, file: &File, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, String> {
+        let out = BufWriter::with_capacity(1 << 20, file);
+        let (mut out, records) = Self::export(self, key, out, progress).map_err(|error| error.to_string())?;
+        out.flush().map_err(|error| error.to_string())?;
+        Ok(records)
     }
 }
 
@@ -76,7 +117,6 @@ fn droppable(segments: &[LogSegment], config: &AuditConfig, now: SystemTime) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use store::sealing::RootKey;
     use store_sled::Options;
 
     const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -5,7 +5,7 @@ use crate::config::{Config, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
 use crate::listener::Server;
-use crate::live::{AuditLog, Live};
+use crate::live::{AuditLog, Live, WholeStore};
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::tls::Trust;
@@ -111,6 +111,7 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         since: Instant::now(),
         reloading: Mutex::new(()),
         audit_log: audit_log(Arc::clone(&server)),
+        whole_store: whole_store(Arc::clone(&server), config.clone()),
     });
     let socket_path = config.admin.socket.clone();
     let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
@@ -143,6 +144,12 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
 fn audit_log<S: Service>(server: Arc<Server<S>>) -> AuditLog {
     let runtime = tokio::runtime::Handle::current();
     AuditLog::new(move |entry| runtime.block_on(server.service().record(entry)))
+}
+
+/// The server's whole store, for threads on which one may wait.
+fn whole_store<S: Service>(server: Arc<Server<S>>, config: Config) -> WholeStore {
+    let runtime = tokio::runtime::Handle::current();
+    WholeStore::new(move |actor, work| server.service().work_on_store(&config, actor, work, &runtime))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, String> {

@@ -1,8 +1,11 @@
 //! What a connection asks of the engine behind it: one request in, one response out.
 
+use crate::config::Config;
+use crate::database::{Outcome, Work};
 use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 /// The engine as a connection sees it.
@@ -25,6 +28,14 @@ pub trait Service: Send + Sync + 'static {
     /// What it can tell of itself, for `/metrics`.
     fn measures(&self) -> Vec<Measure> {
         Vec::new()
+    }
+
+    /// Does something with its whole store for an administrator. Waits for the disk: never on a thread that serves sockets.
+    ///
+    /// # Errors
+    /// Why it was not done, or not all of it.
+    fn work_on_store(&self, _config: &Config, _actor: &str, _work: &Work, _runtime: &Handle) -> Result<Outcome, String> {
+        Err("there is no store".to_owned())
     }
 
     /// Does what is to be done from time to time, beside requests, until it is dropped.

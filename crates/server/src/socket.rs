@@ -2,6 +2,7 @@
 
 use crate::admin::{Administration, Command, Reply};
 use crate::config::Config;
+use crate::database::{self, Outcome, Work};
 use crate::files::{DirectoryLock, FileError};
 use crate::users::Users;
 use std::fs::{File, Permissions};
@@ -22,7 +23,7 @@ use zeroize::Zeroizing;
 const COMMAND_LENGTH_MAX: usize = 128 * 1024;
 /// Bytes of a reply: the list of users is the largest.
 const REPLY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
-/// Time for one command.
+/// Time for sending a command, and for taking its reply.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Commands at one time: an administrator and a script.
 const COMMANDS_MAX: usize = 8;
@@ -104,10 +105,8 @@ pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
         let administration = Arc::clone(&administration);
         tokio::spawn(async move {
             let _slot = slot;
-            match tokio::time::timeout(COMMAND_TIMEOUT, exchange(stream, administration, actor)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(%error, "administrative connection broke"),
-                Err(_) => debug!("administrative connection timed out"),
+            if let Err(error) = exchange(stream, administration, actor).await {
+                debug!(%error, "administrative connection broke");
             }
         });
     }
@@ -121,19 +120,10 @@ fn check_peer(stream: &UnixStream) -> Result<u32, String> {
 }
 
 async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, actor: String) -> io::Result<()> {
-    let mut line = Zeroizing::new(vec![0; COMMAND_LENGTH_MAX]);
-    let mut length = 0;
-    let end = loop {
-        if let Some(end) = line[..length].iter().position(|byte| *byte == b'\n') {
-            break end;
-        }
-        match stream.read(&mut line[length..]).await? {
-            0 => return Ok(()),
-            count => length += count,
-        }
-    };
-    // Hashing a password and reading files take their time; not on a thread that serves sockets.
-    let reply = tokio::task::spawn_blocking(move || match serde_json::from_slice::<Command>(&line[..end]) {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let Some(line) = tokio::time::timeout(COMMAND_TIMEOUT, read_line(&mut stream)).await.map_err(late)?? else { return Ok(()) };
+    // Hashing a password and reading files take their time, a whole store may take minutes; not on a thread that serves sockets.
+    let reply = tokio::task::spawn_blocking(move || match serde_json::from_slice::<Command>(&line) {
         Ok(command) => administration.perform(&actor, command),
         Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
     })
@@ -141,8 +131,28 @@ async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, a
     .map_err(|_| io::Error::other("the command failed"))?;
     let mut bytes = serde_json::to_vec(&reply)?;
     bytes.push(b'\n');
-    stream.write_all(&bytes).await?;
-    stream.shutdown().await
+    tokio::time::timeout(COMMAND_TIMEOUT, async {
+        stream.write_all(&bytes).await?;
+        stream.shutdown().await
+    })
+    .await
+    .map_err(late)?
+}
+
+/// Reads a command; `None`: the other end is gone.
+async fn read_line(stream: &mut UnixStream) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut line = Zeroizing::new(vec![0; COMMAND_LENGTH_MAX]);
+    let mut length = 0;
+    loop {
+        if let Some(end) = line[..length].iter().position(|byte| *byte == b'\n') {
+            line.truncate(end);
+            return Ok(Some(line));
+        }
+        match stream.read(&mut line[length..]).await? {
+            0 => return Ok(None),
+            count => length += count,
+        }
+    }
 }
 
 /// Gives a command to the server of a configuration if it runs, else performs it on the files, under the lock.
@@ -155,21 +165,43 @@ pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
             let users = Arc::new(Users::read(&config.users)?);
             Administration { config: config.clone(), users, live: None }.perform("", command)
         }
-        None => {
-            let path = config.admin.socket.clone();
-            send(&path, &command).map_err(|cause| CommandError::Socket { path, cause })?
-        }
+        None => return ask(config, &command, Some(COMMAND_TIMEOUT)),
     };
+    accepted(reply)
+}
+
+/// Does something with the whole store: the running server does it, or this process on the files, under the lock.
+///
+/// # Errors
+/// When files or socket fail, or the command is refused.
+pub fn work_on_store(config: &Config, work: Work) -> Result<Outcome, CommandError> {
+    if let Some(_lock) = DirectoryLock::take(config.folder())? {
+        return database::work_on_files(config, &work).map_err(CommandError::Refused);
+    }
+    // However long it takes.
+    match ask(config, &Command::Db { work }, None)? {
+        Reply::Db { outcome } => Ok(outcome),
+        other => Err(CommandError::Refused(format!("the server gave another reply than an outcome: {other:?}"))),
+    }
+}
+
+/// Gives a command to the running server.
+fn ask(config: &Config, command: &Command, patience: Option<Duration>) -> Result<Reply, CommandError> {
+    let path = config.admin.socket.clone();
+    accepted(send(&path, command, patience).map_err(|cause| CommandError::Socket { path, cause })?)
+}
+
+fn accepted(reply: Reply) -> Result<Reply, CommandError> {
     match reply {
         Reply::Refused { error } => Err(CommandError::Refused(error)),
         reply => Ok(reply),
     }
 }
 
-fn send(path: &Path, command: &Command) -> io::Result<Reply> {
+fn send(path: &Path, command: &Command, patience: Option<Duration>) -> io::Result<Reply> {
     let (short, _folder) = short(path)?;
     let mut stream = BlockingStream::connect(short)?;
-    stream.set_read_timeout(Some(COMMAND_TIMEOUT))?;
+    stream.set_read_timeout(patience)?;
     stream.set_write_timeout(Some(COMMAND_TIMEOUT))?;
     let mut bytes = Zeroizing::new(serde_json::to_vec(command)?);
     bytes.push(b'\n');

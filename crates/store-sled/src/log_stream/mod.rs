@@ -18,6 +18,7 @@ mod segment;
 mod tests;
 
 pub(crate) use block::{first_unchained, open_block, seal_block};
+pub(crate) use check::Check;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
