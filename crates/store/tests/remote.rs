@@ -39,7 +39,7 @@ fn one(identifier: &str, token: Option<Token>) -> Commit {
 #[test]
 fn requests_wait_for_the_store_and_not_for_each_other() {
     const REQUESTS: usize = 16;
-    let conditions = Conditions { latency: Duration::from_millis(200), ..Conditions::SLOW };
+    let conditions = Conditions { latency: Duration::from_millis(300), ..Conditions::SLOW };
     let other = start(&conditions);
     let store = other.connect();
     let barrier = Barrier::new(REQUESTS);

@@ -7,7 +7,15 @@ pub(super) enum Sorted<T> {
     /// All values.
     Flat(Vec<T>),
     /// Two or more blocks, none of them empty.
-    Blocks(Vec<Vec<T>>),
+    Blocks(Box<Blocks<T>>),
+}
+
+/// Many values.
+#[derive(Debug)]
+pub(super) struct Blocks<T> {
+    blocks: Vec<Vec<T>>,
+    /// How many values there are.
+    len: usize,
 }
 
 /// The greatest number of values in a block.
@@ -21,7 +29,10 @@ impl<T> Default for Sorted<T> {
 
 impl<T: Copy + Ord> Sorted<T> {
     pub(super) fn len(&self) -> usize {
-        self.blocks().map(<[T]>::len).sum()
+        match self {
+            Self::Flat(values) => values.len(),
+            Self::Blocks(many) => many.len,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -37,7 +48,7 @@ impl<T: Copy + Ord> Sorted<T> {
     pub(super) fn last(&self) -> Option<T> {
         match self {
             Self::Flat(values) => values.last(),
-            Self::Blocks(blocks) => blocks.last()?.last(),
+            Self::Blocks(many) => many.blocks.last()?.last(),
         }
         .copied()
     }
@@ -46,78 +57,56 @@ impl<T: Copy + Ord> Sorted<T> {
     pub(super) fn below(&self, bound: T) -> Option<T> {
         let block = match self {
             Self::Flat(values) => values,
-            Self::Blocks(blocks) => &blocks[blocks.partition_point(|block| block[0] < bound).checked_sub(1)?],
+            Self::Blocks(many) => &many.blocks[many.block(|first| first < bound)?],
         };
         Some(block[block.partition_point(|value| *value < bound).checked_sub(1)?])
     }
 
     /// The values from one to another, both included, in pieces.
     pub(super) fn between(&self, from: T, to: T) -> impl Iterator<Item = &[T]> {
-        let within = move |block: &[T]| -> (usize, usize) {
-            let start = block.partition_point(|value| *value < from);
-            (start, start.max(block.partition_point(|value| *value <= to)))
+        let blocks = match self {
+            Self::Flat(values) => std::slice::from_ref(values),
+            Self::Blocks(many) => &many.blocks[..],
         };
-        // Blocks that lie within are not searched: only their ends are looked at.
-        self.blocks()
-            .skip_while(move |block| block.last().is_some_and(|last| *last < from))
-            .take_while(move |block| block.first().is_some_and(|first| *first <= to))
-            .map(move |block| {
-                let whole = block.first().is_some_and(|first| from <= *first) && block.last().is_some_and(|last| *last <= to);
-                let (start, end) = if whole { (0, block.len()) } else { within(block) };
-                &block[start..end]
-            })
+        let start = blocks.partition_point(|block| block.first().is_some_and(|first| *first < from)).saturating_sub(1);
+        let end = blocks.partition_point(|block| block.first().is_some_and(|first| *first <= to)).max(start);
+        let last = end.saturating_sub(1);
+        // Only the first and the last block are looked into.
+        blocks[start..end].iter().zip(start..).map(move |(block, at)| {
+            let first = if at == start { block.partition_point(|value| *value < from) } else { 0 };
+            let end = if at == last { block.partition_point(|value| *value <= to) } else { block.len() };
+            &block[first..end.max(first)]
+        })
     }
 
     /// Adds a value; it makes no difference if it is there already.
     pub(super) fn insert(&mut self, value: T) {
-        if let Self::Flat(values) = self
-            && values.len() >= BLOCK
-        {
-            *self = Self::Blocks(vec![std::mem::take(values)]);
-        }
         match self {
-            Self::Flat(values) => insert(values, value),
-            Self::Blocks(blocks) => {
-                let mut at = blocks.partition_point(|block| block[0] <= value).saturating_sub(1);
-                if blocks[at].len() >= BLOCK {
-                    if at + 1 == blocks.len() && blocks[at][BLOCK - 1] < value {
-                        blocks.push(Vec::new());
-                        at += 1;
-                    } else {
-                        let upper = blocks[at].split_off(BLOCK / 2);
-                        let above = upper[0] <= value;
-                        blocks.insert(at + 1, upper);
-                        at += usize::from(above);
-                    }
+            Self::Flat(values) if values.len() < BLOCK => insert(values, value),
+            Self::Flat(values) => {
+                let mut many = Blocks { len: values.len(), blocks: vec![std::mem::take(values)] };
+                many.insert(value);
+                if many.blocks.len() < 2 {
+                    *self = Self::Flat(many.blocks.pop().unwrap_or_default());
+                } else {
+                    *self = Self::Blocks(Box::new(many));
                 }
-                insert(&mut blocks[at], value);
             }
+            Self::Blocks(many) => many.insert(value),
         }
-        self.settle();
     }
 
     /// Takes a value out; it makes no difference if it is not there.
     pub(super) fn remove(&mut self, value: T) {
         match self {
             Self::Flat(values) => remove(values, value),
-            Self::Blocks(blocks) => {
-                let at = blocks.partition_point(|block| block[0] <= value).saturating_sub(1);
-                remove(&mut blocks[at], value);
-                // Half a block with its neighbour: otherwise values that come and go would leave a block for each that stays.
-                // An empty one goes, too, because it fits its neighbour, or because it was the last of full ones.
-                let left = at.saturating_sub(1);
-                for left in [at, left] {
-                    if left + 1 < blocks.len() && blocks[left].len() + blocks[left + 1].len() <= BLOCK / 2 {
-                        let right = blocks.remove(left + 1);
-                        blocks[left].extend(right);
-                    }
-                }
-                if blocks.get(at).is_some_and(Vec::is_empty) {
-                    blocks.remove(at);
+            Self::Blocks(many) => {
+                many.remove(value);
+                if many.blocks.len() < 2 {
+                    *self = Self::Flat(many.blocks.pop().unwrap_or_default());
                 }
             }
         }
-        self.settle();
     }
 
     /// Replaces every value; the order must stay the same.
@@ -128,26 +117,66 @@ impl<T: Copy + Ord> Sorted<T> {
         };
         match self {
             Self::Flat(values) => block(values),
-            Self::Blocks(blocks) => blocks.iter_mut().for_each(block),
+            Self::Blocks(many) => many.blocks.iter_mut().for_each(block),
         }
     }
 
     fn blocks(&self) -> impl Iterator<Item = &[T]> {
         match self {
             Self::Flat(values) => std::slice::from_ref(values),
-            Self::Blocks(blocks) => &blocks[..],
+            Self::Blocks(many) => &many.blocks[..],
         }
         .iter()
         .map(Vec::as_slice)
         .filter(|block| !block.is_empty())
     }
+}
 
-    /// One block is kept flat.
-    fn settle(&mut self) {
-        if let Self::Blocks(blocks) = self
-            && blocks.len() < 2
-        {
-            *self = Self::Flat(blocks.pop().unwrap_or_default());
+impl<T: Copy + Ord> Blocks<T> {
+    /// The last block whose first value is as wanted; what is wanted of a value is wanted of all that are less.
+    fn block(&self, wanted: impl Fn(T) -> bool) -> Option<usize> {
+        // Most of the time it is the very last, and each block that is looked at is a wait for memory.
+        match self.blocks.last() {
+            Some(last) if wanted(last[0]) => Some(self.blocks.len() - 1),
+            _ => self.blocks.partition_point(|block| wanted(block[0])).checked_sub(1),
+        }
+    }
+
+    fn insert(&mut self, value: T) {
+        let mut at = self.block(|first| first <= value).unwrap_or(0);
+        let blocks = &mut self.blocks;
+        if blocks[at].len() >= BLOCK {
+            if at + 1 == blocks.len() && blocks[at][BLOCK - 1] < value {
+                blocks.push(Vec::new());
+                at += 1;
+            } else {
+                let upper = blocks[at].split_off(BLOCK / 2);
+                let above = upper[0] <= value;
+                blocks.insert(at + 1, upper);
+                at += usize::from(above);
+            }
+        }
+        let before = blocks[at].len();
+        insert(&mut blocks[at], value);
+        self.len += blocks[at].len() - before;
+    }
+
+    fn remove(&mut self, value: T) {
+        let Some(at) = self.block(|first| first <= value) else { return };
+        let blocks = &mut self.blocks;
+        let before = blocks[at].len();
+        remove(&mut blocks[at], value);
+        self.len -= before - blocks[at].len();
+        // Half a block with its neighbour: otherwise values that come and go would leave a block for each that stays. An
+        // empty one goes, too, because it fits its neighbour, or because it was the last of full ones.
+        for left in [at, at.saturating_sub(1)] {
+            if left + 1 < blocks.len() && blocks[left].len() + blocks[left + 1].len() <= BLOCK / 2 {
+                let right = blocks.remove(left + 1);
+                blocks[left].extend(right);
+            }
+        }
+        if blocks.get(at).is_some_and(Vec::is_empty) {
+            blocks.remove(at);
         }
     }
 }
@@ -212,12 +241,16 @@ mod tests {
     fn what_is_added_in_order_is_dense_and_what_is_removed_leaves_no_blocks() {
         let mut sorted = Sorted::default();
         (0..100_000_u32).for_each(|value| sorted.insert(value));
-        let Sorted::Blocks(blocks) = &sorted else { panic!("flat") };
-        let room: usize = blocks.iter().map(Vec::capacity).sum();
-        assert!(blocks.len() == 100_000_usize.div_ceil(BLOCK) && room < 120_000, "{} blocks, room for {room}", blocks.len());
+        let Sorted::Blocks(many) = &sorted else { panic!("flat") };
+        let room: usize = many.blocks.iter().map(Vec::capacity).sum();
+        assert!(
+            many.blocks.len() == 100_000_usize.div_ceil(BLOCK) && room < 120_000,
+            "{} blocks, room for {room}",
+            many.blocks.len()
+        );
         (0..100_000).filter(|value| value % 100 != 0).for_each(|value| sorted.remove(value));
-        let Sorted::Blocks(blocks) = &sorted else { panic!("flat") };
-        assert!(blocks.len() <= 9 && sorted.len() == 1000, "{} blocks", blocks.len());
+        let Sorted::Blocks(many) = &sorted else { panic!("flat") };
+        assert!(many.blocks.len() <= 9 && sorted.len() == 1000, "{} blocks", many.blocks.len());
         (0..100_000).for_each(|value| sorted.remove(value));
         assert!(sorted.is_empty() && matches!(sorted, Sorted::Flat(values) if values.capacity() == 0));
     }
