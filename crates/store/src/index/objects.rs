@@ -118,7 +118,7 @@ impl Objects {
         self.entries.shrink_to_fit();
         self.gaps = 0;
         self.identifiers.iter_mut().for_each(|number| *number = new[*number as usize]);
-        self.identifiers.shrink_to_fit(|number| hasher.hash_one(self.entries[*number as usize].identifier()));
+        self.identifiers.shrink(|number| hasher.hash_one(self.entries[*number as usize].identifier()));
         self.postings.renumber(&new);
         self.owners.renumber(&new);
     }

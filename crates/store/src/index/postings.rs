@@ -145,7 +145,7 @@ impl Postings {
             element[2] = new[element[2] as usize];
         }
         self.several.iter_mut().for_each(|numbers| numbers.replace(|number| new[number as usize]));
-        self.table.shrink_to_fit(key_of);
+        self.table.shrink(key_of);
     }
 
     #[cfg(test)]

@@ -111,10 +111,7 @@ impl<T: Copy + Ord> Sorted<T> {
 
     /// Replaces every value; the order must stay the same.
     pub(super) fn replace(&mut self, mut value: impl FnMut(T) -> T) {
-        let mut block = |values: &mut Vec<T>| {
-            values.iter_mut().for_each(|old| *old = value(*old));
-            values.shrink_to_fit();
-        };
+        let mut block = |values: &mut Vec<T>| values.iter_mut().for_each(|old| *old = value(*old));
         match self {
             Self::Flat(values) => block(values),
             Self::Blocks(many) => many.blocks.iter_mut().for_each(block),

@@ -48,8 +48,10 @@ impl<T> Tables<T> {
         self.0.iter_mut().flat_map(HashTable::iter_mut)
     }
 
-    pub(super) fn shrink_to_fit(&mut self, rehash: impl Fn(&T) -> u64) {
-        self.0.iter_mut().for_each(|table| table.shrink_to_fit(&rehash));
+    /// Gives memory back where most of it is not used.
+    pub(super) fn shrink(&mut self, rehash: impl Fn(&T) -> u64) {
+        let tables = self.0.iter_mut().filter(|table| table.capacity() / 4 > table.len());
+        tables.for_each(|table| table.shrink_to_fit(&rehash));
     }
 
     #[cfg(test)]
