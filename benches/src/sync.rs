@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// What is written before each sync, and what the file is made of: the block of file systems.
 const BLOCK: usize = 4096;
 /// Blocks of the file. They are there before the measurement, so that a sync writes data and no new sizes or places.
-const BLOCKS: usize = 4096;
+const BLOCKS: usize = 256;
 
 /// Writes a block and waits for fdatasync, again and again for a time; each in nanoseconds.
 ///

@@ -19,9 +19,11 @@ use std::time::Duration;
 
 /// Connections that share syncs.
 const CONNECTIONS: usize = 32;
-/// How long each measurement takes, and how often the one with a single connection is made; the middle one counts.
-const LENGTH: Duration = Duration::from_secs(4);
-const ROUNDS: usize = 5;
+/// How long the many create.
+const LENGTH: Duration = Duration::from_secs(5);
+/// The single connection: short turns of sync, Get and Create, so that whatever else the machine does meets all three.
+const TURN: Duration = Duration::from_millis(250);
+const TURNS: usize = 20;
 /// Creates for each sync at least.
 const SHARE: f64 = 8.0;
 /// Syncs of 4 KiB that a Create may take longer than a Get.
@@ -62,7 +64,7 @@ fn shared(directory: &Path) -> Result<bool, String> {
     let server = DevServer::start(&folder, port, &prefix)?;
     quiet(&server)?;
     let before = counted(&trace)?;
-    let driven = create(&server, port, CONNECTIONS)?;
+    let driven = create(&server, port, CONNECTIONS, LENGTH)?;
     let answered = driven.latencies_ns.len();
     let after = counted(&trace)?;
     server.kill();
@@ -108,12 +110,12 @@ fn syncs(trace: &str) -> Syncs {
     syncs
 }
 
-fn create(server: &DevServer, port: u16, connections: usize) -> Result<Driven, String> {
+fn create(server: &DevServer, port: u16, connections: usize, length: Duration) -> Result<Driven, String> {
     let client = crash::identity(&server.bundle()).client().map_err(text)?;
     let create = request(VERSION, Operation::Create, &create_payload(None));
     let check = |response: &[u8]| success::<CreateResponse>(response).map(drop).map_err(std::io::Error::other);
     let address = format!("127.0.0.1:{port}");
-    drive(&client, &address, connections, Until::Elapsed(LENGTH), |_, _| Cow::Borrowed(&create[..]), check).map_err(text)
+    drive(&client, &address, connections, Until::Elapsed(length), |_, _| Cow::Borrowed(&create[..]), check).map_err(text)
 }
 
 /// One connection: the median of Create against that of Get and of syncs of 4 KiB, in turns.
@@ -133,15 +135,14 @@ fn alone(directory: &Path) -> Result<bool, String> {
     let check = |response: &[u8]| success::<GetResponse>(response).map(drop).map_err(std::io::Error::other);
 
     let (mut gets, mut creates, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let round = Until::Elapsed(LENGTH / 4);
-        syncs.push(middle(sync::measure(directory, LENGTH / 4).map_err(text)?));
-        let got = drive(&client, &address, 1, round, |_, _| Cow::Borrowed(&get[..]), check).map_err(text)?;
-        gets.push(middle(got.latencies_ns));
-        creates.push(middle(create(&server, port, 1)?.latencies_ns));
+    let turn = Until::Elapsed(TURN);
+    for _ in 0..TURNS {
+        syncs.extend(sync::measure(directory, TURN).map_err(text)?);
+        gets.extend(drive(&client, &address, 1, turn, |_, _| Cow::Borrowed(&get[..]), check).map_err(text)?.latencies_ns);
+        creates.extend(create(&server, port, 1, TURN)?.latencies_ns);
     }
     server.kill();
-    let (get, create, sync) = (median(gets), median(creates), median(syncs));
+    let (get, create, sync) = (middle(gets), middle(creates), middle(syncs));
     let limit = get + SYNCS * sync;
     let holds = create <= limit;
     println!(
