@@ -52,8 +52,17 @@ impl Marks {
 }
 
 pub(crate) fn spawn(shared: Arc<Shared>, marks: Marks, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
-    let mut keeper =
-        Keeper { shared, marks, applying, droppable: None, rebuild: false, not_before: None, scrub: Scrub::default() };
+    let mut keeper = Keeper {
+        shared,
+        marks,
+        applying,
+        droppable: None,
+        rebuild: false,
+        not_before: None,
+        no_rebuild_before: None,
+        no_scrub_before: None,
+        scrub: Scrub::default(),
+    };
     let thread = thread::Builder::new().name("store-keeper".into()).spawn(move || keeper.run());
     thread.map_err(|cause| OpenError::failed("starting the keeper".into(), cause))
 }
@@ -69,6 +78,8 @@ struct Keeper {
     rebuild: bool,
     /// After a failure: when to try again.
     not_before: Option<Instant>,
+    no_rebuild_before: Option<Instant>,
+    no_scrub_before: Option<Instant>,
     scrub: Scrub,
 }
 
@@ -92,42 +103,45 @@ impl Keeper {
             }
             self.rebuild |= wanted.rebuild;
             pause = PERIOD;
-            if self.rebuild && self.not_before.is_none_or(|not_before| not_before <= Instant::now()) {
-                self.guarded("making sled again", Self::rebuild);
+            let is_due = |not_before: Option<Instant>| not_before.is_none_or(|not_before| not_before <= Instant::now());
+            if self.rebuild && is_due(self.no_rebuild_before) {
+                self.no_rebuild_before = self.guarded("making sled again", Self::rebuild);
             }
-            if self.not_before.is_none_or(|not_before| not_before <= Instant::now()) && !self.shared.has_failed() {
+            if is_due(self.not_before) && !self.shared.has_failed() {
                 let journaled = wanted.journaled as i64;
                 let grown = |(mark, bytes): (i64, u64), least: u64, part: u64| journaled - mark > least.max(bytes / part) as i64;
                 let options = &self.shared.options;
                 if grown(self.marks.index, options.index_bytes, 2) {
-                    self.guarded("saving the index", |keeper| keeper.save_index(journaled));
+                    self.not_before = self.guarded("saving the index", |keeper| keeper.save_index(journaled));
                 }
                 let options = &self.shared.options;
                 if self.marks.needs_snapshot || grown(self.marks.snapshot, options.snapshot_bytes, 1) {
-                    self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
+                    self.not_before = self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
                 }
-                self.guarded("dropping segments of the journal", Self::drop_journal);
+                if let Some(not_before) = self.guarded("dropping segments of the journal", Self::drop_journal) {
+                    self.not_before = Some(not_before);
+                }
             }
-            if !self.scrub.done {
+            if !self.scrub.done && is_due(self.no_scrub_before) {
                 let started = Instant::now();
-                self.guarded("reading all records", Self::scrub);
-                pause = (started.elapsed() * SCRUB.1).min(PERIOD);
+                self.no_scrub_before = self.guarded("reading all records", Self::scrub);
+                pause = if self.rebuild { Duration::ZERO } else { (started.elapsed() * SCRUB.1).min(PERIOD) };
             }
         }
     }
 
-    /// Does something that may fail without harm: it is tried again later.
-    fn guarded(&mut self, what: &'static str, work: impl FnOnce(&mut Self) -> Result<(), StoreError>) {
+    /// Does something that may fail without harm: it is tried again later. Returns when, if it failed.
+    fn guarded(&mut self, what: &'static str, work: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Option<Instant> {
         let result = catch_unwind(AssertUnwindSafe(|| work(self)));
         let error = match result {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => return None,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "a panic".to_owned(),
         };
         if !self.shared.pending.is_closed() {
             tracing::error!(%error, "{what} failed; it is tried again");
         }
-        self.not_before = Some(Instant::now() + RETRY);
+        Some(Instant::now() + RETRY)
     }
 
     fn save_index(&mut self, journaled: i64) -> Result<(), StoreError> {
@@ -146,9 +160,7 @@ impl Keeper {
             Ok(Some(written)) => written,
             Ok(None) => return Ok(()),
             Err(SavedError::Record(error)) => {
-                if matches!(error, StoreError::Damaged { .. }) {
-                    self.shared.pending.rebuild();
-                }
+                self.rebuild |= matches!(error, StoreError::Damaged { .. });
                 return Err(error);
             }
             Err(error) => return Err(failed("writing a snapshot", &error)),
@@ -220,9 +232,8 @@ impl Keeper {
         self.scrub.read += batch.len() as u64;
         for (tenant, identifier) in batch {
             if let Err(error) = self.shared.sealed(tenant, &identifier) {
-                self.scrub.done = true;
-                self.shared.pending.rebuild();
-                return Err(error);
+                self.damaged(&error);
+                return Ok(());
             }
         }
         Ok(())
@@ -251,9 +262,15 @@ impl Keeper {
         if self.shared.engine(|engine| engine.read(unknown)).is_ok_and(|read| read.is_none()) {
             return Ok(());
         }
+        self.damaged(&StoreError::Damaged { what: history::name(unknown), cause: "sled has it, and it is gone".into() });
+        Ok(())
+    }
+
+    /// sled is not as it should be: it is made again, and there is nothing more to read in it.
+    fn damaged(&mut self, error: &StoreError) {
+        tracing::error!(%error, "sled is damaged; it is made again from snapshot and journal");
+        self.rebuild = true;
         self.scrub.done = true;
-        self.shared.pending.rebuild();
-        Err(StoreError::Damaged { what: history::name(unknown), cause: "sled has it, and it is gone".into() })
     }
 
     /// Reads the snapshot, too: it must be whole when it is needed.
