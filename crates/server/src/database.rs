@@ -174,12 +174,19 @@ pub fn work_on<S: OperatedStore>(
         Work::Export { out, for_root_key } => {
             let given = for_root_key.as_deref().map(RootKey::read_file).transpose().map_err(text)?;
             let key = given.unwrap_or(key);
+            let file = OpenOptions::new().write(true).create_new(true).mode(SECRET).open(out);
+            let file = file.map_err(|error| format!("make {}: {error}", out.display()))?;
             let about = vec![out.display().to_string()];
             let record = live::administrative(actor, "db export", about, audit::Outcome::Success);
             let commit = Commit { log: vec![record.encode()], ..Commit::default() };
             // Who gets all keys is in the log before the keys are out.
-            runtime.block_on(store.commit(Tenant::DEFAULT, commit)).map_err(|error| format!("nothing was exported: {error}"))?;
-            export(store, out, &key, progress).map(Outcome::said)
+            let recorded = runtime.block_on(store.commit(Tenant::DEFAULT, commit)).map_err(text);
+            let exported = recorded.and_then(|_| export(store, &file, out, &key, progress));
+            exported.map(Outcome::said).map_err(|error| {
+                // A part of an export is of no use, and says so when it is read.
+                let _ = std::fs::remove_file(out);
+                format!("nothing was exported: {error}")
+            })
         }
         Work::Import { file, skip_existing } => {
             let import = Import {
@@ -222,31 +229,23 @@ fn told(config: &Config, report: &Report) -> Outcome {
     let found = if report.needs_backup() {
         format!("{count} finding(s), and not all of them heal: keep a copy of the files as they are, and restore a backup")
     } else {
-        format!("{count} finding(s), no key is lost: start the server, and it makes good what is damaged")
+        format!("{count} finding(s), no key is lost: the server makes good what is damaged, at its next start at the latest")
     };
     Outcome { messages, found: Some(found) }
 }
 
-fn export<S: OperatedStore>(store: &S, out: &Path, key: &RootKey, progress: &mut Progress) -> Result<String, String> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(SECRET).open(out);
-    let file = file.map_err(|error| format!("make {}: {error}", out.display()))?;
-    let written: Result<u64, String> = (|| {
-        let records = store.export(key, &file, &mut |done, all| progress.tell("exporting", done, Some(all), "records"))?;
-        file.sync_all().map_err(text)?;
-        files::sync_parent(out).map_err(text)?;
-        Ok(records)
-    })();
-    match written {
-        Ok(records) => {
-            let identifier = key.identifier();
-            Ok(format!("{}: {records} record(s), sealed under root key {identifier}", out.display()))
-        }
-        Err(error) => {
-            // A part of an export is of no use, and says so when it is read.
-            let _ = std::fs::remove_file(out);
-            Err(format!("nothing was exported: {error}"))
-        }
-    }
+fn export<S: OperatedStore>(
+    store: &S,
+    file: &File,
+    out: &Path,
+    key: &RootKey,
+    progress: &mut Progress,
+) -> Result<String, String> {
+    let records = store.export(key, file, &mut |done, all| progress.tell("exporting", done, Some(all), "records"))?;
+    file.sync_all().map_err(text)?;
+    files::sync_parent(out).map_err(text)?;
+    let identifier = key.identifier();
+    Ok(format!("{}: {records} record(s), sealed under root key {identifier}", out.display()))
 }
 
 fn read(path: &Path, key: &RootKey) -> Result<Export<BufReader<File>>, String> {

@@ -22,7 +22,7 @@ use crate::shared::Shared;
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) fn spawn(shared: Arc<Shared>, anchor: Arc<File>, applying: Arc<Mutex<()>>) -> Result<JoinHandle<()>, OpenError> {
-    let mut applier = Applier { shared, anchor, applying, reopen: false };
+    let mut applier = Applier { shared, anchor, applying, reopen: false, told: false };
     let thread = thread::Builder::new().name("store-apply".into()).spawn(move || applier.run());
     thread.map_err(|cause| OpenError::failed("starting the thread that applies".into(), cause))
 }
@@ -34,6 +34,8 @@ struct Applier {
     applying: Arc<Mutex<()>>,
     /// sled met an error: it is opened again before it is used.
     reopen: bool,
+    /// The log says already that the disk is full.
+    told: bool,
 }
 
 /// Why frames were not applied.
@@ -68,11 +70,14 @@ impl Applier {
             let applied = applied.unwrap_or_else(|_| Err(ApplyError::Other("the thread that applies panicked".into())));
             let Err(error) = applied else {
                 self.shared.pending.done(frames.len());
+                self.told = false;
                 continue;
             };
             // The journal has it all: nothing is lost if this is the end.
             if error.is_full() {
-                tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again");
+                if !std::mem::replace(&mut self.told, true) {
+                    tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again until there is room");
+                }
                 self.reopen |= !matches!(error, ApplyError::Full);
             } else if matches!(error, ApplyError::Engine(EngineError::Damaged(_))) {
                 tracing::error!(%error, "sled is damaged; it is made again from snapshot and journal");

@@ -20,6 +20,9 @@ use crate::pending::Pending;
 use crate::queue::Queue;
 use crate::status::Counters;
 
+/// The room in the journal for which log entries are taken although the disk is full, in bytes: a group of them fits.
+const LOG_ROOM: u64 = 1 << 20;
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// `None` for the moment in which a new one takes the place of a damaged one.
@@ -261,9 +264,13 @@ impl Shared {
         self.accepts(self.options.reserve_bytes)
     }
 
-    /// Why log entries of what changed nothing are refused, if they are.
+    /// Why log entries of what changed nothing are refused, if they are. They need no room on the disk as long as they fit into
+    /// what the journal has made ahead.
     pub(crate) fn loggable(&self) -> Result<(), StoreError> {
-        self.accepts(self.options.reserve_bytes / 2)
+        match self.accepts(self.options.reserve_bytes / 2) {
+            Err(StoreError::Full) if self.segments.room() >= LOG_ROOM => Ok(()),
+            other => other,
+        }
     }
 
     fn accepts(&self, reserve_bytes: u64) -> Result<(), StoreError> {

@@ -71,6 +71,13 @@ impl Segments {
         if state.last > frame { whole * self.size + state.used } else { 0 }
     }
 
+    /// How many bytes the journal can take without any room on the disk: in the segment that is being written, and the next.
+    pub(crate) fn room(&self) -> u64 {
+        let state = self.state();
+        let next = if state.next.is_some() { self.size } else { 0 };
+        self.size.saturating_sub(state.used) + next
+    }
+
     /// Makes the next segment when the current one is half full, so that the writer need not wait for it.
     pub(crate) fn prepare(&self) -> io::Result<()> {
         let ordinal = {
