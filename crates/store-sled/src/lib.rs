@@ -57,8 +57,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use store::index::Facets;
 use store::sealing::RootKey;
-use store::{Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
+use store::{Change, Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
 
 use crate::shared::Shared;
 
@@ -143,7 +144,12 @@ impl Store for SledStore {
 
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         check_limits(&commit)?;
-        self.shared.queue.push(tenant, commit)?.await
+        let facets = |change: &Change| match change {
+            Change::Put(put) => Facets::of(&self.shared.hasher, &put.terms, &put.numbers),
+            Change::Remove { .. } => Facets::default(),
+        };
+        let facets = commit.changes.iter().map(facets).collect();
+        self.shared.queue.push(tenant, commit, facets)?.await
     }
 
     /// Durable with the next commit, or after 50 ms. While the disk is full for commits, half of the reserve is left for

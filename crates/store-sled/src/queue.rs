@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use store::index::Facets;
 use store::{Commit, MAX_COMMIT, Revision, StoreError, Tenant};
 
 use crate::answer::{self, Receiver, Sender};
@@ -41,6 +42,8 @@ struct Waiting {
 pub(crate) struct Job {
     pub(crate) tenant: Tenant,
     pub(crate) commit: Commit,
+    /// What each change can be found by, hashed where the commit came from: the writer has enough to do.
+    pub(crate) facets: Vec<Facets>,
     pub(crate) answer: Sender<Revision>,
 }
 
@@ -53,13 +56,13 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, tenant: Tenant, commit: Commit) -> Result<Receiver<Revision>, StoreError> {
+    pub(crate) fn push(&self, tenant: Tenant, commit: Commit, facets: Vec<Facets>) -> Result<Receiver<Revision>, StoreError> {
         let (sender, receiver) = answer::channel();
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(StoreError::Failed { what: "committing".into(), cause: "the store is closing".into() });
         }
-        waiting.jobs.push_back(Job { tenant, commit, answer: sender });
+        waiting.jobs.push_back(Job { tenant, commit, facets, answer: sender });
         drop(waiting);
         self.arrived.notify_one();
         Ok(receiver)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use store::index::{Index, Place};
+use store::index::{Index, Place, TermHasher};
 use store::log::LogEnd;
 use store::sealing::{DecodedRecord, Keyring, decode_record};
 use store::{Found, LogRecord, Page, Query, Record, StoreError, Tenant};
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     /// `None` for the moment in which a new one takes the place of a damaged one.
     engine: RwLock<Option<Engine>>,
     pub(crate) keyring: Keyring,
+    pub(crate) hasher: TermHasher,
     pub(crate) log: LogStream,
     /// The last entry that the log stream has on the disk.
     pub(crate) log_synced: AtomicU64,
@@ -95,6 +96,7 @@ impl Shared {
     ) -> Self {
         Self {
             engine: RwLock::new(Some(engine)),
+            hasher: keyring.term_hasher(),
             keyring,
             log_synced: AtomicU64::new(log.end()),
             log,

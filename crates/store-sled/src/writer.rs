@@ -74,14 +74,14 @@ impl Writer {
         }
         let mut answers = Vec::with_capacity(taken.jobs.len());
         let mut jobs = taken.jobs.into_iter();
-        while let Some(Job { tenant, commit, answer }) = jobs.next() {
+        while let Some(Job { tenant, commit, facets, answer }) = jobs.next() {
             if !group.has_room_for(&commit) {
-                let job = Job { tenant, commit, answer };
+                let job = Job { tenant, commit, facets, answer };
                 shared.queue.put_back_jobs(std::iter::once(job).chain(jobs));
                 break;
             }
             let accepted = shared.writable().and_then(|()| if has_room { Ok(()) } else { Err(behind()) });
-            answers.push((answer, accepted.and_then(|()| group.stage(tenant, commit))));
+            answers.push((answer, accepted.and_then(|()| group.stage(tenant, commit, facets))));
         }
         // A refused commit is answered after the group, too: what it was in conflict with is visible then.
         let written = if group.is_empty() { Ok(()) } else { self.make_durable(group) };
@@ -220,7 +220,7 @@ impl<'a> Group<'a> {
     }
 
     /// Adds a commit to the group, all of it or, with an error, nothing.
-    fn stage(&mut self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
+    fn stage(&mut self, tenant: Tenant, commit: Commit, facets: Vec<Facets>) -> Result<Revision, StoreError> {
         for change in &commit.changes {
             let identifier = change.identifier();
             if self.place(tenant, identifier).map(|place| place.revision) != change.expected() {
@@ -235,8 +235,8 @@ impl<'a> Group<'a> {
         let revision = Revision(self.head.revision.0 + 1);
         let mut changes = Vec::with_capacity(commit.changes.len());
         let mut size = 0;
-        for (position, change) in (0..).zip(commit.changes) {
-            let sealed = self.seal(tenant, revision, position, change)?;
+        for (position, (change, facets)) in (0..).zip(commit.changes.into_iter().zip(facets)) {
+            let sealed = self.seal(tenant, revision, position, change, facets)?;
             size += journal::frame::size_of_change(sealed.change.sealed.as_deref().map(<[u8]>::len));
             changes.push(sealed);
         }
@@ -282,7 +282,14 @@ impl<'a> Group<'a> {
         given || published.index.taken(tenant, guard, excepted)
     }
 
-    fn seal(&self, tenant: Tenant, revision: Revision, position: u32, change: Change) -> Result<Sealed, StoreError> {
+    fn seal(
+        &self,
+        tenant: Tenant,
+        revision: Revision,
+        position: u32,
+        change: Change,
+        facets: Facets,
+    ) -> Result<Sealed, StoreError> {
         let before = self.place(tenant, change.identifier());
         let put = match (change, before) {
             (Change::Put(put), _) => put,
@@ -296,7 +303,6 @@ impl<'a> Group<'a> {
             Some(place) => Place { revision, ..place },
             None => Place { created: revision, position, revision },
         };
-        let facets = Facets::of(self.shared.published().index.hasher(), &put.terms, &put.numbers);
         let sealed = self.shared.keyring.seal(&layout::label(tenant, &place), &encode_record(&put, &facets));
         let sealed = sealed.map_err(|error| StoreError::Failed { what: "sealing a record".into(), cause: error.to_string() })?;
         let change = Changed { number: Number::of(tenant, &place), sealed: Some(sealed.into()) };
