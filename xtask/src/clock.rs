@@ -46,7 +46,7 @@ pub(crate) fn clock(arguments: &[&str]) -> Outcome {
     DevServer::start(&bench.directory, bench.port, &[])?.kill();
     long_lived(&bench.directory.join("dev"))?;
 
-    let made = bench.at("the right time", Some(0), |client, now| Keys::make(client, now))?;
+    let made = bench.at("the right time", Some(0), Keys::make)?;
     bench.at("ten years ahead", Some(10 * YEAR), |client, now| made.ahead(client, now))?;
     bench.at("ten years back", Some(-10 * YEAR), |client, now| made.back(client, now))?;
     bench.at("stopped", None, |client, now| made.stopped(client, now))?;

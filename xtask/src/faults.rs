@@ -33,8 +33,11 @@ const HANG: Duration = Duration::from_secs(60);
 /// The stride of `cargo xtask test`.
 pub(crate) const STRIDE: u64 = 25;
 
-/// Room on a disk that is about to be full, beyond what is used, in bytes.
-const ROOM: u64 = 3 << 20;
+/// Room on a disk that is about to be full, beyond what is used, in bytes: it ends at different moments.
+const ROOMS: [u64; 3] = [256 << 10, 2 << 20, 5 << 20];
+
+/// Refused commits until there is room again.
+const REFUSALS: u64 = 40;
 
 /// Failures shown.
 const SHOWN: usize = 20;
@@ -103,7 +106,9 @@ pub(crate) fn faults(arguments: Arguments) -> Outcome {
         failures.extend(bench.break_everything(start, &arguments)?);
     }
     if arguments.only.is_none() {
-        bench.full_disk(&old)?;
+        for room in ROOMS {
+            bench.full_disk(&old, room)?;
+        }
     }
     println!("faults: {:.1} s", begun.elapsed().as_secs_f64());
     if failures.is_empty() {
@@ -312,17 +317,16 @@ impl Bench {
     }
 
     /// A disk that is full for a while: commits are refused, and taken again when there is room.
-    fn full_disk(&self, start: &Start) -> Outcome {
+    fn full_disk(&self, start: &Start, room: u64) -> Outcome {
         let (volume, mut model) = (Volume::mount(start.image.clone(), &self.point)?, start.model.clone());
         let expected = model.begin(2);
         let orders = self.orders(2, false, Work::Script { commits: 4 * COMMITS, patience: PATIENCE });
-        // It stays full for a while after the first refusal.
         let refusals = std::cell::Cell::new(0);
         let lived = self.live(&volume, &orders, &expected, &mut model, |volume, event| match event {
-            Event::Dumped => volume.disk().set_room(ROOM),
+            Event::Dumped => volume.disk().set_room(room),
             Event::Failed { .. } => {
                 refusals.set(refusals.get() + 1);
-                if refusals.get() == 5 {
+                if refusals.get() == REFUSALS {
                     volume.disk().enlarge();
                 }
             }
@@ -331,7 +335,7 @@ impl Bench {
         let disk = volume.unmount()?;
         let reason = lived.refusals.first().cloned().unwrap_or_default();
         let taken = model.acknowledged - start.model.acknowledged;
-        println!("faults: full disk: {taken} commits taken, {} refused ({reason})", model.refused);
+        println!("faults: full disk, {room} bytes of room: {taken} commits taken, {} refused ({reason})", model.refused);
         whole(&lived).map_err(|failure| format!("full disk: {failure}"))?;
         if lived.refusals.is_empty() {
             return Err("the disk was never full: nothing was tested".to_owned());
