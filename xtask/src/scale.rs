@@ -86,8 +86,8 @@ pub(crate) fn scale(arguments: &[&str]) -> Outcome {
     println!("scale: seed {seed}, load average {}", process::load_average().map_err(|error| error.to_string())?);
 
     let mut table = Table::default();
-    let (mut small_server, small_start) = small.starts()?;
-    let (mut large_server, large_start) = large.starts()?;
+    let (small_server, small_start) = small.starts()?;
+    let (large_server, large_start) = large.starts()?;
     println!(
         "scale: from exec to the ready line and the first Get, {} objects: {small_start}; {objects} objects: {large_start}",
         SMALL
@@ -100,8 +100,8 @@ pub(crate) fn scale(arguments: &[&str]) -> Outcome {
         let (mut few, mut many) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let seed = seed ^ ((round as u64) << 32);
-            few.push(small.cost(&mut small_server, question, seed)?);
-            many.push(large.cost(&mut large_server, question, seed)?);
+            few.push(small.cost(&small_server, question, seed)?);
+            many.push(large.cost(&large_server, question, seed)?);
         }
         let (few, many) = (median(few), median(many));
         table.row(what, "CPU us", few, many, Some(many / few), (many / few, target));
@@ -228,7 +228,7 @@ impl Stocked {
     }
 
     /// Processor time of the server for one request, in microseconds.
-    fn cost(&self, server: &mut DevServer, question: Question, seed: u64) -> Result<f64, String> {
+    fn cost(&self, server: &DevServer, question: Question, seed: u64) -> Result<f64, String> {
         let text = |error: std::io::Error| format!("{} objects: {error}", self.objects);
         let client = crash::identity(&server.bundle()).client().map_err(text)?;
         let each = REQUESTS / MEASURING;
