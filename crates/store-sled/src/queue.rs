@@ -16,8 +16,14 @@ const LOG_DELAY: Duration = Duration::from_millis(50);
 /// Bytes of such entries that may wait. A disk that is further behind refuses what would have to be logged.
 const LOG_WAITING_MAX: usize = 16 << 20;
 
-/// How often the writer lets others run before it writes what is there.
-const YIELDS: u32 = 64;
+/// How long the writer lets others run, as long as they do, before it writes what is there.
+const YIELDING: Duration = Duration::from_millis(1);
+
+/// Who gets the processor back sooner than this has yielded to nobody.
+const NOBODY_RAN: Duration = Duration::from_micros(4);
+
+/// So many times in a row, nobody wanted it.
+const IDLE_YIELDS: u32 = 3;
 
 /// Commits on their way to the writer.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ struct Waiting {
     log_size: usize,
     /// Since when the first of them waits.
     log_since: Option<Instant>,
+    /// How many commits the writer took last.
+    last: usize,
     closed: bool,
 }
 
@@ -149,21 +157,29 @@ impl Queue {
         let log = std::mem::take(&mut waiting.log);
         waiting.log_size = 0;
         waiting.log_since = None;
+        waiting.last = count;
         Some(Taken { jobs: waiting.jobs.drain(..count).collect(), log })
     }
 
-    /// Gives the processor to threads that are ready to run, as long as that brings commits: where all processors are busy,
-    /// commits are about to arrive, and one sync for all of them is the cheaper way. Where one is idle this is over at once.
+    /// Gives the processor to threads that are ready to run, as long as there are any: where all processors are busy, commits
+    /// are about to arrive, and one sync for all of them is the cheaper way. Where one is idle this is over at once, and one
+    /// client alone is never kept.
     fn let_others_arrive<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
-        for _ in 0..YIELDS {
+        let started = Instant::now();
+        let mut idle = 0;
+        while waiting.jobs.len() + waiting.last > 2 && !waiting.jobs.is_empty() && !waiting.closed {
             let before = waiting.jobs.len();
-            if before == 0 || waiting.closed {
-                break;
-            }
             drop(waiting);
+            let asked = Instant::now();
             thread::yield_now();
+            let ran = asked.elapsed();
             waiting = self.lock();
-            if waiting.jobs.len() == before {
+            if waiting.jobs.len() > before {
+                idle = 0;
+            } else if ran < NOBODY_RAN {
+                idle += 1;
+            }
+            if idle == IDLE_YIELDS || started.elapsed() > YIELDING {
                 break;
             }
         }
