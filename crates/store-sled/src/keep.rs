@@ -23,6 +23,9 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// How long after a failure it tries again.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// How long after sled could not be made again: commits may wait for it.
+const RETRY_REBUILD: Duration = Duration::from_secs(2);
+
 /// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
 const SCRUB: (usize, u32) = (64, 9);
 
@@ -105,7 +108,7 @@ impl Keeper {
             pause = PERIOD;
             let is_due = |not_before: Option<Instant>| not_before.is_none_or(|not_before| not_before <= Instant::now());
             if self.rebuild && is_due(self.no_rebuild_before) {
-                self.no_rebuild_before = self.guarded("making sled again", Self::rebuild);
+                self.no_rebuild_before = self.guarded("making sled again", Self::rebuild).map(|_| Instant::now() + RETRY_REBUILD);
             }
             if is_due(self.not_before) && !self.shared.has_failed() {
                 let journaled = wanted.journaled as i64;
