@@ -11,6 +11,7 @@
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
 //! powercut     power cuts under eight writers, on a file system that forgets what was not synced
 //! faults       every write, fsync, rename and open fails once
+//! full         a file system filled to the last byte under the server, and room again
 //! clock        the server's clock ten years ahead, ten years back, stopped, jumping
 //! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
 //! scale        a million objects beside a thousand: time to start, processor time of Get and Locate, memory
@@ -30,6 +31,7 @@ mod creates;
 mod dice;
 mod docs;
 mod faults;
+mod full;
 mod log_chain;
 mod options;
 mod powercut;
@@ -50,7 +52,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         ["faults", words @ ..] => faults::Arguments::read(words).and_then(faults::faults),
         ["powercut", words @ ..] => powercut::Arguments::read(words).and_then(powercut::powercut),
         ["store-worker", words @ ..] => return store_worker::main(words),
+        ["full"] => full::full(),
         ["pykmip", versions @ ..] => pykmip::pykmip(versions),
         _ => {
             eprintln!("{USAGE}");
