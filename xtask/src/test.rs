@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{bitflips, clock, crash, docs, faults, powercut, pykmip, setup, spec_diff, tidy};
+use crate::{bitflips, clock, crash, docs, faults, full, powercut, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -40,4 +40,5 @@ const STEPS: &[Step] = &[
     ("crash", || crash::crash(&[])),
     ("powercut", || powercut::powercut(powercut::Arguments::short())),
     ("faults", || faults::faults(faults::Arguments::short())),
+    ("full", full::full),
 ];

@@ -14,6 +14,8 @@ pub fn begin(config: &LogConfig) -> Result<(), String> {
     let directives = std::env::var(LEVEL_VARIABLE).unwrap_or_else(|_| config.level.clone());
     let filter = EnvFilter::try_new(&directives).map_err(|error| format!("log.level {directives:?}: {error}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A line that cannot be written, to a file on a full disk for example, must not become a panic: telling of it would be one.
+    let builder = builder.log_internal_errors(false);
     match config.format {
         LogFormat::Text => {
             let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
