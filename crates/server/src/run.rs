@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::memory::MemoryStore;
 use store::sealing::RootKey;
-use store_sled::SledStore;
+use store_sled::{Lull, Options, SledStore};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -61,15 +61,20 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
     if !plan.dev {
         warn_of_root_key_beside_data(&plan.config);
     }
+    // A thread that has nothing more to run brings no commit for now: the writer need not wait for one.
+    let lull = Lull::new();
+    let parked = lull.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_park(move || parked.begins())
         .build()
         .map_err(|error| format!("start the threads: {error}"))?;
     let config = &plan.config;
     let result = match config.store.kind {
         StoreKind::Sled => {
             let key = RootKey::read_file(&config.store.root_key).map_err(|error| error.to_string())?;
-            let store = SledStore::open(&config.store.path, &key, &config.store.options()).map_err(|error| error.to_string())?;
+            let options = Options { lull: Some(lull), ..config.store.options() };
+            let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
             let service = EngineService::new(store, config, Arc::clone(&users));
             runtime.block_on(serve(service, users, plan))

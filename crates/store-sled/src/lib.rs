@@ -38,6 +38,7 @@ mod journal;
 mod keep;
 mod layout;
 mod log_stream;
+mod lull;
 mod open;
 mod pending;
 mod queue;
@@ -49,6 +50,7 @@ mod transfer;
 mod writer;
 
 pub use check::{Consequence, Finding, Report, Step, check};
+pub use lull::Lull;
 pub use open::{OpenError, Options};
 pub use status::{LogSegment, Status};
 pub use transfer::{Export, ExportedRecord, TransferError};

@@ -15,6 +15,7 @@ use crate::head::{Head, Where};
 use crate::journal::{Frame, Journal, START, scan};
 use crate::keep::Marks;
 use crate::log_stream::LogStream;
+use crate::lull::Lull;
 use crate::shared::{Published, Shared};
 use crate::{SledStore, files, history, saved_index, snapshot};
 
@@ -41,6 +42,8 @@ pub struct Options {
     pub index_bytes: u64,
     /// A snapshot is written after so many bytes of journal, and not before the journal has grown by the last snapshot.
     pub snapshot_bytes: u64,
+    /// Who tells the writer that no commit is about to arrive.
+    pub lull: Option<Lull>,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             overlay_bytes: 64 << 20,
             index_bytes: 32 << 20,
             snapshot_bytes: 64 << 20,
+            lull: None,
         }
     }
 }

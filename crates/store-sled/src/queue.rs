@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use store::index::Facets;
 use store::{Commit, MAX_COMMIT, Revision, StoreError, Tenant};
 
 use crate::answer::{self, Receiver, Sender};
+use crate::lull::Lull;
 
 /// How long log entries of what changed nothing may wait for a commit to be synced with.
 const LOG_DELAY: Duration = Duration::from_millis(50);
@@ -16,20 +16,15 @@ const LOG_DELAY: Duration = Duration::from_millis(50);
 /// Bytes of such entries that may wait. A disk that is further behind refuses what would have to be logged.
 const LOG_WAITING_MAX: usize = 16 << 20;
 
-/// How long the writer lets others run, as long as they do, before it writes what is there.
-const YIELDING: Duration = Duration::from_millis(1);
-
-/// Who gets the processor back sooner than this has yielded to nobody.
-const NOBODY_RAN: Duration = Duration::from_micros(4);
-
-/// So many times in a row, nobody wanted it.
-const IDLE_YIELDS: u32 = 3;
+/// How long the writer waits for requests that are being handled, at the most.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// Commits on their way to the writer.
 #[derive(Debug)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
+    lull: Option<Lull>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +37,8 @@ struct Waiting {
     log_since: Option<Instant>,
     /// How many commits the writer took last.
     last: usize,
+    /// How many lulls there were when the last commit arrived.
+    lulls: u64,
     closed: bool,
 }
 
@@ -56,8 +53,8 @@ pub(crate) struct Job {
 }
 
 impl Queue {
-    pub(crate) fn new() -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new() }
+    pub(crate) fn new(lull: Option<Lull>) -> Self {
+        Self { waiting: Mutex::default(), arrived: Condvar::new(), lull }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -70,6 +67,7 @@ impl Queue {
         if waiting.closed {
             return Err(StoreError::Failed { what: "committing".into(), cause: "the store is closing".into() });
         }
+        waiting.lulls = self.lull.as_ref().map_or(0, Lull::count);
         waiting.jobs.push_back(Job { tenant, commit, facets, answer: sender });
         drop(waiting);
         self.arrived.notify_one();
@@ -161,27 +159,19 @@ impl Queue {
         Some(Taken { jobs: waiting.jobs.drain(..count).collect(), log })
     }
 
-    /// Gives the processor to threads that are ready to run, as long as there are any: where all processors are busy, commits
-    /// are about to arrive, and one sync for all of them is the cheaper way. Where one is idle this is over at once, and one
-    /// client alone is never kept.
+    /// Lets those commits arrive whose requests are being handled now: until a thread that handles requests has nothing more
+    /// to do, and no longer than [`GATHERING`]. One client alone is never kept.
     fn let_others_arrive<'a>(&'a self, mut waiting: MutexGuard<'a, Waiting>) -> MutexGuard<'a, Waiting> {
-        let started = Instant::now();
-        let mut idle = 0;
+        let Some(lull) = &self.lull else { return waiting };
+        let until = Instant::now() + GATHERING;
         while waiting.jobs.len() + waiting.last > 2 && !waiting.jobs.is_empty() && !waiting.closed {
-            let before = waiting.jobs.len();
-            drop(waiting);
-            let asked = Instant::now();
-            thread::yield_now();
-            let ran = asked.elapsed();
-            waiting = self.lock();
-            if waiting.jobs.len() > before {
-                idle = 0;
-            } else if ran < NOBODY_RAN {
-                idle += 1;
-            }
-            if idle == IDLE_YIELDS || started.elapsed() > YIELDING {
+            let lulls = waiting.lulls;
+            if lull.count() > lulls || Instant::now() >= until {
                 break;
             }
+            drop(waiting);
+            lull.wait(lulls, until);
+            waiting = self.lock();
         }
         waiting
     }

@@ -102,7 +102,7 @@ impl Shared {
             log,
             segments,
             published: RwLock::new(published),
-            queue: Queue::new(),
+            queue: Queue::new(options.lull.clone()),
             pending: Pending::new(options),
             counters: Counters::default(),
             failure: Mutex::new(None),
