@@ -83,6 +83,7 @@ fn options(tuning: Tuning) -> Options {
             overlay_bytes: 4 << 20,
             index_bytes: 256 << 10,
             snapshot_bytes: 1 << 20,
+            ..Options::default()
         },
     }
 }
