@@ -1,7 +1,7 @@
 //! The embedded store: a journal of sealed records, sled 0.34.7 behind it, durable when a commit returns.
 //!
 //! The journal is the truth. One thread writes it: it takes whatever commits are waiting, writes them as one frame, syncs
-//! once, makes them visible and then acknowledges them all; it never waits for more. What is in the journal and not yet in
+//! once, makes them visible and then acknowledges them all; it waits for none that nobody is about to make. What is in the journal and not yet in
 //! sled is kept in memory, over sled; a second thread applies it to sled and to the log stream in large groups. A third
 //! one, the keeper, saves the find index, writes snapshots and drops the journal behind them.
 //!
