@@ -52,7 +52,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -228,10 +228,11 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
         Some(index) => index,
         None => {
             tracing::warn!("there is no saved index that fits; it is made from snapshot and journal");
-            history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?
+            let index = history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?;
+            check_index(&index, &keyring, &head)?;
+            index
         }
     };
-    check_index(&index, &keyring, &head)?;
     let engine = match engine {
         Ok(engine) => engine,
         Err(cause) => {
@@ -375,13 +376,8 @@ impl Tail {
 /// How many records an index has, and their set hash.
 fn contents(index: &Index, keyring: &Keyring) -> (u64, [u8; 32]) {
     let mut found = Head::EMPTY;
-    let mut after = None;
-    loop {
-        let entries = index.entries_after(after, 4096);
-        let Some(last) = entries.last() else { return (found.count, found.set) };
-        after = Some((last.tenant, store::Cursor { created: last.place.created, position: last.place.position }));
-        entries.iter().for_each(|entry| found.enter(keyring, entry.tenant, &entry.place));
-    }
+    index.places().for_each(|(tenant, place)| found.enter(keyring, tenant, &place));
+    (found.count, found.set)
 }
 
 fn check_index(index: &Index, keyring: &Keyring, head: &Head) -> Result<(), OpenError> {

@@ -133,6 +133,14 @@ impl Index {
         self.tenants.get_mut(&tenant).is_some_and(|objects| objects.remove(&self.names, identifier))
     }
 
+    /// Where every record stands, in order of tenant and creation.
+    pub fn places(&self) -> impl Iterator<Item = (Tenant, Place)> {
+        self.tenants.iter().flat_map(|(tenant, objects)| {
+            let entries = objects.entries.iter().filter(|entry| !entry.is_gap());
+            entries.map(|entry| (*tenant, entry.place()))
+        })
+    }
+
     /// Up to `limit` entries in order of tenant and creation, from the one after a position on. Whoever goes on from the last
     /// entry of one call with the next sees every record that was there all the time, whatever is written in between.
     pub fn entries_after(&self, after: Option<(Tenant, Cursor)>, limit: usize) -> Vec<Entry<'_>> {
