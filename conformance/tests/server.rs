@@ -64,7 +64,7 @@ impl Drop for Server {
 fn kmipd() -> PathBuf {
     let profile = Path::new(env!("CARGO_BIN_EXE_conformance")).parent().unwrap();
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "server", "--bin", "kmipd"]);
+    build.args(["build", "--quiet", "--workspace", "--bin", "kmipd"]);
     if profile.ends_with("release") {
         build.arg("--release");
     }

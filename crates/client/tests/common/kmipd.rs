@@ -103,7 +103,7 @@ fn binary() -> &'static Path {
         let kmip = Path::new(env!("CARGO_BIN_EXE_kmip"));
         let folder = kmip.parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "server", "--bin", "kmipd"]);
+        cargo.args(["build", "--quiet", "--workspace", "--bin", "kmipd"]);
         if folder.ends_with("release") {
             cargo.arg("--release");
         }
