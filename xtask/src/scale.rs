@@ -39,7 +39,7 @@ const ROUND: Duration = Duration::from_secs(6);
 const STARTS: usize = 3;
 /// A server that did not use the processor for this long has nothing left to do; and how long that may take.
 const QUIET: Duration = Duration::from_secs(2);
-const QUIET_WITHIN: Duration = Duration::from_secs(180);
+const QUIET_WITHIN: Duration = Duration::from_secs(900);
 
 /// What the design demands.
 const START_S: f64 = 5.0;

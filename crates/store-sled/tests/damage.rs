@@ -75,7 +75,7 @@ fn assert_damaged(result: Result<SledStore, OpenError>, says: &str) {
 
 /// The records there are, by the index.
 fn found(store: &SledStore) -> usize {
-    block_on(store.find(Tenant::DEFAULT, &Query::default(), Page::first(1000))).expect("find").identifiers.len()
+    block_on(store.find(Tenant::DEFAULT, &Query::default(), Page::first(1_000_000))).expect("find").identifiers.len()
 }
 
 /// Loads every record until all are right. Until then a record may be an error, but never wrong and never absent.
@@ -251,7 +251,7 @@ fn a_kill_between_a_snapshot_and_the_next_apply_is_no_damage() {
     copy_tree(&data, &copy);
     let store = SledStore::open(&copy, &root, &options).expect("open");
     assert_eq!(found(&store), number + 20);
-    assert_eq!(block_on(store.read_log(1, 10_000)).expect("log").len(), number + 20);
+    assert_eq!(block_on(store.read_log(1, 1_000_000)).expect("log").len(), number + 20);
 }
 
 #[test]
