@@ -346,7 +346,8 @@ impl Tail {
             Ok(())
         })?;
         let (head, hash) = last.unwrap_or((Head::EMPTY, START));
-        if head.frame == 0 && scan.first().is_some() {
+        // A first frame that was cut off is nothing: the store never held anything.
+        if head.frame == 0 && scan.first().is_some_and(|first| first > 1) {
             return Err(OpenError::Damaged { what: "the journal".into(), cause: "none of its frames can be read".into() });
         }
         let engine = engine.and_then(|(engine, sled)| match differs {

@@ -254,6 +254,24 @@ fn a_kill_between_a_snapshot_and_the_next_apply_is_no_damage() {
     assert_eq!(block_on(store.read_log(1, 1_000_000)).expect("log").len(), number + 20);
 }
 
+/// The power fails while the first commit of all is written.
+#[test]
+fn a_first_frame_that_was_cut_off_is_no_damage() {
+    let (root, directory) = (RootKey::generate().expect("root key"), tempfile::tempdir().expect("directory"));
+    let data = directory.path().join("data");
+    drop(SledStore::create(&data, &root, &Options::default()).expect("create"));
+    let path = data.join("journal/0000000000000001.journal");
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[4096..4104].copy_from_slice(b"kmjf\x00\x00\x20\x00");
+    bytes[4096 + 12..4096 + 20].copy_from_slice(&1_u64.to_be_bytes());
+    fs::write(&path, bytes).expect("write");
+    for expected in 0..2 {
+        let store = SledStore::open(&data, &root, &Options::default()).expect("open");
+        assert_eq!(found(&store), expected);
+        commit(&store, vec![Change::Put(put(&expected.to_string(), None, b""))]).expect("commit");
+    }
+}
+
 #[test]
 fn a_damaged_journal_is_noticed() {
     let fixture = Fixture::new();
