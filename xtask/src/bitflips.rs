@@ -11,6 +11,7 @@ mod directory;
 use crate::Outcome;
 use crate::dice::Dice;
 use crate::options::Options;
+use crate::run::own;
 use contents::Contents;
 use directory::{Flip, KINDS, Kind, Saved};
 use std::collections::BTreeMap;
@@ -122,8 +123,7 @@ fn scratch() -> Result<tempfile::TempDir, String> {
 
 /// Has the store made by another process, which closes it or is killed.
 fn make(directory: &Path, seed: u64, closed: bool) -> Outcome {
-    let own = std::env::current_exe().map_err(|error| format!("the own program: {error}"))?;
-    let mut command = Command::new(own);
+    let mut command = Command::new(own()?);
     command.args(["bitflips", "--seed", &seed.to_string(), "--make"]).arg(directory);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| format!("make a store: {error}"))?;

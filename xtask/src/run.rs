@@ -22,6 +22,19 @@ pub(crate) fn built(program: &str) -> PathBuf {
     beside.unwrap_or_else(|| target().join("release").join(program))
 }
 
+/// This very program, to be started again: by the kernel's name for it where there is one, since a build of the workspace
+/// while it runs replaces the file it was started from, and a path to that would be gone.
+///
+/// # Errors
+/// When the system does not tell which program runs.
+pub(crate) fn own() -> Result<PathBuf, String> {
+    let kernel = PathBuf::from("/proc/self/exe");
+    if kernel.exists() {
+        return Ok(kernel);
+    }
+    env::current_exe().map_err(|error| format!("the own program: {error}"))
+}
+
 /// Brings `kmipd` up to date in the build this program is of.
 ///
 /// # Errors

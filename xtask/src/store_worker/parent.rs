@@ -2,6 +2,7 @@
 
 use super::Orders;
 use super::protocol::{Event, Expected};
+use crate::run::own;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -49,7 +50,7 @@ impl Worker {
     /// Starts one on the store of a directory.
     pub(crate) fn start(directory: &Path, key: &Path, orders: &Orders, expected: &Expected) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("starting a worker: {error}");
-        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        let mut command = Command::new(own()?);
         command.arg("store-worker").arg(directory).arg(key).args(orders.words());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
