@@ -78,7 +78,7 @@ fn wide_ranges_are_found_from_both_sides() {
 /// As many as are put in a batch: alone, onto others, and with some that are there already or come twice.
 #[test]
 fn many_at_once_are_as_one_at_a_time() {
-    let key = [5; 32];
+    let key = [5; 16];
     let entry = |number: u64, identifier: u64| OwnedEntry {
         tenant: TENANT,
         identifier: if identifier.is_multiple_of(2) {
@@ -324,12 +324,12 @@ proptest! {
     fn entries_make_the_index_again(
         steps in prop::collection::vec(step(), 0..80), other in prop::collection::vec(step(), 0..5), limit in 1..9_usize,
     ) {
-        let (mut index, mut model) = (Index::new(TermHasher::from_key(&[3; 32])), Model::default());
+        let (mut index, mut model) = (Index::new(TermHasher::from_key(&[3; 16])), Model::default());
         steps.iter().for_each(|step| model.apply(&mut index, step));
         let facets = Facets::of(index.hasher(), &[term(1, "x")], &[]);
         index.put(Tenant(0), "other", "zoe", place(5), facets.clone());
         index.put(Tenant(9), "other", "zoe", place(5), facets);
-        let (mut again, mut after) = (Index::new(TermHasher::from_key(&[3; 32])), None);
+        let (mut again, mut after) = (Index::new(TermHasher::from_key(&[3; 16])), None);
         loop {
             let entries = index.entries_after(after, limit);
             prop_assert!(entries.len() <= limit);

@@ -17,7 +17,9 @@ use crate::index::{Place, TermHasher};
 use crate::{Revision, Tenant};
 
 const MAGIC: &[u8; 8] = b"kmipdkey";
-const FILE_FORMAT: u16 = 1;
+const FILE_FORMAT: u16 = 2;
+/// The first one, of stores whose terms are hashed with HMAC-SHA-256. It is read, and not written.
+const FILE_FORMAT_1: u16 = 1;
 const KEY: usize = 32;
 const WRAPPED: usize = KEY + 8;
 const PREFIX: usize = 8 + 2 + 8 + 2;
@@ -28,8 +30,10 @@ const CHECKSUM: usize = 32;
 const EPOCH: u8 = 1;
 const LOG: u8 = 2;
 const SET: u8 = 3;
-const TERMS: u8 = 4;
+const TERMS_HMAC: u8 = 4;
 const JOURNAL: u8 = 5;
+const TERMS: u8 = 6;
+/// Those of a new store.
 const PURPOSES: [u8; 5] = [EPOCH, LOG, SET, TERMS, JOURNAL];
 
 /// The keys that seal a store. `Debug` shows the epochs only.
@@ -39,8 +43,8 @@ pub struct Keyring {
     /// For log entries, which are kept when an epoch is shredded.
     logs: WrappingKeys,
     set: hmac::Key,
-    /// For the hashes of terms. The bytes themselves: each index makes a hasher of them.
-    terms: Zeroizing<[u8; KEY]>,
+    /// For the hashes of terms.
+    terms: TermHasher,
     /// For the chain of the journal.
     journal: hmac::Key,
     #[cfg(feature = "insecure-unsealed-for-tests")]
@@ -123,7 +127,7 @@ impl Keyring {
             return Err(KeyringError::NewerFormat(format));
         }
         let (covered, checksum) = file.split_last_chunk::<CHECKSUM>().ok_or(SHORT)?;
-        if format != FILE_FORMAT || digest::digest(&digest::SHA256, covered).as_ref() != checksum {
+        if !matches!(format, FILE_FORMAT_1 | FILE_FORMAT) || digest::digest(&digest::SHA256, covered).as_ref() != checksum {
             return Err(KeyringError::Damaged("the checksum of the key file does not match"));
         }
         let (identifier, rest) = rest.split_first_chunk().ok_or(SHORT)?;
@@ -147,7 +151,8 @@ impl Keyring {
                 EPOCH => drop(epochs.insert(number, wrapping_key(&key))),
                 LOG => drop(logs.insert(number, wrapping_key(&key))),
                 SET => set = Some(hmac::Key::new(hmac::HMAC_SHA256, &*key)),
-                TERMS => terms = Some(key),
+                TERMS_HMAC => terms = Some(TermHasher::hmac(&key)),
+                TERMS => terms = key.first_chunk().map(TermHasher::from_key),
                 JOURNAL => journal = Some(hmac::Key::new(hmac::HMAC_SHA256, &*key)),
                 _ => return Err(KeyringError::Damaged("the key file holds a key of an unknown purpose")),
             }
@@ -187,7 +192,7 @@ impl Keyring {
 
     /// What hashes the terms of this store's records, always the same.
     pub fn term_hasher(&self) -> TermHasher {
-        TermHasher::from_key(&self.terms)
+        self.terms.clone()
     }
 
     /// A link of the journal's chain: HMAC-SHA-256 over the link before and some bytes in several parts. Where the parts begin
@@ -278,6 +283,6 @@ mod tests {
             assert!(matches!(Keyring::read(&root, &file[..length]), Err(KeyringError::Damaged(_))), "{length} bytes");
         }
         file[8] = 1;
-        assert!(matches!(Keyring::read(&root, &file), Err(KeyringError::NewerFormat(0x0101))));
+        assert!(matches!(Keyring::read(&root, &file), Err(KeyringError::NewerFormat(0x0102))));
     }
 }
