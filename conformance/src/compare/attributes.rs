@@ -85,7 +85,7 @@ fn is_duplicate(first: &Element, second: &Element) -> bool {
         let index = |entry: &Element| text(entry, "AttributeIndex").unwrap_or("0").to_owned();
         return index(first) == index(second);
     }
-    first == second || value::same_value(first, second, None)
+    first == second || (first.item_type != ItemType::Structure && value::same_value(first, second, None))
 }
 
 fn holds_name(element: &Element) -> bool {

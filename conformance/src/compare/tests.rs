@@ -318,6 +318,11 @@ fn an_attribute_list_has_no_duplicates() {
     let two = |tags: &str| id("a") + "<Attributes>" + tags + "</Attributes>";
     let state = field("State", "Enumeration", "Active");
     told_apart("GetAttributes", "", &two(&state), &two(&state), &two(&state.repeat(2)));
+    // Structures are the same only if what is in them is.
+    let called = |text: &str| format!("<Name>{}</Name>", field("NameValue", "TextString", text));
+    let [one, other] = ["x", "y"].map(called);
+    let both = two(&(one.clone() + &other));
+    told_apart("GetAttributes", "", &both, &two(&(other + &one)), &two(&one.repeat(2)));
     let listed =
         |names: &[&str]| id("a") + &names.iter().map(|name| field("AttributeName", "TextString", name)).collect::<String>();
     told_apart("GetAttributeList", "", &listed(&["State"]), &listed(&["Digest", "State"]), &listed(&["State", "State"]));

@@ -68,7 +68,15 @@ fn generate(object: &mut StoredObject, context: &Context<'_>) -> Result<ManagedO
     }
 }
 
-fn symmetric_key(algorithm: Option<CryptographicAlgorithm>, length: Option<i32>, context: &Context<'_>) -> Result<ManagedObject> {
+/// Makes a symmetric key.
+///
+/// # Errors
+/// Invalid Field for what is missing or not offered.
+pub(crate) fn symmetric_key(
+    algorithm: Option<CryptographicAlgorithm>,
+    length: Option<i32>,
+    context: &Context<'_>,
+) -> Result<ManagedObject> {
     let algorithm = algorithm.ok_or_else(|| Error::invalid_field("Cryptographic Algorithm is missing"))?;
     let length = length.ok_or_else(|| Error::invalid_field("Cryptographic Length is missing"))?;
     let key = crypto::generate_symmetric(context.random, algorithm, length)?;

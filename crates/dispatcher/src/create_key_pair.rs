@@ -1,7 +1,9 @@
 //! Create Key Pair: the server generates an RSA or elliptic-curve pair (2.1, section 6.1.9).
 
 use kmip::attribute::{Attribute, AttributeInstance, Attributes, TemplateAttribute};
-use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, UniqueIdentifierEnumeration as Kind};
+use kmip::enumerations::{
+    CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, RecommendedCurve, UniqueIdentifierEnumeration as Kind,
+};
 use kmip::identifier::UniqueIdentifier;
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, PrivateKey, PublicKey};
 use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
@@ -17,8 +19,10 @@ pub(crate) struct CreateKeyPair;
 
 /// A pair, generated once and away from the other work: RSA takes its time.
 pub(crate) struct Pair {
-    algorithm: CryptographicAlgorithm,
-    length: i32,
+    /// The algorithm that was asked for.
+    pub(crate) algorithm: CryptographicAlgorithm,
+    /// The Cryptographic Length.
+    pub(crate) length: i32,
     private: kmip::Secret,
     private_format: KeyFormatType,
     public: Vec<u8>,
@@ -41,11 +45,7 @@ impl Operation for CreateKeyPair {
         ] {
             creation::check_protection_storage(masks.as_ref(), reason)?;
         }
-        let [common, private, public] =
-            parts(request).map(|part| part.iter().flat_map(|part| part.attributes.iter()).filter(is_name).collect::<Vec<_>>());
-        if !context.version.is_1x() && (!common.is_empty() || private.iter().any(|name| public.contains(name))) {
-            return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
-        }
+        check_names(parts(request), context)?;
         creation::plan(&parts(request), context)
     }
 
@@ -93,20 +93,37 @@ fn is_name(attribute: &&Attribute) -> bool {
     matches!(attribute, Attribute::Name(_))
 }
 
+/// From 2.0 on a Name is one object's: it cannot be given to both keys.
+///
+/// # Errors
+/// Non Unique Name Attribute.
+pub(crate) fn check_names(parts: [Option<&TemplateAttribute>; 3], context: &Context<'_>) -> Result<()> {
+    let [common, private, public] =
+        parts.map(|part| part.iter().flat_map(|part| part.attributes.iter()).filter(is_name).collect::<Vec<_>>());
+    if !context.version.is_1x() && (!common.is_empty() || private.iter().any(|name| public.contains(name))) {
+        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
+    }
+    Ok(())
+}
+
 const fn parts(request: &CreateKeyPairRequest) -> [Option<&TemplateAttribute>; 3] {
     [request.common_attributes.as_ref(), request.private_key_attributes.as_ref(), request.public_key_attributes.as_ref()]
 }
 
 /// What the attributes of a request say about the pair.
-#[derive(Default)]
-struct Wanted {
-    algorithm: Option<CryptographicAlgorithm>,
-    length: Option<i32>,
-    curve: Option<kmip::enumerations::RecommendedCurve>,
+#[derive(Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// The algorithm.
+    pub(crate) algorithm: Option<CryptographicAlgorithm>,
+    /// The Cryptographic Length.
+    pub(crate) length: Option<i32>,
+    /// The curve.
+    pub(crate) curve: Option<RecommendedCurve>,
 }
 
 impl Wanted {
-    fn of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Self {
+    /// Reads it from attributes; the last value counts.
+    pub(crate) fn of<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Self {
         let mut wanted = Self::default();
         for attribute in attributes {
             match attribute {
@@ -120,7 +137,11 @@ impl Wanted {
     }
 }
 
-fn generate(wanted: &Wanted, random: &dyn crypto::Random) -> Result<Pair> {
+/// Makes a pair.
+///
+/// # Errors
+/// Invalid Field for what is missing or not offered.
+pub(crate) fn generate(wanted: &Wanted, random: &dyn crypto::Random) -> Result<Pair> {
     let algorithm = wanted.algorithm.ok_or_else(|| Error::invalid_field("Cryptographic Algorithm is missing"))?;
     let pair = crypto::generate_key_pair(random, algorithm, wanted.length, wanted.curve)?;
     let private_format = crypto::default_format(ObjectType::PrivateKey, algorithm);
@@ -144,7 +165,13 @@ fn new_half(
     context: &Context<'_>,
 ) -> Result<StoredObject> {
     let mut object = StoredObject::new(context.new_identifier()?, context.actor.name.clone(), object_type, context.version);
-    // What is said of one half prevails over what is said of both.
+    creation::apply(&mut object, of_half(common, own), context)?;
+    finish_half(&mut object, pair, context)?;
+    Ok(object)
+}
+
+/// The attributes of one half: what is said of it prevails over what is said of both.
+pub(crate) fn of_half(common: &[AttributeInstance], own: Vec<AttributeInstance>) -> Vec<AttributeInstance> {
     let own = Attributes(own);
     let overridden = |attribute: &Attribute| {
         let single = attribute.rules().instances == kmip::attribute::Instances::One;
@@ -152,7 +179,14 @@ fn new_half(
     };
     let mut given: Vec<AttributeInstance> = common.iter().filter(|instance| !overridden(&instance.attribute)).cloned().collect();
     given.extend(own.0.iter().cloned());
-    creation::apply(&mut object, given, context)?;
+    given
+}
+
+/// Gives one half its key, and what follows from it.
+///
+/// # Errors
+/// Server Limit Exceeded for a key that is too large.
+pub(crate) fn finish_half(object: &mut StoredObject, pair: &Pair, context: &Context<'_>) -> Result<()> {
     object.set(Attribute::CryptographicAlgorithm(pair.algorithm));
     object.set(Attribute::CryptographicLength(pair.length));
     let block = |format, bytes| KeyBlock {
@@ -163,12 +197,11 @@ fn new_half(
         cryptographic_length: Some(pair.length),
         key_wrapping_data: None,
     };
-    object.object = Some(match object_type {
+    object.object = Some(match object.object_type {
         ObjectType::PrivateKey => {
             ManagedObject::PrivateKey(PrivateKey { key_block: block(pair.private_format, pair.private.clone()) })
         }
         _ => ManagedObject::PublicKey(PublicKey { key_block: block(pair.public_format, kmip::Secret::from_slice(&pair.public)) }),
     });
-    creation::complete(&mut object, Origin::Generated, context)?;
-    Ok(object)
+    creation::complete(object, Origin::Generated, context)
 }

@@ -47,6 +47,12 @@ impl Error {
         Self::new(ResultReason::InvalidField, text)
     }
 
+    /// The key is held elsewhere (1.2, section 2.1.3).
+    #[must_use]
+    pub(crate) fn key_value_not_present() -> Self {
+        Self::new(ResultReason::KeyValueNotPresent, "The server does not hold the key value")
+    }
+
     /// Other requests were always faster.
     #[must_use]
     pub(crate) fn kept_changing() -> Self {

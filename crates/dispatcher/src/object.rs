@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes};
 use kmip::codec::DateTime;
-use kmip::enumerations::{ObjectType, State};
-use kmip::identifier::UniqueIdentifier;
+use kmip::enumerations::{LinkType, ObjectType, State};
+use kmip::identifier::{ObjectReference, UniqueIdentifier};
 use kmip::object::ManagedObject;
 use kmip::tag;
 use store::Revision;
@@ -154,6 +154,17 @@ impl StoredObject {
         }
     }
 
+    /// The object that a link of a type leads to.
+    pub(crate) fn linked(&self, link_type: LinkType) -> Option<&str> {
+        self.attributes().find_map(|attribute| match attribute {
+            Attribute::Link(link) if link.link_type == link_type => match &link.linked_object_identifier {
+                ObjectReference::Identifier(identifier) => Some(identifier.as_str()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// Notes that the object changed.
     pub(crate) fn touch(&mut self, now: i64) {
         self.set(Attribute::LastChangeDate(DateTime(now)));
@@ -166,9 +177,12 @@ impl StoredObject {
     pub(crate) fn material(&self) -> Result<&ManagedObject> {
         use kmip::result_reason::ResultReason;
         match &self.object {
+            Some(object) if object.key_block().is_some_and(|block| block.key_value.is_none()) => {
+                Err(Error::key_value_not_present())
+            }
             Some(object) => Ok(object),
             None if self.is_destroyed() => Err(Error::new(ResultReason::ObjectDestroyed, "The object has been destroyed")),
-            None => Err(Error::new(ResultReason::KeyValueNotPresent, "The server does not hold the key value")),
+            None => Err(Error::key_value_not_present()),
         }
     }
 }

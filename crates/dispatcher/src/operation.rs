@@ -33,11 +33,20 @@ pub(crate) trait Operation {
     const HEAVY: bool = false;
     /// Whether its response holds material: then it is not answered unless it is logged.
     const RELEASES_MATERIAL: bool = false;
+    /// Whether [`Operation::prepare`] reads the objects.
+    const PREPARES_FROM_OBJECTS: bool = false;
 
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
 
-    /// Does what takes long and needs nothing from the store but templates. Is done once, however often changes collide.
+    /// Names further objects, which those that are loaded lead to by their links. Is asked again when these are loaded, until it
+    /// names none. What is named is authorised like the rest.
+    fn follow(_request: &Self::Request, _loaded: &[Authorised], _context: &Context<'_>) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Does what takes long and needs nothing from the store but templates and objects. Is done once, however often changes
+    /// collide: what it takes from objects must be what never changes.
     fn prepare(_request: &Self::Request, _material: &Material<'_>) -> Result<Self::Prepared> {
         Ok(Self::Prepared::default())
     }
@@ -55,6 +64,8 @@ pub(crate) trait Operation {
 pub(crate) struct Material<'a> {
     /// The templates, in the order of the plan.
     pub(crate) templates: &'a [StoredObject],
+    /// The objects, of an operation that says that it prepares from them.
+    pub(crate) objects: &'a [StoredObject],
     /// What the configuration decides.
     pub(crate) settings: &'a Settings,
     /// Where keys come from.
@@ -106,7 +117,7 @@ pub(crate) struct Found {
 /// What was loaded for a plan.
 #[derive(Default)]
 pub(crate) struct Loaded {
-    /// The objects, in the order of the plan.
+    /// The objects, in the order of the plan, and those that were followed from them.
     pub(crate) objects: Vec<Authorised>,
     /// The templates, in the order of the plan. Shared, because the work of a heavy operation reads them on another thread.
     pub(crate) templates: Arc<Vec<StoredObject>>,

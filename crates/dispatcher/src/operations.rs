@@ -56,6 +56,7 @@ operations! {
     Create => crate::create::Create;
     CreateKeyPair => crate::create_key_pair::CreateKeyPair;
     Register => crate::register::Register;
+    ReKey => crate::re_key::ReKey;
     Locate => crate::locate::Locate;
     Check => crate::check::Check;
     Get => crate::get::Get;
@@ -68,6 +69,7 @@ operations! {
     Revoke => crate::revoke::Revoke;
     Destroy => crate::destroy::Destroy;
     Query => crate::query::Query;
+    ReKeyKeyPair => crate::re_key_key_pair::ReKeyKeyPair;
     DiscoverVersions => crate::discover_versions::DiscoverVersions;
     Interop => crate::interop::Interop;
 }
@@ -114,10 +116,10 @@ async fn perform<O: Operation, S: Store>(
         let plan = guarded(|| O::plan(&payload, &context))?;
         answer.name_objects(&plan.objects);
         let guards = guards(&plan, &context);
-        let loaded = load::<O, S>(view, plan, &context).await?;
+        let loaded = load::<O, S>(view, &payload, plan, &context).await?;
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
-            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded.templates).await?),
+            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
 
@@ -190,15 +192,30 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::general_failure("an operation panicked")))
 }
 
+/// How often an operation may follow links further. Chains of certificates are no longer; links of clients may go in circles.
+const FOLLOWED: usize = 16;
+
 /// Loads what a plan names, and asks the policy about each object.
-async fn load<O: Operation, S: Store>(view: &View<'_, S>, plan: Plan, context: &Context<'_>) -> Result<Loaded> {
+async fn load<O: Operation, S: Store>(
+    view: &View<'_, S>,
+    payload: &O::Request,
+    plan: Plan,
+    context: &Context<'_>,
+) -> Result<Loaded> {
     let mut loaded = Loaded::default();
-    if !plan.objects.is_empty() {
-        let identifiers: Vec<&str> = plan.objects.iter().map(String::as_str).collect();
+    let mut own = plan.objects;
+    let mut next = own.clone();
+    for _ in 0..FOLLOWED {
+        if next.is_empty() {
+            break;
+        }
+        let identifiers: Vec<&str> = next.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await? {
             let object = object.ok_or_else(Error::object_not_found)?;
             loaded.objects.push(authorise(context.actor, context.actor.tenant, O::PERMISSION, object)?);
         }
+        next = guarded(|| O::follow(payload, &loaded.objects, context))?;
+        own.extend(next.iter().cloned());
     }
     let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {
@@ -211,7 +228,7 @@ async fn load<O: Operation, S: Store>(view: &View<'_, S>, plan: Plan, context: &
     }
     loaded.templates = Arc::new(templates);
     for name in &plan.free_names {
-        search::check_name_is_free(view, name, &plan.objects, context).await?;
+        search::check_name_is_free(view, name, &own, context).await?;
     }
     if let Some(search) = &plan.search {
         loaded.found = search::find(view, search, context, O::PERMISSION).await?;
@@ -220,21 +237,22 @@ async fn load<O: Operation, S: Store>(view: &View<'_, S>, plan: Plan, context: &
 }
 
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.
-async fn prepare<O: Operation, S: Store>(
-    engine: &Engine<S>,
-    payload: &Arc<O::Request>,
-    templates: &Arc<Vec<StoredObject>>,
-) -> Result<O::Prepared> {
+async fn prepare<O: Operation, S: Store>(engine: &Engine<S>, payload: &Arc<O::Request>, loaded: &Loaded) -> Result<O::Prepared> {
     let (settings, random) = (&engine.settings, &engine.environment.random);
+    let templates = &loaded.templates;
+    let objects: Vec<StoredObject> = match O::PREPARES_FROM_OBJECTS {
+        true => loaded.objects.iter().map(|object| (**object).clone()).collect(),
+        false => Vec::new(),
+    };
     if !O::HEAVY {
-        return guarded(|| O::prepare(payload, &Material { templates, settings, random: &**random }));
+        return guarded(|| O::prepare(payload, &Material { templates, objects: &objects, settings, random: &**random }));
     }
     let result = Arc::new(Mutex::new(None));
     let work = {
         let (result, payload, templates) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(templates));
         let (settings, random) = (settings.clone(), Arc::clone(random));
         move || {
-            let material = Material { templates: &templates, settings: &settings, random: &*random };
+            let material = Material { templates: &templates, objects: &objects, settings: &settings, random: &*random };
             let prepared = guarded(|| O::prepare(&payload, &material));
             if let Ok(mut slot) = result.lock() {
                 *slot = Some(prepared);

@@ -22,6 +22,8 @@ use kmip::payload::get_attribute_list::{GetAttributeListRequest, GetAttributeLis
 use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
 use kmip::payload::locate::{LocateRequest, LocateResponse};
 use kmip::payload::modify_attribute::{ModifyAttributeRequest, ModifyAttributeResponse};
+use kmip::payload::re_key::{ReKeyRequest, ReKeyResponse};
+use kmip::payload::re_key_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
 use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::payload::revoke::{RevokeRequest, RevokeResponse};
 use kmip::result_reason::ResultReason;
@@ -221,6 +223,19 @@ impl<'a> Client<'a> {
         self.ask(Operation::Register, &register(object, attributes)).ok::<RegisterResponse>().unique_identifier.0
     }
 
+    /// Puts a new key in place of one.
+    pub(crate) fn re_key(&mut self, identifier: &str) -> Result<String, ResultReason> {
+        let answer = self.ask(Operation::ReKey, &re_key(Some(identifier)));
+        answer.result::<ReKeyResponse>().map(|response| response.unique_identifier.0)
+    }
+
+    /// Puts a new pair in place of one: private key, public key.
+    pub(crate) fn re_key_key_pair(&mut self, private_key: &str) -> Result<(String, String), ResultReason> {
+        let answer = self.ask(Operation::ReKeyKeyPair, &re_key_key_pair(Some(private_key)));
+        let response = answer.result::<ReKeyKeyPairResponse>()?;
+        Ok((response.private_key_unique_identifier.0, response.public_key_unique_identifier.0))
+    }
+
     pub(crate) fn get(&mut self, identifier: &str) -> Answer {
         self.ask(Operation::Get, &get(Some(identifier)))
     }
@@ -333,6 +348,24 @@ pub(crate) fn register(object: ManagedObject, attributes: Vec<Attribute>) -> Reg
         attributes: template(attributes),
         object,
         protection_storage_masks: None,
+    }
+}
+
+pub(crate) fn re_key(identifier: Option<&str>) -> ReKeyRequest {
+    ReKeyRequest { unique_identifier: object(identifier), offset: None, attributes: None, protection_storage_masks: None }
+}
+
+pub(crate) fn re_key_key_pair(identifier: Option<&str>) -> ReKeyKeyPairRequest {
+    ReKeyKeyPairRequest {
+        private_key_unique_identifier: object(identifier),
+        unique_identifier: None,
+        offset: None,
+        common_attributes: None,
+        private_key_attributes: None,
+        public_key_attributes: None,
+        common_protection_storage_masks: None,
+        private_protection_storage_masks: None,
+        public_protection_storage_masks: None,
     }
 }
 

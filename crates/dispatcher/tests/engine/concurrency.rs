@@ -110,3 +110,44 @@ fn a_name_is_given_once_from_2_0_on() {
         }
     }
 }
+
+#[test]
+fn one_of_many_re_keys_succeeds() {
+    for version in VERSIONS {
+        let server = Server::new();
+        for round in 0..20 {
+            let key = server.client("fred", version).create(aes_and([name(&format!("{round}"))]));
+            let results = together(&server, version, |_, client| client.re_key(&key));
+            let new: Vec<&String> = results.iter().flatten().collect();
+            assert_eq!(new.len(), 1, "{version} {results:?}");
+            assert!(results.iter().all(|result| result.is_ok() || *result == Err(ResultReason::PermissionDenied)), "{results:?}");
+            assert_eq!(server.client("fred", version).locate(vec![name(&format!("{round}"))]), [new[0].as_str()], "{version}");
+        }
+        assert_eq!(server.objects(), 40);
+    }
+}
+
+/// Half of the clients re-key, half destroy: whatever comes first, what follows sees it.
+#[test]
+fn a_re_key_and_a_destruction_see_each_other() {
+    for version in [ProtocolVersion::V1_2, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for _ in 0..40 {
+            let key = server.client("fred", version).create(aes_and([name("mine")]));
+            let results = together(&server, version, |thread, client| match thread % 2 {
+                0 => client.re_key(&key).ok(),
+                _ => client.destroy(&key).ok().map(|_| String::new()),
+            });
+            let mut client = server.client("fred", version);
+            assert_eq!(client.state(&key), State::Destroyed, "{version}");
+            let new: Vec<&String> = results.iter().flatten().filter(|new| !new.is_empty()).collect();
+            assert!(new.len() <= 1, "{version} {results:?}");
+            // The name is the replacement's, or that of the destroyed key.
+            let named = client.attributes(&key).name().is_some();
+            assert_eq!(named, new.is_empty(), "{version}");
+            if let Some(new) = new.first() {
+                client.destroy(new).unwrap();
+            }
+        }
+    }
+}

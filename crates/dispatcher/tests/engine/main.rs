@@ -22,6 +22,7 @@ mod objects;
 mod operations;
 mod ownership;
 mod paging;
+mod re_key;
 mod server;
 mod several;
 mod sizes;

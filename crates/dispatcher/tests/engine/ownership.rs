@@ -10,7 +10,9 @@ use kmip::payload::interop::{InteropRequest, InteropResponse};
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 
-use crate::client::{Answer, Client, activate, add, aes, aes_and, delete, destroy, get, get_attributes, modify, name, revoke};
+use crate::client::{
+    Answer, Client, activate, add, aes, aes_and, delete, destroy, get, get_attributes, modify, name, re_key, revoke,
+};
 use crate::server::{Server, VERSIONS};
 
 /// Every operation on one object.
@@ -36,6 +38,7 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
     ask(Operation::AddAttribute, &with(add(id, name("another"))));
     ask(Operation::ModifyAttribute, &with(modify(id, Some(name("mine")), name("stolen").into())));
     ask(Operation::DeleteAttribute, &with(delete(id, name_reference, None)));
+    ask(Operation::ReKey, &with(re_key(id)));
     ask(Operation::Activate, &with(activate(id)));
     ask(Operation::Revoke, &with(revoke(id, RevocationReasonCode::KeyCompromise)));
     ask(Operation::Destroy, &with(destroy(id)));
