@@ -376,9 +376,18 @@ impl Tail {
 
 /// How many records an index has, and their set hash.
 fn contents(index: &Index, keyring: &Keyring) -> (u64, [u8; 32]) {
-    let mut found = Head::EMPTY;
-    index.places().for_each(|(tenant, place)| found.enter(keyring, tenant, &place));
-    (found.count, found.set)
+    // Every record is a MAC: two threads compute half of them each.
+    let half = |first: usize| {
+        let mut found = Head::EMPTY;
+        index.places().skip(first).step_by(2).for_each(|(tenant, place)| found.enter(keyring, tenant, &place));
+        found
+    };
+    let (mut found, other) = thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        (half(0), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    found.set.iter_mut().zip(other.set).for_each(|(set, other)| *set ^= other);
+    (found.count + other.count, found.set)
 }
 
 fn check_index(index: &Index, keyring: &Keyring, head: &Head) -> Result<(), OpenError> {

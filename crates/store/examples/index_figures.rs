@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use store::index::{Facets, Index, OwnedEntry, Place, TermHasher, decode_entry, encode_entry};
+use store::index::{Facets, Index, Loader, Place, Saver, TermHasher};
 use store::{Guard, Number, Page, Query, Range, Revision, Tenant, Term};
 
 fn resident() -> usize {
@@ -55,6 +55,14 @@ fn numbers(number: u64) -> Vec<Number> {
         Number { field: 2, value: date },
         Number { field: 3, value: date + (mixed(number) % 10_000_000) as i64 },
     ]
+}
+
+struct OwnedEntry {
+    tenant: Tenant,
+    identifier: String,
+    owner: String,
+    place: Place,
+    facets: Facets,
 }
 
 fn entry(hasher: &TermHasher, number: u64) -> OwnedEntry {
@@ -112,26 +120,23 @@ fn main() {
     let quickest = batches[batches.len() / 10] / 1000;
     println!("{quickest:?} each in the tenth of the batches that was least disturbed by others on this machine");
     println!("{} bytes per record", (resident() - before) / records as usize);
-    let (mut again, mut time) = (Index::new(TermHasher::random()), Duration::ZERO);
-    let (mut entries, mut after) = (Vec::new(), None);
-    let mut used = processor_time();
-    loop {
-        for entry in index.entries_after(after, 65_536) {
-            after = Some((entry.tenant, entry.place.cursor()));
-            entries.push(decode_entry(&encode_entry(&entry)).expect("entry"));
-        }
-        let start = processor_time();
-        if entries.is_empty() {
-            println!("{:?} to read, encode and decode the entries", start - used - time);
-            break;
-        }
-        again.put_all(&entries);
-        time += processor_time() - start;
-        entries.clear();
+    let (mut saver, mut items) = (Saver::default(), Vec::new());
+    let start = processor_time();
+    while let Some(more) = saver.next(&index, Revision(u64::MAX), 512) {
+        items.extend(more);
     }
-    println!("{} of them put in batches in {time:?}: {:?} each", again.len(), time / records as u32);
+    let bytes = items.iter().map(Vec::len).sum::<usize>() as u64 / records;
+    println!("{bytes} bytes per record to save, shown in {:?} each", (processor_time() - start) / records as u32);
+    let (mut loader, start) = (Loader::new(index.hasher().clone()), processor_time());
+    for item in items {
+        loader.item(&item).expect("item");
+    }
+    let collected = processor_time();
+    let again = loader.finish().expect("index");
+    let (collect, finish) = (collected - start, processor_time() - collected);
+    println!("{} of them collected in {collect:?} and loaded in {finish:?}", again.len());
     println!("{} bytes per record", (resident() - before) / records as usize / 2);
-    used = processor_time();
+    let used = processor_time();
     drop(again);
     println!("dropped in {:?}", processor_time() - used);
 

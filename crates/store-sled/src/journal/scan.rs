@@ -18,6 +18,9 @@ use crate::open::OpenError;
 /// No segment is longer: one that is larger than usual holds one frame.
 const MAX_SEGMENT: u64 = 2 * MAX_FRAME as u64;
 
+/// So much of a segment is read for the frame it begins with, in bytes.
+const FIRST: u64 = 256 << 10;
+
 /// What is known before the frames are read.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -90,7 +93,11 @@ impl Opened {
     /// The last log entry before the first frame; 0: the journal has all, or is empty.
     pub(crate) fn log_before(&self, keyring: &Keyring) -> Result<u64, OpenError> {
         let Some((ordinal, first)) = self.first.first_key_value().filter(|(_, first)| **first > 1) else { return Ok(0) };
-        let bytes = load(&self.directory, *ordinal)?;
+        // Most frames are short. One that is not whole in the first part of the segment is looked for in all of it.
+        let mut bytes = load(&self.directory, *ordinal, FIRST)?;
+        if !matches!(frame::look(&bytes[BLOCK..]), Found::Whole { .. }) {
+            bytes = load(&self.directory, *ordinal, MAX_SEGMENT)?;
+        }
         let Found::Whole { bytes, .. } = frame::look(&bytes[BLOCK..]) else {
             // Reading it says what is wrong, if it is needed at all.
             return Ok(0);
@@ -192,7 +199,7 @@ struct Reading<'a, V> {
 impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
     /// Reads a segment. Returns whether frames may follow in later ones.
     fn segment(&mut self, ordinal: u64, later: &[u64]) -> Result<bool, OpenError> {
-        let bytes = load(self.directory, ordinal)?;
+        let bytes = load(self.directory, ordinal, MAX_SEGMENT)?;
         let mut offset = BLOCK;
         loop {
             let rest = bytes.get(offset..).unwrap_or_default();
@@ -256,7 +263,7 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
             return Ok(Some(found));
         }
         for ordinal in later {
-            if let Some(found) = behind(&load(self.directory, *ordinal)?, BLOCK) {
+            if let Some(found) = behind(&load(self.directory, *ordinal, MAX_SEGMENT)?, BLOCK) {
                 return Ok(Some(found));
             }
         }
@@ -269,8 +276,8 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
     }
 }
 
-/// Reads a whole segment and checks its header.
-fn load(directory: &Path, ordinal: u64) -> Result<Vec<u8>, OpenError> {
+/// Reads so much of a segment, or all of it, and checks its header.
+fn load(directory: &Path, ordinal: u64, limit: u64) -> Result<Vec<u8>, OpenError> {
     let path = segment::path(directory, ordinal);
     let name = || format!("the journal segment {}", path.display());
     let failed = |cause: io::Error| OpenError::failed(format!("reading {}", name()), cause);
@@ -278,7 +285,8 @@ fn load(directory: &Path, ordinal: u64) -> Result<Vec<u8>, OpenError> {
     if length > MAX_SEGMENT {
         return Err(OpenError::Damaged { what: name(), cause: format!("it has {length} bytes, more than any segment") });
     }
-    let bytes = fs::read(&path).map_err(failed)?;
+    let mut bytes = vec![0; length.min(limit) as usize];
+    File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, 0)).map_err(failed)?;
     match segment::check_header(&bytes, ordinal) {
         Ok(()) => Ok(bytes),
         Err(BadHeader::Newer(format)) => Err(OpenError::NewerFormat { what: name(), cause: format!("it has format {format}") }),

@@ -123,7 +123,7 @@ pub(crate) const TERM: usize = 8;
 /// The length of a number in bytes.
 pub(crate) const NUMBER: usize = 4 + 8;
 
-pub(super) fn number(bytes: &[u8; NUMBER]) -> Number {
+fn number(bytes: &[u8; NUMBER]) -> Number {
     let [a, b, c, d, value @ ..] = *bytes;
     Number { field: u32::from_be_bytes([a, b, c, d]), value: i64::from_be_bytes(value) }
 }

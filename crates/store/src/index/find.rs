@@ -77,9 +77,10 @@ impl Objects {
             patience -= 1;
             let entry = &self.entries[number as usize];
             let owner = conditions.owner.is_none_or(|owner| entry.owner == owner);
+            let shape = self.shapes.get(entry.shape);
             if owner
-                && conditions.terms.iter().all(|term| entry.has_term(*term))
-                && conditions.ranges.iter().all(|range| entry.has_number_in(range))
+                && conditions.terms.iter().all(|term| entry.has_term(shape, *term))
+                && conditions.ranges.iter().all(|range| entry.has_number_in(shape, range))
             {
                 found.identifiers.push(entry.name());
                 last = Some(entry.cursor());

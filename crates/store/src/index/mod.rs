@@ -1,31 +1,36 @@
 //! The find index: which records have an owner, a term or a number, newest first. It lives in memory; a durable backend
-//! saves it entry by entry ([`Index::entries_after`], [`encode_entry`]) and puts the entries back when it opens.
+//! saves it item by item ([`Saver`]) and makes it of the items when it opens ([`Loader`]).
 //!
 //! Records are numbered in the order of creation. What one owner has among millions costs only that owner: postings are per
 //! owner and term, and the numbers of an owner are in order per field. Of terms only keyed hashes are kept
-//! ([`TermHasher`]); of owners, each once; of identifiers that are UUIDs, 16 bytes.
+//! ([`TermHasher`]); of owners, and of what many records have in common, each once; of identifiers that are UUIDs, 16 bytes.
 
-mod batch;
 mod entry;
 mod facets;
 mod find;
+mod load;
 mod objects;
 mod owners;
 mod postings;
+mod save;
+mod shapes;
 mod sorted;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Entry, OwnedEntry, decode_entry, encode_entry};
+pub use entry::Entry;
 pub use facets::{Facets, TermHasher};
 pub(crate) use facets::{NUMBER, TERM};
+pub use load::Loader;
+pub use save::Saver;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::RandomState;
 
 use crate::{Cursor, Found, Guard, Page, Query, Revision, Tenant};
+use entry::Packed;
 use find::Conditions;
 use objects::Objects;
 
@@ -120,14 +125,6 @@ impl Index {
         self.tenants.entry(tenant).or_default().put(&self.names, identifier, owner, place, &facets);
     }
 
-    /// Does what [`Index::put`] does, for each of these in turn, in less than half the time if they are thousands: for opening a
-    /// store. While it runs, it needs as much memory again as the entries take.
-    pub fn put_all(&mut self, entries: &[OwnedEntry]) {
-        for of_tenant in entries.chunk_by(|one, next| one.tenant == next.tenant) {
-            self.tenants.entry(of_tenant[0].tenant).or_default().put_all(&self.names, of_tenant);
-        }
-    }
-
     /// Takes a record out; returns whether it was there.
     pub fn remove(&mut self, tenant: Tenant, identifier: &str) -> bool {
         self.tenants.get_mut(&tenant).is_some_and(|objects| objects.remove(&self.names, identifier))
@@ -144,22 +141,25 @@ impl Index {
     /// Up to `limit` entries in order of tenant and creation, from the one after a position on. Whoever goes on from the last
     /// entry of one call with the next sees every record that was there all the time, whatever is written in between.
     pub fn entries_after(&self, after: Option<(Tenant, Cursor)>, limit: usize) -> Vec<Entry<'_>> {
+        let entries = self.packed_after(after).map(|(tenant, objects, entry)| Entry {
+            tenant,
+            identifier: entry.name(),
+            owner: &objects.owners.get(entry.owner).name,
+            place: entry.place(),
+        });
+        entries.take(limit).collect()
+    }
+
+    fn packed_after(&self, after: Option<(Tenant, Cursor)>) -> impl Iterator<Item = (Tenant, &Objects, &Packed)> {
         let first = after.map_or(Tenant(0), |(tenant, _)| tenant);
-        let entries = self.tenants.range(first..).flat_map(|(tenant, objects)| {
+        self.tenants.range(first..).flat_map(move |(tenant, objects)| {
             let start = match after {
                 Some((of, cursor)) if of == *tenant => objects.entries.partition_point(|entry| entry.cursor() <= cursor),
                 _ => 0,
             };
             let entries = objects.entries[start..].iter().filter(|entry| !entry.is_gap());
-            entries.map(|entry| Entry {
-                tenant: *tenant,
-                identifier: entry.name(),
-                owner: &objects.owners.get(entry.owner).name,
-                place: entry.place(),
-                facets: entry.facets(),
-            })
-        });
-        entries.take(limit).collect()
+            entries.map(move |entry| (*tenant, objects, entry))
+        })
     }
 }
 

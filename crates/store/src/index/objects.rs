@@ -7,6 +7,7 @@ use hashbrown::hash_table::Entry as HashEntry;
 use super::entry::{Identifier, Packed};
 use super::owners::{Dated, Owners};
 use super::postings::Postings;
+use super::shapes::Shapes;
 use super::tables::Tables;
 use super::{Facets, Place};
 use crate::Number;
@@ -20,7 +21,13 @@ pub(super) struct Objects {
     pub(super) identifiers: Tables<u32>,
     pub(super) postings: Postings,
     pub(super) owners: Owners,
+    pub(super) shapes: Shapes,
 }
+
+/// A term is one of a record's shape and not its own if so many records of the owner have it, and one in so many of them. So there are few
+/// shapes, whatever clients do.
+const COMMON: usize = 128;
+const COMMON_PART: usize = 16;
 
 /// Gaps are closed when there are this many and they are at least half of all numbers.
 pub(super) const GAPS: usize = 1024;
@@ -46,15 +53,18 @@ impl Objects {
             HashEntry::Occupied(entry) => *entry.get(),
             HashEntry::Vacant(entry) => {
                 entry.insert(next);
-                self.entries.push(Packed::new(identifier, owner, place, facets));
                 self.owners.get_mut(owner).records.insert(next);
                 self.post(owner, next, &facets.terms, &facets.numbers);
+                let packed = self.pack(identifier, owner, place, facets, None);
+                self.entries.push(packed);
                 return;
             }
         };
         let before = &self.entries[number as usize];
         let (former, place) = (before.owner, Place { revision: place.revision, ..before.place() });
-        let (mut gone_terms, mut gone_numbers): (Vec<_>, Vec<_>) = (before.terms().collect(), before.numbers().collect());
+        let known = before.shape;
+        let shape = self.shapes.get(known);
+        let (mut gone_terms, mut gone_numbers): (Vec<_>, Vec<_>) = (before.terms(shape), before.numbers(shape).collect());
         if former != owner {
             self.unpost(former, number, &gone_terms, &gone_numbers);
             self.owners.get_mut(former).records.remove(number);
@@ -70,7 +80,19 @@ impl Objects {
             self.unpost(owner, number, &gone_terms, &gone_numbers);
             self.post(owner, number, &new_terms, &new_numbers);
         }
-        self.entries[number as usize] = Packed::new(identifier, owner, place, facets);
+        self.entries[number as usize] = self.pack(identifier, owner, place, facets, (former == owner).then_some(known));
+        self.shapes.release(known);
+    }
+
+    /// Makes an entry of a record whose terms are posted. What was common in the shape it had stays common.
+    fn pack(&mut self, identifier: Identifier<'_>, owner: u32, place: Place, facets: &Facets, known: Option<u32>) -> Packed {
+        let least = COMMON.max(self.owners.get(owner).records.len() / COMMON_PART);
+        let known = known.map_or(&[][..], |known| &self.shapes.get(known).terms);
+        let is_common = |term: &u64| known.binary_search(term).is_ok() || self.postings.count(owner, *term) >= least;
+        let (common, own): (Vec<u64>, Vec<u64>) = facets.terms.iter().partition(|term| is_common(term));
+        let fields: Vec<u32> = facets.numbers.iter().map(|number| number.field).collect();
+        let shape = self.shapes.hold(&common, &fields);
+        Packed::new(identifier, owner, place, shape, &own, &facets.numbers)
     }
 
     pub(super) fn remove(&mut self, hasher: &RandomState, identifier: &str) -> bool {
@@ -81,7 +103,9 @@ impl Objects {
         }
         let gap = self.entries[number as usize].gap();
         let entry = std::mem::replace(&mut self.entries[number as usize], gap);
-        let (terms, numbers): (Vec<_>, Vec<_>) = (entry.terms().collect(), entry.numbers().collect());
+        let shape = self.shapes.get(entry.shape);
+        let (terms, numbers): (Vec<_>, Vec<_>) = (entry.terms(shape), entry.numbers(shape).collect());
+        self.shapes.release(entry.shape);
         self.unpost(entry.owner, number, &terms, &numbers);
         self.owners.get_mut(entry.owner).records.remove(number);
         self.owners.forget_if_empty(hasher, entry.owner);

@@ -119,6 +119,15 @@ impl Owner {
         self.columns[at].1.insert(dated);
     }
 
+    /// Makes all numbers of a field, in any order; of the fields, the least comes first.
+    pub(super) fn set_column(&mut self, field: u32, mut dated: Vec<Dated>) {
+        if !dated.is_sorted_by(|a, b| a < b) {
+            dated.sort_unstable();
+            dated.dedup();
+        }
+        self.columns.push((field, Sorted::of(dated)));
+    }
+
     pub(super) fn remove_number(&mut self, field: u32, dated: Dated) {
         if let Ok(at) = self.columns.binary_search_by_key(&field, |(field, _)| *field) {
             self.columns[at].1.remove(dated);

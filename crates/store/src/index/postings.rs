@@ -1,9 +1,11 @@
 //! Which records of an owner have a term.
 
+use std::collections::BTreeMap;
+
 use hashbrown::hash_table::Entry;
 
 use super::sorted::Sorted;
-use super::tables::Tables;
+use super::tables::{Ordered, Tables};
 
 /// The object numbers of every (owner, term hash).
 ///
@@ -61,6 +63,18 @@ fn key_of(element: &[u32; 3]) -> u64 {
     u64::from(element[0]) << 32 | u64::from(element[1])
 }
 
+/// The numbers of several lists in order, each once.
+pub(super) fn in_order<'a>(lists: impl Iterator<Item = &'a [u32]>) -> Vec<u32> {
+    let lists: Vec<&[u32]> = lists.collect();
+    let mut all = lists.concat();
+    // Those of one list are in order.
+    if lists.len() > 1 {
+        all.sort_unstable();
+        all.dedup();
+    }
+    all
+}
+
 impl Postings {
     pub(super) fn get(&self, owner: u32, term: u64) -> Option<Posting<'_>> {
         let key = key(owner, term);
@@ -79,13 +93,42 @@ impl Postings {
         terms.iter().for_each(|term| self.insert(key(owner, *term), number));
     }
 
-    /// Enters object numbers in the postings of their keys.
-    pub(super) fn insert_batch(&mut self, mut keys: Vec<(u64, u32)>) {
-        // In the order of the places in the table.
-        let order = self.table.order(0);
-        keys.iter_mut().for_each(|(key, _)| *key = order.of(*key));
-        keys.sort_unstable();
-        keys.into_iter().for_each(|(key, number)| self.insert(order.hash(key), number));
+    /// How many records of an owner have a term.
+    pub(super) fn count(&self, owner: u32, term: u64) -> usize {
+        self.get(owner, term).map_or(0, |posting| posting.len())
+    }
+
+    /// Makes a part of the table: of keys with object numbers, in any order, and of keys with lists of numbers in order.
+    pub(super) fn fill(&mut self, part: usize, mut own: Vec<Ordered>, mut common: BTreeMap<u64, Vec<&[u32]>>) {
+        Ordered::sort(&mut own);
+        let mut elements = Vec::new();
+        for run in own.chunk_by(|one, other| one.hash() == other.hash()) {
+            let key = run[0].hash();
+            let lists = common.remove(&key);
+            if lists.is_none() && run.len() == 1 {
+                elements.push([(key >> 32) as u32, key as u32, run[0].number]);
+                continue;
+            }
+            let own: Vec<u32> = run.iter().map(|one| one.number).collect();
+            let numbers = in_order(lists.into_iter().flatten().chain([&own[..]]));
+            elements.push(self.element(key, numbers));
+        }
+        for (key, lists) in common {
+            let numbers = in_order(lists.into_iter());
+            elements.push(self.element(key, numbers));
+        }
+        self.table.fill(part, elements.into_iter().map(|element| (key_of(&element), element)), key_of);
+    }
+
+    fn element(&mut self, key: u64, numbers: Vec<u32>) -> [u32; 3] {
+        let value = match numbers[..] {
+            [number] => number,
+            _ => {
+                self.several.push(Sorted::of(numbers));
+                SEVERAL | (self.several.len() - 1) as u32
+            }
+        };
+        [(key >> 32) as u32, key as u32, value]
     }
 
     fn insert(&mut self, key: u64, number: u32) {

@@ -28,6 +28,16 @@ impl<T> Default for Sorted<T> {
 }
 
 impl<T: Copy + Ord> Sorted<T> {
+    /// Of values that are in ascending order, each once.
+    pub(super) fn of(values: Vec<T>) -> Self {
+        debug_assert!(values.is_sorted_by(|a, b| a < b));
+        if values.len() <= BLOCK {
+            return Self::Flat(values.into_boxed_slice().into_vec());
+        }
+        let blocks = values.chunks(BLOCK).map(<[T]>::to_vec).collect();
+        Self::Blocks(Box::new(Blocks { blocks, len: values.len() }))
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Flat(values) => values.len(),
@@ -231,6 +241,11 @@ mod tests {
             prop_assert_eq!(between, expected);
             sorted.replace(|value| value * 2);
             prop_assert!(sorted.blocks().flatten().copied().eq(model.iter().map(|value| value * 2)));
+            let mut again = Sorted::of(model.iter().copied().collect());
+            prop_assert_eq!(again.len(), model.len());
+            again.insert(from);
+            model.insert(from);
+            prop_assert!(again.blocks().flatten().eq(&model));
         }
     }
 

@@ -6,7 +6,7 @@ use hashbrown::hash_table::{AbsentEntry, Entry, OccupiedEntry};
 /// A hash table of elements that know their hash.
 pub(super) struct Tables<T>([HashTable<T>; PARTS]);
 
-const PARTS: usize = 1 << PART_BITS;
+pub(super) const PARTS: usize = 1 << PART_BITS;
 const PART_BITS: u32 = 6;
 
 /// The bits of a hash that tell the part. A table takes its places from the lowest bits and compares the highest seven.
@@ -18,7 +18,8 @@ impl<T> Default for Tables<T> {
     }
 }
 
-fn part(hash: u64) -> usize {
+/// The part that a hash belongs to.
+pub(super) fn part(hash: u64) -> usize {
     (hash >> PART_SHIFT) as usize % PARTS
 }
 
@@ -39,11 +40,6 @@ impl<T> Tables<T> {
         self.0[part(hash)].entry(hash, matches, rehash)
     }
 
-    /// Adds an element that is not there yet.
-    pub(super) fn insert_unique(&mut self, hash: u64, element: T, rehash: impl Fn(&T) -> u64) {
-        self.0[part(hash)].insert_unique(hash, element, rehash);
-    }
-
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.0.iter_mut().flat_map(HashTable::iter_mut)
     }
@@ -59,34 +55,38 @@ impl<T> Tables<T> {
         self.0.iter().map(HashTable::len).sum()
     }
 
-    /// How hashes are put in the order of their places, while about as many elements are there as now and some more.
-    pub(super) fn order(&self, more: usize) -> Order {
-        let elements = self.0[0].len() + more / PARTS;
-        Order { bits: (elements.max(8) * 8 / 7).next_power_of_two().ilog2().min(PART_SHIFT) }
+    /// Makes a part of elements whose hashes all belong to it, each once.
+    pub(super) fn fill(&mut self, part: usize, elements: impl ExactSizeIterator<Item = (u64, T)>, rehash: impl Fn(&T) -> u64) {
+        let mut table = HashTable::with_capacity(elements.len());
+        for (hash, element) in elements {
+            table.insert_unique(hash, element, &rehash);
+        }
+        self.0[part] = table;
     }
 }
 
-/// Turns hashes into numbers that are in the order of the places in the tables.
+/// A hash with an object number, in 12 bytes.
 #[derive(Clone, Copy)]
-pub(super) struct Order {
-    /// How many of the lowest bits of a hash tell the place in its part.
-    bits: u32,
+pub(super) struct Ordered {
+    high: u32,
+    low: u32,
+    pub(super) number: u32,
 }
 
-impl Order {
-    pub(super) fn of(self, hash: u64) -> u64 {
-        // The bits of the part, then those of the place, then the rest.
-        let low = (hash as u32).rotate_right(self.bits);
-        let high = ((hash >> 32) as u32).rotate_right(PART_BITS);
-        let part = high >> (32 - PART_BITS);
-        u64::from(part) << (64 - PART_BITS) | u64::from(low) << (32 - PART_BITS) | u64::from(high) & ((1 << (32 - PART_BITS)) - 1)
+impl Ordered {
+    pub(super) fn new(hash: u64, number: u32) -> Self {
+        Self { high: (hash >> 32) as u32, low: hash as u32, number }
     }
 
-    pub(super) fn hash(self, order: u64) -> u64 {
-        let low = ((order >> (32 - PART_BITS)) as u32).rotate_left(self.bits);
-        let part = (order >> (64 - PART_BITS)) as u32;
-        let high = part << (32 - PART_BITS) | (order as u32) & ((1 << (32 - PART_BITS)) - 1);
-        u64::from(high.rotate_left(PART_BITS)) << 32 | u64::from(low)
+    pub(super) fn hash(&self) -> u64 {
+        u64::from(self.high) << 32 | u64::from(self.low)
+    }
+
+    /// Puts those of one part in the order of their places in a table of them, equal ones side by side and by number:
+    /// in any other order, adding each would be a wait for memory.
+    pub(super) fn sort(ordered: &mut [Self]) {
+        let bits = (ordered.len().max(8) * 8 / 7).next_power_of_two().ilog2().min(31);
+        ordered.sort_unstable_by_key(|one| (u64::from(one.low.rotate_right(bits)) << 32 | u64::from(one.high), one.number));
     }
 }
 
@@ -98,11 +98,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_order_is_that_of_part_and_place_and_can_be_undone(one: u64, other: u64, bits in 3..33_u32) {
-            let order = Order { bits };
-            prop_assert_eq!(order.hash(order.of(one)), one);
-            let place = |hash: u64| (part(hash), hash & ((1 << bits) - 1));
-            prop_assert!(place(one) == place(other) || (place(one) < place(other)) == (order.of(one) < order.of(other)));
+        fn the_order_is_that_of_the_places(hashes in prop::collection::hash_set(any::<u64>(), 2..40)) {
+            let hashes: Vec<u64> = hashes.into_iter().collect();
+            let twice = hashes.iter().chain(&hashes).zip((0..hashes.len() as u32).cycle());
+            let mut ordered: Vec<_> = twice.map(|(hash, number)| Ordered::new(*hash, number)).collect();
+            Ordered::sort(&mut ordered);
+            let mask = (ordered.len().max(8) * 8 / 7).next_power_of_two() as u64 - 1;
+            prop_assert!(ordered.is_sorted_by_key(|one| one.hash() & mask));
+            for pair in ordered.chunks(2) {
+                prop_assert!(pair[0].hash() == pair[1].hash() && hashes[pair[0].number as usize] == pair[0].hash());
+            }
         }
     }
 }

@@ -75,50 +75,106 @@ fn wide_ranges_are_found_from_both_sides() {
     assert!(find(&index, &none).is_empty());
 }
 
-/// As many as are put in a batch: alone, onto others, and with some that are there already or come twice.
-#[test]
-fn many_at_once_are_as_one_at_a_time() {
-    let key = [5; 16];
-    let entry = |number: u64, identifier: u64| OwnedEntry {
-        tenant: TENANT,
-        identifier: if identifier.is_multiple_of(2) {
-            format!("{identifier:08x}-0000-4000-8000-000000000000")
-        } else {
-            identifier.to_string()
-        },
-        owner: (number % 3).to_string(),
-        place: place(number),
-        facets: Facets::of(
-            &TermHasher::from_key(&key),
-            &[term(1, &(number % 5).to_string()), term(2, &number.to_string())],
-            &[Number { field: 1, value: number as i64 % 10 }, Number { field: 2, value: -(number as i64) }],
-        ),
+fn saved(index: &Index, limit: usize) -> Vec<Vec<u8>> {
+    let (mut saver, mut items) = (Saver::default(), Vec::new());
+    while let Some(more) = saver.next(index, Revision(u64::MAX), limit) {
+        items.extend(more);
+    }
+    items
+}
+
+fn loaded(hasher: &TermHasher, items: &[Vec<u8>]) -> Option<Index> {
+    let mut loader = Loader::new(hasher.clone());
+    items.iter().try_for_each(|item| loader.item(item))?;
+    loader.finish()
+}
+
+/// Everything that an index has, entry by entry.
+fn everything(index: &Index) -> Vec<(Tenant, String, String, Place, Facets)> {
+    let entry = |(tenant, objects, entry): (Tenant, &Objects, &Packed)| {
+        let (owner, facets) = (objects.owners.get(entry.owner).name.to_string(), entry.facets(objects.shapes.get(entry.shape)));
+        (tenant, entry.name(), owner, entry.place(), facets)
     };
-    let mut batches: Vec<Vec<_>> =
-        (0..3).map(|batch| (batch * 1000..batch * 1000 + 1000).map(|n| entry(n, n)).collect()).collect();
-    // Changed records keep their place: only the revision, the owner and the facets are new.
-    batches.push((3000..3400).map(|number| entry(number, number - 200)).collect());
-    batches.push((3400..3800).map(|number| entry(number, number / 2)).collect());
-    let (mut one, mut all) = (Index::new(TermHasher::from_key(&key)), Index::new(TermHasher::from_key(&key)));
-    for batch in &batches {
-        all.put_all(batch);
-        for entry in batch {
-            one.put(entry.tenant, &entry.identifier, &entry.owner, entry.place, entry.facets.clone());
-        }
-        assert_eq!(all.entries_after(None, usize::MAX), one.entries_after(None, usize::MAX));
-        for owner in [None, Some("0"), Some("1")] {
-            let ranges = vec![Range { field: 1, from: 3, to: 6 }, Range { field: 2, from: -2500, to: 0 }];
-            for query in [query(owner, &[]), query(owner, &[term(1, "3")]), Query { ranges, ..query(owner, &[]) }] {
-                let found = find(&all, &query);
-                assert!(found.len() > 50 && found == find(&one, &query), "{query:?}");
-            }
+    index.packed_after(None).map(entry).collect()
+}
+
+/// Enough records that terms become common, numbers fill blocks and gaps are closed; some are changed, and some go.
+#[test]
+fn what_is_saved_is_loaded() {
+    let mut index = Index::new(TermHasher::random());
+    let put_one = |index: &mut Index, revision: u64, number: u64| {
+        let name =
+            if number.is_multiple_of(2) { format!("{number:08x}-0000-4000-8000-000000000000") } else { number.to_string() };
+        let (created, revision) = (Revision(number + 1), Revision(revision));
+        let mut terms = vec![term(1, &(number / 7 % 5).to_string()), term(2, &revision.0.to_string()), term(3, "same")];
+        terms.extend(number.is_multiple_of(3).then(|| term(4, &(number / 10).to_string())));
+        let numbers = [Number { field: 1, value: number as i64 % 10 }, Number { field: 2, value: -(revision.0 as i64) }];
+        let place = Place { created, position: 0, revision };
+        put(index, &name, &(number % 3).to_string(), place, &terms, &numbers[..if number.is_multiple_of(11) { 1 } else { 2 }]);
+        name
+    };
+    let names: Vec<_> = (0..6000).map(|number| put_one(&mut index, number + 1, number)).collect();
+    for number in (0..6000).step_by(13) {
+        put_one(&mut index, 6001 + number, number);
+    }
+    names.iter().skip(4).step_by(5).for_each(|name| assert!(index.remove(TENANT, name)));
+    let shapes = index.tenants[&TENANT].shapes.len();
+    assert!((10..100).contains(&shapes), "{shapes} shapes");
+    let items = saved(&index, 500);
+    let bytes = items.iter().map(Vec::len).sum::<usize>() / index.len();
+    assert!(bytes < 80, "{bytes} bytes each");
+    let mut again = loaded(&index.hasher, &items).expect("load");
+    assert_eq!(everything(&again), everything(&index));
+    for owner in [None, Some("0"), Some("1")] {
+        let ranges = vec![Range { field: 1, from: 3, to: 6 }, Range { field: 2, from: -2500, to: 0 }];
+        for query in [query(owner, &[]), query(owner, &[term(1, "3"), term(3, "same")]), Query { ranges, ..query(owner, &[]) }] {
+            let found = find(&again, &query);
+            assert!(found.len() > 50 && found == find(&index, &query), "{query:?}");
         }
     }
-    for entry in batches.concat() {
-        assert_eq!(all.place(TENANT, &entry.identifier), one.place(TENANT, &entry.identifier));
-        assert_eq!(all.remove(TENANT, &entry.identifier), one.remove(TENANT, &entry.identifier));
+    // What was loaded is used like what was put: nothing is left where all of it goes.
+    put_one(&mut again, 20_000, 6_000);
+    put_one(&mut again, 20_001, 0);
+    for name in names.iter().map(String::as_str).chain(["00001770-0000-4000-8000-000000000000"]) {
+        assert_eq!(again.remove(TENANT, name), index.place(TENANT, name).is_some() || name.starts_with("00001770"));
     }
-    assert!(all.is_empty() && all.tenants[&TENANT].postings.len() == 0 && all.tenants[&TENANT].owners.living().count() == 0);
+    let objects = &again.tenants[&TENANT];
+    assert_eq!((again.len(), objects.postings.len(), objects.owners.living().count(), objects.shapes.len()), (0, 0, 0, 0));
+}
+
+#[test]
+fn what_no_saver_made_is_not_loaded() {
+    let mut index = Index::new(TermHasher::random());
+    for number in 0..300 {
+        let terms = [term(1, "same"), term(2, &number.to_string())];
+        put(&mut index, &format!("name {number}"), "alice", place(number), &terms, &[Number { field: 1, value: number as i64 }]);
+    }
+    let items = saved(&index, usize::MAX);
+    assert!(loaded(&index.hasher, &items).is_some_and(|again| again.len() == 300));
+    let (last, definitions) = items.split_last().expect("items");
+    // A record that comes twice, one that comes too early, and entries before what they name.
+    let twice = |items: &[&[u8]]| loaded(&index.hasher, &items.iter().map(|item| item.to_vec()).collect::<Vec<_>>()).is_none();
+    assert!(twice(&[&items[0], &items[1], last, last]) && twice(&[last]));
+    let mut renamed = last.clone();
+    let at = renamed.windows(6).position(|bytes| bytes == b"name 1").expect("name");
+    renamed[at + 5] = b'0';
+    assert!(loaded(&index.hasher, &[definitions, &[renamed]].concat()).is_none());
+    for length in (0..last.len()).step_by(7) {
+        let mut loader = Loader::new(index.hasher.clone());
+        definitions.iter().for_each(|item| loader.item(item).expect("definition"));
+        // It may end between two entries.
+        if loader.item(&last[..length]).is_some() {
+            assert!(loader.finish().is_some_and(|part| part.len() < 300));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_items_never_panic(items in prop::collection::vec((0..5_u8, prop::collection::vec(0..4_u8, 0..120)), 0..6)) {
+        let items: Vec<_> = items.into_iter().map(|(kind, bytes)| [&[kind][..], &bytes].concat()).collect();
+        let _ = loaded(&TermHasher::random(), &items);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -329,17 +385,15 @@ proptest! {
         let facets = Facets::of(index.hasher(), &[term(1, "x")], &[]);
         index.put(Tenant(0), "other", "zoe", place(5), facets.clone());
         index.put(Tenant(9), "other", "zoe", place(5), facets);
-        let (mut again, mut after) = (Index::new(TermHasher::from_key(&[3; 16])), None);
-        loop {
+        let mut again = loaded(&index.hasher, &saved(&index, limit)).expect("load");
+        prop_assert_eq!(everything(&again), everything(&index));
+        let mut after = None;
+        for known in everything(&index).chunks(limit) {
             let entries = index.entries_after(after, limit);
-            prop_assert!(entries.len() <= limit);
-            let Some(last) = entries.last() else { break };
-            after = Some((last.tenant, last.place.cursor()));
-            for entry in entries {
-                let entry = decode_entry(&encode_entry(&entry)).expect("decode");
-                again.put(entry.tenant, &entry.identifier, &entry.owner, entry.place, entry.facets);
-            }
+            prop_assert!(entries.iter().map(|entry| (&entry.identifier, entry.owner)).eq(known.iter().map(|known| (&known.1, &*known.2))));
+            after = entries.last().map(|last| (last.tenant, last.place.cursor()));
         }
+        prop_assert!(index.entries_after(after, limit).is_empty() || index.is_empty());
         prop_assert_eq!(again.len(), index.len());
         for (known, name) in (0..24).map(identifier).map(|name| (index.place(TENANT, &name), name)) {
             prop_assert_eq!(again.place(TENANT, &name), known);
