@@ -388,10 +388,10 @@ fn a_key_file_is_missing_damaged_or_newer() {
     assert_damaged(fixture.open(), "checksum");
 
     let mut newer = whole.clone();
-    newer[9] = 2;
+    newer[9] = 3;
     fs::write(&path, newer).expect("write");
     match fixture.open() {
-        Err(error @ OpenError::NewerFormat { .. }) => assert!(error.to_string().contains("format 2"), "{error}"),
+        Err(error @ OpenError::NewerFormat { .. }) => assert!(error.to_string().contains("format 3"), "{error}"),
         result => panic!("{result:?}"),
     }
     fs::write(&path, whole).expect("write");
