@@ -33,6 +33,39 @@ const CORE: [&str; 17] = [
 /// The name of that selection.
 pub const CORE_NAME: &str = "core";
 
+/// What else manages objects, beside the core: everything but cryptographic services, Certify and Re-certify, Validate, and the
+/// operations of split keys. The limits are the same.
+const MORE_OBJECTS: [&str; 26] = [
+    "ReKey",
+    "ReKeyKeyPair",
+    "ObtainLease",
+    "GetUsageAllocation",
+    "Archive",
+    "Recover",
+    "Poll",
+    "Cancel",
+    "QueryAsynchronousRequests",
+    "Process",
+    "SetAttribute",
+    "AdjustAttribute",
+    "Import",
+    "Export",
+    "Log",
+    "Login",
+    "Logout",
+    "DelegatedLogin",
+    "SetEndpointRole",
+    "Ping",
+    "GetConstraints",
+    "SetConstraints",
+    "SetDefaults",
+    "ReProvision",
+    "Notify",
+    "Put",
+];
+/// The name of the selection of both.
+pub const OBJECTS_NAME: &str = "objects";
+
 /// The files ending in `.xml` at these paths, directories searched to the bottom, in natural order.
 ///
 /// # Errors
@@ -93,15 +126,17 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// From `--filter` and `--only-operations` (names separated by commas, or `core`).
+    /// From `--filter` and `--only-operations` (names separated by commas, or `core`, or `objects`).
     #[must_use]
     pub fn new(filter: Option<&str>, operations: Option<&str>) -> Self {
-        let core = operations == Some(CORE_NAME);
-        let operations = operations.map(|list| match core {
-            true => CORE.iter().map(|name| (*name).to_owned()).collect(),
-            false => list.split(',').map(|name| name.trim().to_owned()).collect(),
+        let plain_ttlv = matches!(operations, Some(CORE_NAME | OBJECTS_NAME));
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let operations = operations.map(|list| match list {
+            CORE_NAME => owned(&CORE),
+            OBJECTS_NAME => owned(&[&CORE[..], &MORE_OBJECTS].concat()),
+            list => list.split(',').map(|name| name.trim().to_owned()).collect(),
         });
-        Self { filter: filter.map(str::to_owned), operations, plain_ttlv: core }
+        Self { filter: filter.map(str::to_owned), operations, plain_ttlv }
     }
 
     /// Whether the case is asked for.
@@ -206,6 +241,16 @@ mod tests {
         let selection = Selection::new(None, Some(CORE_NAME));
         assert!(selection.includes(&case("TC-1", "Get", "")));
         assert!(!selection.includes(&case("TC-1", "ReKey", "")));
+        assert!(!selection.includes(&case("TC-1", "Get", "<RequestPayload><KeyWrappingSpecification/></RequestPayload>")));
+        assert!(!selection.includes(&case("MSGENC-XML-M-1-12", "Query", "")));
+    }
+
+    #[test]
+    fn objects_are_more_than_the_core_and_less_than_all() {
+        let selection = Selection::new(None, Some(OBJECTS_NAME));
+        for (operation, included) in [("Get", true), ("ReKey", true), ("Log", true), ("Encrypt", false), ("Certify", false)] {
+            assert_eq!(selection.includes(&case("TC-1", operation, "")), included, "{operation}");
+        }
         assert!(!selection.includes(&case("TC-1", "Get", "<RequestPayload><KeyWrappingSpecification/></RequestPayload>")));
         assert!(!selection.includes(&case("MSGENC-XML-M-1-12", "Query", "")));
     }

@@ -1,12 +1,12 @@
 //! Records as bytes.
 //!
 //! ```text
-//! format        1 byte, 1
+//! format        1 byte: 2 for a message, 1 for all else
 //! time_us       8 bytes, big-endian, two's complement
 //! tenant        number
 //! actor         text
 //! peer          0, or 1 and text
-//! action        0 and number (operation code), or 1 and text (command)
+//! action        0 and number (operation code), 1 and text (command), or 2 and text (message)
 //! identifiers   number (count), then that many texts
 //! outcome       0 success, 1 and number (reason), 2 pending, 3 undone
 //! ```
@@ -17,8 +17,11 @@
 
 use crate::record::{Action, AuditRecord, Outcome};
 
-/// The format this release writes, and the newest it reads.
-const FORMAT: u8 = 1;
+/// The newest format this release reads. It is written where the older one cannot say it.
+const FORMAT: u8 = 2;
+
+/// The format of records without a message, which every release reads.
+const FIRST_FORMAT: u8 = 1;
 
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +55,7 @@ impl AuditRecord {
         let texts = self.actor.len() + self.peer.as_ref().map_or(0, String::len);
         let identifiers: usize = self.identifiers.iter().map(|identifier| identifier.len() + 5).sum();
         let mut out = Vec::with_capacity(32 + texts + identifiers);
-        out.push(FORMAT);
+        out.push(if matches!(self.action, Action::Message(_)) { FORMAT } else { FIRST_FORMAT });
         out.extend_from_slice(&self.time_us.to_be_bytes());
         write_number(&mut out, self.tenant);
         write_text(&mut out, &self.actor);
@@ -71,6 +74,10 @@ impl AuditRecord {
             Action::Administrative(name) => {
                 out.push(1);
                 write_text(&mut out, name);
+            }
+            Action::Message(message) => {
+                out.push(2);
+                write_text(&mut out, message);
             }
         }
         write_number(&mut out, length(self.identifiers.len()));
@@ -92,11 +99,11 @@ impl AuditRecord {
     /// Reads what [`encode`](Self::encode) wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = Input { rest: bytes, field: "format" };
-        match input.byte().map_err(|_| DecodeError::Empty)? {
-            FORMAT => {}
+        let format = match input.byte().map_err(|_| DecodeError::Empty)? {
             0 => return Err(input.invalid()),
+            format @ FIRST_FORMAT..=FORMAT => format,
             newer => return Err(DecodeError::NewerFormat(newer)),
-        }
+        };
         let mut time = [0; 8];
         time.copy_from_slice(input.field("time").take(8)?);
         let time_us = i64::from_be_bytes(time);
@@ -107,9 +114,10 @@ impl AuditRecord {
             1 => Some(input.text()?),
             _ => return Err(input.invalid()),
         };
-        let action = match input.field("action").byte()? {
-            0 => Action::Operation(input.number()?),
-            1 => Action::Administrative(input.text()?),
+        let action = match (input.field("action").byte()?, format) {
+            (0, FIRST_FORMAT) => Action::Operation(input.number()?),
+            (1, FIRST_FORMAT) => Action::Administrative(input.text()?),
+            (2, FORMAT) => Action::Message(input.text()?),
             _ => return Err(input.invalid()),
         };
         let count = input.field("identifiers").number()? as usize;
@@ -221,7 +229,11 @@ mod tests {
     }
 
     fn records() -> impl Strategy<Value = AuditRecord> {
-        let action = prop_oneof![any::<u32>().prop_map(Action::Operation), any::<String>().prop_map(Action::Administrative)];
+        let action = prop_oneof![
+            any::<u32>().prop_map(Action::Operation),
+            any::<String>().prop_map(Action::Administrative),
+            any::<String>().prop_map(Action::Message)
+        ];
         let outcome = prop_oneof![
             Just(Outcome::Success),
             any::<u32>().prop_map(Outcome::Failure),
@@ -253,6 +265,28 @@ mod tests {
     }
 
     #[test]
+    fn format_2_byte_by_byte() {
+        let message = AuditRecord {
+            action: Action::Message("hello".to_owned()),
+            identifiers: Vec::new(),
+            outcome: Outcome::Success,
+            ..sample()
+        };
+        let mut expected = vec![2];
+        expected.extend_from_slice(&1_793_312_212_000_000_i64.to_be_bytes());
+        expected.extend_from_slice(b"\xAC\x02\x04fred\x01\x0B10.0.0.1:55\x02\x05hello\x00\x00");
+        assert_eq!(message.encode(), expected);
+        assert_eq!(AuditRecord::decode(&expected), Ok(message));
+        // What the first format can say is said in it alone.
+        for (format, action) in [(1, 2), (2, 1), (2, 3)] {
+            let mut other = expected.clone();
+            other[0] = format;
+            other[28] = action;
+            assert_eq!(AuditRecord::decode(&other), Err(DecodeError::Invalid { field: "action" }), "{format} {action}");
+        }
+    }
+
+    #[test]
     fn every_truncation_is_an_error() {
         let bytes = sample().encode();
         assert_eq!(AuditRecord::decode(&[]), Err(DecodeError::Empty));
@@ -266,8 +300,8 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused_by_number() {
         let mut bytes = sample().encode();
-        bytes[0] = 2;
-        assert_eq!(AuditRecord::decode(&bytes), Err(DecodeError::NewerFormat(2)));
+        bytes[0] = 3;
+        assert_eq!(AuditRecord::decode(&bytes), Err(DecodeError::NewerFormat(3)));
         bytes[0] = 0;
         assert_eq!(AuditRecord::decode(&bytes), Err(DecodeError::Invalid { field: "format" }));
     }

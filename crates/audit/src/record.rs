@@ -29,6 +29,8 @@ pub enum Action {
     Operation(u32),
     /// A command of the administrator, by its name on the command line, such as `user add`.
     Administrative(String),
+    /// The KMIP operation Log: a message that the client wanted to have here.
+    Message(String),
 }
 
 /// What came of it. The numbers are KMIP's own: Result Status is implied by the variant.
@@ -54,6 +56,7 @@ impl fmt::Display for AuditRecord {
         match &self.action {
             Action::Operation(code) => write!(f, " operation=0x{code:02X}")?,
             Action::Administrative(name) => write!(f, " command={name:?}")?,
+            Action::Message(message) => write!(f, " message={message:?}")?,
         }
         for identifier in &self.identifiers {
             write!(f, " object={identifier:?}")?;

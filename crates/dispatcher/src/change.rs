@@ -1,17 +1,119 @@
-//! The rules that Add, Modify and Delete Attribute share: which attribute a client may change, and when.
+//! The rules that Add, Modify, Set, Adjust and Delete Attribute share: which attribute a client may change, when, and how.
 
-use kmip::attribute::{Attribute, AttributeReference, AttributeRules, Permitted};
+use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, AttributeRules, Instances, Permitted, SetBy};
 use kmip::codec::DateTime;
 use kmip::enumerations::State;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 
+use crate::creation;
 use crate::error::{Error, Result};
-use crate::object::StoredObject;
+use crate::object::{Instance, StoredObject};
+use crate::operation::Context;
 
 /// An attribute that clients must not touch.
 pub(crate) fn read_only(reference: &AttributeReference) -> Error {
     Error::new(ResultReason::AttributeReadOnly, format!("{reference} cannot be changed by a client"))
+}
+
+/// The same refusal for Add, Set and Adjust Attribute, whose tables of errors have Read Only Attribute where those of Modify and Delete
+/// Attribute have Attribute Read Only (2.1, sections 6.1.2, 6.1.3 and 6.1.51). The older versions know neither.
+pub(crate) fn as_read_only_attribute(error: Error) -> Error {
+    match error.reason {
+        ResultReason::AttributeReadOnly => Error { reason: ResultReason::ReadOnlyAttribute, ..error },
+        _ => error,
+    }
+}
+
+/// Gives an object one more value of an attribute, as far as its client may. Returns the index and the value as it is kept.
+///
+/// # Errors
+/// Invalid Attribute, Attribute Read Only, Attribute Single Valued, Invalid Attribute Value, Wrong Key Lifecycle State, and those of
+/// limits.
+pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context: &Context<'_>) -> Result<AttributeInstance> {
+    let AttributeInstance { index, attribute } = given.clone();
+    let reference = attribute.reference();
+    let rules = rules(&reference)?;
+    if rules.set_by == SetBy::Server {
+        return Err(read_only(&reference));
+    }
+    if !rules.applies_to.contains(object.object_type) {
+        return Err(Error::new(ResultReason::InvalidAttribute, format!("{reference} does not apply to this type of object")));
+    }
+    if rules.instances == Instances::One && object.values(&reference).next().is_some() {
+        return Err(creation::single_valued(&reference));
+    }
+    let own = object.attributes().filter(|attribute| attribute.rules().set_by != SetBy::Server).count();
+    creation::check_count(own + 1, context.settings)?;
+    if !matches!(rules.client_modifies, Permitted::No) {
+        // A date that could not be changed any more cannot be given for the first time either.
+        check(rules.client_modifies, object, &reference, Some(&attribute), context.now)?;
+    }
+    let attribute = creation::completed(attribute)?;
+    if object.values(&reference).any(|other| other.attribute == attribute) {
+        return Err(creation::given_twice(&reference));
+    }
+    if index.is_some_and(|index| !StoredObject::INDICES.contains(&index)) {
+        return Err(creation::wrong_index(&reference));
+    }
+    let added = match index {
+        // An index in a request names the place of the new value; 0, which many clients always send, names none.
+        Some(index) if index > 0 && object.values(&reference).all(|other| other.index != index) => {
+            object.instances.push(Instance { index, attribute: attribute.clone() });
+            index
+        }
+        _ => object.add(attribute.clone()),
+    };
+    creation::check_values(object)?;
+    creation::check_dates(object)?;
+    follow(object, &reference, context.now);
+    Ok(AttributeInstance { index: Some(added), attribute })
+}
+
+/// Puts a value in place of the one at `at`. Whether the client may is for [`check`] to say. Returns the index and the value as it is
+/// kept.
+///
+/// # Errors
+/// Invalid Attribute Value, and those of limits.
+pub(crate) fn replace(object: &mut StoredObject, at: usize, new: Attribute, context: &Context<'_>) -> Result<AttributeInstance> {
+    let reference = new.reference();
+    let attribute = creation::completed(new)?;
+    let doubled = |(other, instance): (usize, &Instance)| other != at && instance.attribute == attribute;
+    if object.instances.iter().enumerate().any(doubled) {
+        return Err(creation::given_twice(&reference));
+    }
+    object.instances[at].attribute = attribute.clone();
+    let index = object.instances[at].index;
+    creation::check_values(object)?;
+    creation::check_dates(object)?;
+    follow(object, &reference, context.now);
+    Ok(AttributeInstance { index: Some(index), attribute })
+}
+
+/// Gives an attribute its only value: for the first time, or in place of another.
+///
+/// # Errors
+/// Multi Valued Attribute where it has several, Read Only Attribute, and those of [`add`] and [`replace`].
+pub(crate) fn set(object: &mut StoredObject, new: Attribute, context: &Context<'_>) -> Result<()> {
+    let reference = new.reference();
+    let rules = rules(&reference)?;
+    let several = || Error::new(ResultReason::MultiValuedAttribute, format!("{reference} has several values"));
+    let done = match only_value(object, &reference).map_err(|()| several())? {
+        None => add(object, &AttributeInstance::from(new), context),
+        Some(at) => check(rules.client_modifies, object, &reference, Some(&new), context.now)
+            .and_then(|()| replace(object, at, new, context)),
+    };
+    done.map(drop).map_err(as_read_only_attribute)
+}
+
+/// Where the only value of an attribute stands, if it has one.
+///
+/// # Errors
+/// It has several.
+pub(crate) fn only_value(object: &StoredObject, reference: &AttributeReference) -> Result<Option<usize>, ()> {
+    let mut places = (0..object.instances.len()).filter(|at| object.instances[*at].attribute.is(reference));
+    let first = places.next();
+    if places.next().is_some() { Err(()) } else { Ok(first) }
 }
 
 /// The rules of an attribute that a request names.

@@ -8,6 +8,7 @@ use kmip::result_reason::ResultReason;
 use policy::Permission;
 
 use crate::error::{Error, Result};
+use crate::obtain_lease;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
 
 pub(crate) struct Check;
@@ -48,7 +49,9 @@ impl Operation for Check {
         {
             return Err(Error::new(ResultReason::UsageLimitExceeded, "The Usage Limits of the object do not allow as much"));
         }
-        if request.lease_time.is_some_and(|wanted| wanted.0 > context.settings.lease_time_s) {
+        // A lease of 0 is one without end (2.1, section 6.1.35).
+        let granted = obtain_lease::lease_time(&object, context).0;
+        if request.lease_time.is_some_and(|wanted| granted != 0 && (wanted.0 > granted || wanted.0 == 0)) {
             return Err(Error::new(ResultReason::PermissionDenied, "The server grants no lease of this length"));
         }
         let identifier = object.identifier.clone();

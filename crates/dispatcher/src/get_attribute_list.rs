@@ -16,6 +16,8 @@ impl Operation for GetAttributeList {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::GetAttributeList;
+    /// What is known of an archived object stays at hand (TC-101).
+    const TAKES_ARCHIVED: bool = true;
 
     fn plan(request: &GetAttributeListRequest, context: &Context<'_>) -> Result<Plan> {
         context.plan_one(request.unique_identifier.as_ref())

@@ -23,6 +23,8 @@ impl Operation for GetAttributes {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::GetAttributes;
+    /// What is known of an archived object stays at hand (TC-101).
+    const TAKES_ARCHIVED: bool = true;
 
     fn plan(request: &GetAttributesRequest, context: &Context<'_>) -> Result<Plan> {
         let references = &request.attribute_references;

@@ -11,6 +11,7 @@ use kmip::payload::locate::{LocateRequest, LocateResponse};
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use policy::Permission;
+use store::Range;
 use ttlv_codec::{Tag, TreeValue};
 
 use crate::error::{Error, Result};
@@ -125,8 +126,11 @@ struct Conditions {
 
 impl Judge for Conditions {
     fn wants(&self, object: &StoredObject, context: &Context<'_>) -> Result<bool> {
-        let destroyed = object.is_destroyed();
-        let kept = if destroyed { StorageStatusMask::DestroyedStorage } else { StorageStatusMask::OnLineStorage };
+        let kept = match (object.is_destroyed(), object.is_archived()) {
+            (true, _) => StorageStatusMask::DestroyedStorage,
+            (false, true) => StorageStatusMask::ArchivalStorage,
+            (false, false) => StorageStatusMask::OnLineStorage,
+        };
         if !wants(self, kept) {
             return Ok(false);
         }
@@ -172,10 +176,16 @@ fn wanted(judge: &Conditions, now: i64) -> Wanted {
     if judge.fresh {
         wanted.terms.push(keys::fresh());
     }
-    match (wants(judge, StorageStatusMask::OnLineStorage), wants(judge, StorageStatusMask::DestroyedStorage)) {
-        (true, false) => wanted.terms.push(keys::destroyed(false)),
-        (false, true) => wanted.terms.push(keys::destroyed(true)),
+    let kept = [StorageStatusMask::OnLineStorage, StorageStatusMask::ArchivalStorage, StorageStatusMask::DestroyedStorage]
+        .map(|kept| wants(judge, kept));
+    match kept {
+        [_, _, false] => wanted.terms.push(keys::destroyed(false)),
+        [false, false, true] => wanted.terms.push(keys::destroyed(true)),
         _ => {}
+    }
+    if kept == [false, true, false] {
+        // The archived have a date. Those that are not have none, which cannot be asked for.
+        wanted.ranges.push(Range { field: tag::ArchiveDate.0, from: i64::MIN, to: i64::MAX });
     }
     wanted
 }
@@ -185,9 +195,10 @@ fn wants(judge: &Conditions, kept: StorageStatusMask) -> bool {
     judge.storage_status & kept == kept
 }
 
-/// Whether there can be an object that is wanted: none is archived, and an identifier is a text.
+/// Whether there can be an object that is wanted: it is kept somewhere, and an identifier is a text.
 fn can_be_satisfied(judge: &Conditions) -> bool {
-    let is_stored = wants(judge, StorageStatusMask::OnLineStorage) || wants(judge, StorageStatusMask::DestroyedStorage);
+    let everywhere = StorageStatusMask::OnLineStorage | StorageStatusMask::ArchivalStorage | StorageStatusMask::DestroyedStorage;
+    let is_stored = judge.storage_status.intersects(everywhere);
     let is_misspelt = |(reference, values): &(AttributeReference, Vec<TreeValue>)| {
         *reference == IDENTIFIER && !values.iter().all(|value| matches!(value, TreeValue::TextString(_)))
     };

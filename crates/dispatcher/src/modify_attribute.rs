@@ -1,16 +1,15 @@
 //! Modify Attribute: another value in place of one (2.1, section 6.1.34).
 
 use kmip::ProtocolVersion;
-use kmip::attribute::{Attribute, AttributeInstance};
+use kmip::attribute::Attribute;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::modify_attribute::{ModifyAttributeRequest, ModifyAttributeResponse};
 use kmip::result_reason::ResultReason;
 use policy::Permission;
 
 use crate::change;
-use crate::creation;
 use crate::error::{Error, Result};
-use crate::object::{Instance, StoredObject};
+use crate::object::StoredObject;
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
 
 pub(crate) struct ModifyAttribute;
@@ -45,21 +44,10 @@ impl Operation for ModifyAttribute {
         // The rule comes first: a client learns that an attribute is not its to change even where it has no value.
         change::check(rules.client_modifies, &object, &reference, Some(&new.attribute), context.now)?;
         let at = instance(&object, request, context.version)?;
-        let attribute = creation::completed(new.attribute.clone())?;
-        let doubled = |(other, instance): (usize, &Instance)| other != at && instance.attribute == attribute;
-        if object.instances.iter().enumerate().any(doubled) {
-            return Err(creation::given_twice(&reference));
-        }
-        object.instances[at].attribute = attribute.clone();
-        let index = object.instances[at].index;
-        creation::check_values(&object)?;
-        creation::check_dates(&object)?;
-        change::follow(&mut object, &reference, context.now);
+        let replaced = change::replace(&mut object, at, new.attribute.clone(), context)?;
         let identifier = object.identifier.clone();
-        let response = ModifyAttributeResponse {
-            unique_identifier: UniqueIdentifier(identifier.clone()),
-            attribute: Some(AttributeInstance { index: Some(index), attribute }),
-        };
+        let response =
+            ModifyAttributeResponse { unique_identifier: UniqueIdentifier(identifier.clone()), attribute: Some(replaced) };
         Ok(Done::reply(response).with(Change::Write(Box::new(object))).about(&identifier))
     }
 }

@@ -98,6 +98,24 @@ impl StoredObject {
         self.dates().destroy.is_some()
     }
 
+    /// Whether it is in the archive.
+    #[must_use]
+    pub(crate) fn is_archived(&self) -> bool {
+        self.attributes().any(|attribute| matches!(attribute, Attribute::ArchiveDate(_)))
+    }
+
+    /// Refuses an object that is in the archive.
+    ///
+    /// # Errors
+    /// Object Archived.
+    pub(crate) fn check_is_on_line(&self) -> Result<()> {
+        use kmip::result_reason::ResultReason;
+        if self.is_archived() {
+            return Err(Error::new(ResultReason::ObjectArchived, "The object is archived; it has to be recovered first"));
+        }
+        Ok(())
+    }
+
     /// One of the attributes that are not kept but computed.
     #[must_use]
     pub(crate) fn computed(&self, reference: &AttributeReference, now: i64) -> Option<Attribute> {

@@ -35,6 +35,8 @@ pub(crate) trait Operation {
     const RELEASES_MATERIAL: bool = false;
     /// Whether [`Operation::prepare`] reads the objects.
     const PREPARES_FROM_OBJECTS: bool = false;
+    /// Whether it may name archived objects; for other operations they have to be recovered first.
+    const TAKES_ARCHIVED: bool = false;
 
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
@@ -144,12 +146,21 @@ pub(crate) struct Done<R> {
     pub(crate) returned: Vec<(UniqueIdentifierEnumeration, String)>,
     /// The objects concerned, for the records.
     pub(crate) concerned: Vec<String>,
+    /// What the client wants to have logged.
+    pub(crate) message: Option<String>,
 }
 
 impl<R> Done<R> {
     /// A response that changes nothing.
     pub(crate) const fn reply(response: R) -> Self {
-        Self { response, changes: Vec::new(), placeholder: Placeholder::Keep, returned: Vec::new(), concerned: Vec::new() }
+        Self {
+            response,
+            changes: Vec::new(),
+            placeholder: Placeholder::Keep,
+            returned: Vec::new(),
+            concerned: Vec::new(),
+            message: None,
+        }
     }
 
     /// Adds a change.

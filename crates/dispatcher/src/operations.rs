@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use audit::{AuditRecord, Outcome};
+use audit::{Action, AuditRecord, Outcome};
 use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::Value as _;
@@ -65,13 +65,21 @@ operations! {
     AddAttribute => crate::add_attribute::AddAttribute;
     ModifyAttribute => crate::modify_attribute::ModifyAttribute;
     DeleteAttribute => crate::delete_attribute::DeleteAttribute;
+    ObtainLease => crate::obtain_lease::ObtainLease;
+    GetUsageAllocation => crate::get_usage_allocation::GetUsageAllocation;
     Activate => crate::activate::Activate;
     Revoke => crate::revoke::Revoke;
     Destroy => crate::destroy::Destroy;
+    Archive => crate::archive::Archive;
+    Recover => crate::recover::Recover;
     Query => crate::query::Query;
     ReKeyKeyPair => crate::re_key_key_pair::ReKeyKeyPair;
     DiscoverVersions => crate::discover_versions::DiscoverVersions;
+    Log => crate::log::Log;
+    AdjustAttribute => crate::adjust_attribute::AdjustAttribute;
+    SetAttribute => crate::set_attribute::SetAttribute;
     Interop => crate::interop::Interop;
+    Ping => crate::ping::Ping;
 }
 
 /// Whether the server performs an operation for clients of a version.
@@ -130,7 +138,10 @@ async fn perform<O: Operation, S: Store>(
         check_size(run, &answer.writer)?;
 
         let changes = !done.changes.is_empty();
-        let record = run.record(done.concerned, Outcome::Success);
+        let mut record = run.record(done.concerned, Outcome::Success);
+        if let Some(message) = done.message {
+            record.action = Action::Message(message);
+        }
         if run.commit {
             match write::<O, S>(engine, run, done.changes, guards, &record).await? {
                 Committed::Made => {}
@@ -212,7 +223,11 @@ async fn load<O: Operation, S: Store>(
         let identifiers: Vec<&str> = next.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await? {
             let object = object.ok_or_else(Error::object_not_found)?;
-            loaded.objects.push(authorise(context.actor, context.actor.tenant, O::PERMISSION, object)?);
+            let object = authorise(context.actor, context.actor.tenant, O::PERMISSION, object)?;
+            if !O::TAKES_ARCHIVED {
+                object.check_is_on_line()?;
+            }
+            loaded.objects.push(object);
         }
         next = guarded(|| O::follow(payload, &loaded.objects, context))?;
         own.extend(next.iter().cloned());
@@ -224,6 +239,7 @@ async fn load<O: Operation, S: Store>(
         if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
             return Err(Error::object_not_found());
         }
+        object.check_is_on_line()?;
         templates.push(object);
     }
     loaded.templates = Arc::new(templates);

@@ -218,7 +218,11 @@ fn every_attribute_of_the_table_is_found_through_the_index() {
             let mut objects: Vec<StoredObject> =
                 (0..40).map(|number| object(&format!("other {number}"), vec![other.clone()])).collect();
             objects.insert(20, object("wanted", vec![wanted.clone()]));
-            let dies = rules.tag == tag::DestroyDate;
+            let kept = match rules.tag {
+                tag::DestroyDate => Some(StorageStatusMask::DestroyedStorage),
+                tag::ArchiveDate => Some(StorageStatusMask::ArchivalStorage),
+                _ => None,
+            };
             let store = store_of(&objects);
             for condition in conditions(&wanted, version) {
                 let shown = format!("{version} {condition:?}");
@@ -227,7 +231,7 @@ fn every_attribute_of_the_table_is_found_through_the_index() {
                     if rules.tag == tag::UsageLimits && fields.iter().all(|field| matches!(field.value, TreeValue::LongInteger(_))));
                 let expected = if is_amount { 41 } else { 1 };
                 let found = locate_with(&store, version, vec![condition], |request| {
-                    request.storage_status_mask = dies.then_some(StorageStatusMask::DestroyedStorage);
+                    request.storage_status_mask = kept;
                 });
                 assert_eq!((found.0.len(), found.1), (expected, expected), "{shown}");
                 assert!(found.0.iter().any(|identifier| identifier == "wanted"), "{shown}");

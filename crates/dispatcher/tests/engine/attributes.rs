@@ -144,6 +144,7 @@ fn what_the_server_sets_is_not_the_clients_to_change() {
         let key = client.create(aes());
         let before = client.attributes(&key);
         let read_only = ResultReason::AttributeReadOnly.at(version);
+        let added = ResultReason::ReadOnlyAttribute.at(version);
         for attribute in [
             Attribute::State(State::Active),
             Attribute::ObjectType(ObjectType::SecretData),
@@ -155,12 +156,12 @@ fn what_the_server_sets_is_not_the_clients_to_change() {
             Attribute::CryptographicLength(128),
         ] {
             let reference = attribute.reference();
-            for (what, result) in [
-                ("add", client.add(&key, attribute.clone()).map(drop)),
-                ("modify", client.modify(&key, attribute).map(drop)),
-                ("delete", client.delete(&key, reference.clone()).map(drop)),
+            for (what, result, expected) in [
+                ("add", client.add(&key, attribute.clone()).map(drop), added),
+                ("modify", client.modify(&key, attribute).map(drop), read_only),
+                ("delete", client.delete(&key, reference.clone()).map(drop), read_only),
             ] {
-                assert_eq!(result.unwrap_err(), read_only, "{version} {what} {reference}");
+                assert_eq!(result.unwrap_err(), expected, "{version} {what} {reference}");
             }
         }
         for attribute in

@@ -5,7 +5,7 @@ use kmip::ProtocolVersion;
 use kmip::attribute::TemplateAttribute;
 use kmip::attribute::{Attribute, AttributeFilter, AttributeFilters, AttributeInstance, AttributeReference, Attributes};
 use kmip::codec::{ByteString, Value, from_bytes};
-use kmip::enumerations::{CryptographicAlgorithm, ObjectType, ResultStatus, RevocationReasonCode, State};
+use kmip::enumerations::{AdjustmentType, CryptographicAlgorithm, ObjectType, ResultStatus, RevocationReasonCode, State};
 use kmip::identifier::ObjectReference;
 use kmip::masks::CryptographicUsageMask;
 use kmip::message::{MessageExtension, RequestHeader, ResponseMessage};
@@ -13,6 +13,8 @@ use kmip::object::ManagedObject;
 use kmip::operation::Operation;
 use kmip::payload::activate::{ActivateRequest, ActivateResponse};
 use kmip::payload::add_attribute::{AddAttributeRequest, AddAttributeResponse};
+use kmip::payload::adjust_attribute::{AdjustAttributeRequest, AdjustAttributeResponse};
+use kmip::payload::archive::{ArchiveRequest, ArchiveResponse};
 use kmip::payload::create::{CreateRequest, CreateResponse};
 use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
 use kmip::payload::delete_attribute::{DeleteAttributeRequest, DeleteAttributeResponse};
@@ -20,14 +22,18 @@ use kmip::payload::destroy::{DestroyRequest, DestroyResponse};
 use kmip::payload::get::{GetRequest, GetResponse};
 use kmip::payload::get_attribute_list::{GetAttributeListRequest, GetAttributeListResponse};
 use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
+use kmip::payload::get_usage_allocation::{GetUsageAllocationRequest, GetUsageAllocationResponse};
 use kmip::payload::locate::{LocateRequest, LocateResponse};
 use kmip::payload::modify_attribute::{ModifyAttributeRequest, ModifyAttributeResponse};
 use kmip::payload::re_key::{ReKeyRequest, ReKeyResponse};
 use kmip::payload::re_key_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
+use kmip::payload::obtain_lease::{ObtainLeaseRequest, ObtainLeaseResponse};
+use kmip::payload::recover::{RecoverRequest, RecoverResponse};
 use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::payload::revoke::{RevokeRequest, RevokeResponse};
+use kmip::payload::set_attribute::{SetAttributeRequest, SetAttributeResponse};
 use kmip::result_reason::ResultReason;
-use kmip::structures::{Name, RevocationReason};
+use kmip::structures::{AdjustmentValue, Name, RevocationReason};
 use kmip::tag;
 use policy::Actor;
 use ttlv_codec::{Limits, Writer};
@@ -251,6 +257,42 @@ impl<'a> Client<'a> {
 
     pub(crate) fn revoke(&mut self, identifier: &str, code: RevocationReasonCode) -> Result<RevokeResponse, ResultReason> {
         self.ask(Operation::Revoke, &revoke(Some(identifier), code)).result()
+    }
+
+    pub(crate) fn archive(&mut self, identifier: &str) -> Result<ArchiveResponse, ResultReason> {
+        self.ask(Operation::Archive, &ArchiveRequest { unique_identifier: Some(identifier.into()) }).result()
+    }
+
+    pub(crate) fn recover(&mut self, identifier: &str) -> Result<RecoverResponse, ResultReason> {
+        self.ask(Operation::Recover, &RecoverRequest { unique_identifier: Some(identifier.into()) }).result()
+    }
+
+    pub(crate) fn lease(&mut self, identifier: &str) -> Result<ObtainLeaseResponse, ResultReason> {
+        self.ask(Operation::ObtainLease, &ObtainLeaseRequest { unique_identifier: Some(identifier.into()) }).result()
+    }
+
+    pub(crate) fn allocate(&mut self, identifier: &str, amount: i64) -> Result<GetUsageAllocationResponse, ResultReason> {
+        let request = GetUsageAllocationRequest { unique_identifier: Some(identifier.into()), usage_limits_count: amount };
+        self.ask(Operation::GetUsageAllocation, &request).result()
+    }
+
+    /// Set Attribute (2.x).
+    pub(crate) fn set(&mut self, identifier: &str, attribute: Attribute) -> Result<SetAttributeResponse, ResultReason> {
+        let request = SetAttributeRequest { unique_identifier: Some(identifier.into()), new_attribute: attribute.into() };
+        self.ask(Operation::SetAttribute, &request).result()
+    }
+
+    /// Adjust Attribute (2.x).
+    pub(crate) fn adjust(
+        &mut self,
+        identifier: &str,
+        attribute_reference: AttributeReference,
+        adjustment_type: AdjustmentType,
+        adjustment_value: Option<AdjustmentValue>,
+    ) -> Result<AdjustAttributeResponse, ResultReason> {
+        let unique_identifier = Some(identifier.into());
+        let request = AdjustAttributeRequest { unique_identifier, attribute_reference, adjustment_type, adjustment_value };
+        self.ask(Operation::AdjustAttribute, &request).result()
     }
 
     pub(crate) fn destroy(&mut self, identifier: &str) -> Result<DestroyResponse, ResultReason> {

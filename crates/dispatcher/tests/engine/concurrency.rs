@@ -17,7 +17,7 @@ use crate::server::{Server, VERSIONS};
 const THREADS: usize = 8;
 
 /// Runs one client per thread, all starting together.
-fn together<T: Send>(
+pub(crate) fn together<T: Send>(
     server: &Server,
     version: ProtocolVersion,
     work: impl Fn(usize, &mut crate::client::Client<'_>) -> T + Sync,

@@ -190,7 +190,7 @@ fn operations_that_are_not_there_are_not_supported() {
         let mut client = server.client("fred", version);
         let reset = InteropRequest { interop_function: kmip::enumerations::InteropFunction::Reset, interop_identifier: None };
         client.create(aes());
-        for operation in [Operation::Archive, Operation::Notify, Operation(0x77), Operation(0x8000_0001), Operation::Obliterate] {
+        for operation in [Operation::Certify, Operation::Notify, Operation(0x77), Operation(0x8000_0001), Operation::Obliterate] {
             client.ask(operation, &get(None)).fails_with(ResultReason::OperationNotSupported);
         }
         client.ask(Operation::Interop, &reset).fails_with(ResultReason::OperationNotSupported);

@@ -13,7 +13,7 @@ use crate::server::{START, Server, VERSIONS};
 fn entries(server: &Server) -> Vec<(Operation, Vec<String>, Outcome)> {
     let entry = |record: audit::AuditRecord| match record.action {
         Action::Operation(code) => (Operation(code), record.identifiers, record.outcome),
-        Action::Administrative(command) => panic!("{command}"),
+        Action::Administrative(text) | Action::Message(text) => panic!("{text}"),
     };
     server.log().into_iter().map(entry).collect()
 }
@@ -44,8 +44,8 @@ fn every_operation_leaves_one_entry() {
         expected.push((Operation::CreateKeyPair, vec![public, private], Outcome::Success));
         client.get("nobody").fails_with(ResultReason::ObjectNotFound);
         expected.push((Operation::Get, vec!["nobody".to_owned()], failed(ResultReason::ObjectNotFound)));
-        client.ask(Operation::Archive, &get(None));
-        expected.push((Operation::Archive, vec![], failed(ResultReason::OperationNotSupported)));
+        client.ask(Operation::Certify, &get(None));
+        expected.push((Operation::Certify, vec![], failed(ResultReason::OperationNotSupported)));
         client.destroy(&key).unwrap();
         expected.push((Operation::Destroy, id, Outcome::Success));
         assert_eq!(entries(&server), expected, "{version}");

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
+mod adjust;
 mod attributes;
 mod batch;
 mod client;
@@ -26,4 +27,6 @@ mod re_key;
 mod server;
 mod several;
 mod sizes;
+mod storage;
 mod unknown;
+mod usage;

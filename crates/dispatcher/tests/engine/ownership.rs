@@ -2,12 +2,19 @@
 
 use kmip::attribute::{Attribute, AttributeReference};
 use kmip::codec::Value;
-use kmip::enumerations::{Enumeration as _, InteropFunction, RevocationReasonCode};
+use kmip::enumerations::{AdjustmentType, Enumeration as _, InteropFunction, RevocationReasonCode, UsageLimitsUnit};
 use kmip::operation::Operation;
+use kmip::payload::adjust_attribute::AdjustAttributeRequest;
+use kmip::payload::archive::ArchiveRequest;
 use kmip::payload::check::CheckRequest;
 use kmip::payload::get_attribute_list::GetAttributeListRequest;
+use kmip::payload::get_usage_allocation::GetUsageAllocationRequest;
 use kmip::payload::interop::{InteropRequest, InteropResponse};
+use kmip::payload::obtain_lease::ObtainLeaseRequest;
+use kmip::payload::recover::RecoverRequest;
+use kmip::payload::set_attribute::SetAttributeRequest;
 use kmip::result_reason::ResultReason;
+use kmip::structures::UsageLimits;
 use kmip::tag;
 
 use crate::client::{
@@ -24,24 +31,43 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
         cryptographic_usage_mask: None,
         lease_time: None,
     };
+    let allocation = GetUsageAllocationRequest { unique_identifier: Some(identifier.into()), usage_limits_count: 1 };
     let list = GetAttributeListRequest { unique_identifier: Some(identifier.into()) };
     let name_reference = AttributeReference::Standard(tag::Name);
     let mut answers = Vec::new();
-    let mut ask = |operation, payload: &dyn Fn(&mut Client<'_>, Operation) -> Answer| answers.push(payload(client, operation));
+    let mut ask = |client: &mut Client<'_>, operation, payload: &dyn Fn(&mut Client<'_>, Operation) -> Answer| {
+        answers.push(payload(client, operation));
+    };
     fn with<T: Value>(payload: T) -> impl Fn(&mut Client<'_>, Operation) -> Answer {
         move |client, operation| client.ask(operation, &payload)
     }
-    ask(Operation::Get, &with(get(id)));
-    ask(Operation::GetAttributes, &with(get_attributes(id, vec![])));
-    ask(Operation::GetAttributeList, &with(list));
-    ask(Operation::Check, &with(check));
-    ask(Operation::AddAttribute, &with(add(id, name("another"))));
-    ask(Operation::ModifyAttribute, &with(modify(id, Some(name("mine")), name("stolen").into())));
-    ask(Operation::DeleteAttribute, &with(delete(id, name_reference, None)));
-    ask(Operation::ReKey, &with(re_key(id)));
-    ask(Operation::Activate, &with(activate(id)));
-    ask(Operation::Revoke, &with(revoke(id, RevocationReasonCode::KeyCompromise)));
-    ask(Operation::Destroy, &with(destroy(id)));
+    ask(client, Operation::Get, &with(get(id)));
+    ask(client, Operation::GetAttributes, &with(get_attributes(id, vec![])));
+    ask(client, Operation::GetAttributeList, &with(list));
+    ask(client, Operation::Check, &with(check));
+    ask(client, Operation::AddAttribute, &with(add(id, name("another"))));
+    ask(client, Operation::ModifyAttribute, &with(modify(id, Some(name("mine")), name("stolen").into())));
+    ask(client, Operation::DeleteAttribute, &with(delete(id, name_reference, None)));
+    ask(client, Operation::ReKey, &with(re_key(id)));
+    if !client.version.is_1x() {
+        let new_attribute = Attribute::Comment("theirs".to_owned()).into();
+        let set = SetAttributeRequest { unique_identifier: Some(identifier.into()), new_attribute };
+        ask(client, Operation::SetAttribute, &with(set));
+        let adjust = AdjustAttributeRequest {
+            unique_identifier: Some(identifier.into()),
+            attribute_reference: AttributeReference::Standard(tag::ProtectionPeriod),
+            adjustment_type: AdjustmentType::Increment,
+            adjustment_value: None,
+        };
+        ask(client, Operation::AdjustAttribute, &with(adjust));
+    }
+    ask(client, Operation::Activate, &with(activate(id)));
+    ask(client, Operation::GetUsageAllocation, &with(allocation));
+    ask(client, Operation::ObtainLease, &with(ObtainLeaseRequest { unique_identifier: Some(identifier.into()) }));
+    ask(client, Operation::Archive, &with(ArchiveRequest { unique_identifier: Some(identifier.into()) }));
+    ask(client, Operation::Recover, &with(RecoverRequest { unique_identifier: Some(identifier.into()) }));
+    ask(client, Operation::Revoke, &with(revoke(id, RevocationReasonCode::KeyCompromise)));
+    ask(client, Operation::Destroy, &with(destroy(id)));
     answers
 }
 
@@ -49,7 +75,8 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
 fn another_client_may_do_nothing() {
     for version in VERSIONS {
         let server = Server::new();
-        let key = server.client("fred", version).create(aes_and([name("mine")]));
+        let limits = UsageLimits { usage_limits_total: 10, usage_limits_count: None, usage_limits_unit: UsageLimitsUnit::Object };
+        let key = server.client("fred", version).create(aes_and([name("mine"), Attribute::UsageLimits(limits)]));
         let before = server.client("fred", version).attributes(&key);
         for other in ["barney", "Fred", "fred ", ""] {
             for answer in every_operation(&mut server.client(other, version), &key) {
