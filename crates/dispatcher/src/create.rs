@@ -24,6 +24,7 @@ impl Operation for Create {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::Create;
+    const USES_FACTORY: bool = true;
 
     fn plan(request: &CreateRequest, context: &Context<'_>) -> Result<Plan> {
         creation::check_protection_storage(
@@ -39,6 +40,7 @@ impl Operation for Create {
         let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
+        context.factory.complete(&mut object);
         object.object = Some(generate(&mut object, context)?);
         creation::complete(&mut object, Origin::Generated, context)?;
         let response = CreateResponse {

@@ -36,6 +36,7 @@ impl Operation for CreateKeyPair {
 
     const PERMISSION: Permission = Permission::CreateKeyPair;
     const HEAVY: bool = true;
+    const USES_FACTORY: bool = true;
 
     fn plan(request: &CreateKeyPairRequest, context: &Context<'_>) -> Result<Plan> {
         for (masks, reason) in [
@@ -55,7 +56,16 @@ impl Operation for CreateKeyPair {
         for part in parts(request) {
             given.extend(creation::merged(part, &mut templates, material.settings)?);
         }
-        generate(&Wanted::of(given.iter().map(|instance| &instance.attribute)), material.random).map(Some)
+        // What the request leaves out, the defaults for one half or the other may say.
+        let mut shape = StoredObject::new(String::new(), String::new(), ObjectType::PrivateKey, kmip::ProtocolVersion::V2_1);
+        for instance in given {
+            shape.add(instance.attribute);
+        }
+        for half in [ObjectType::PrivateKey, ObjectType::PublicKey] {
+            shape.object_type = half;
+            material.factory.complete(&mut shape);
+        }
+        generate(&Wanted::of(shape.attributes()), material.random).map(Some)
     }
 
     fn handle(
@@ -166,6 +176,7 @@ fn new_half(
 ) -> Result<StoredObject> {
     let mut object = StoredObject::new(context.new_identifier()?, context.actor.name.clone(), object_type, context.version);
     creation::apply(&mut object, of_half(common, own), context)?;
+    context.factory.complete(&mut object);
     finish_half(&mut object, pair, context)?;
     Ok(object)
 }

@@ -34,6 +34,11 @@ const STATED_BY_CLIENT: &[Tag] = &[
     tag::ProtectionStorageMask,
 ];
 
+/// Whether a request that makes an object may state an attribute, although it is the server's to set.
+pub(crate) fn may_be_stated(tag: Tag) -> bool {
+    STATED_BY_CLIENT.contains(&tag)
+}
+
 /// The needs of a request that makes an object: its templates, and that its names are free (from 2.0 on).
 ///
 /// # Errors
@@ -286,7 +291,7 @@ pub(crate) enum Origin {
 /// Sets what the server sets on every new object (1.4, section 3; 2.1, section 4: "when implicitly set").
 ///
 /// # Errors
-/// Server Limit Exceeded for an object that is too large.
+/// Server Limit Exceeded for an object that is too large, Constraint Violation.
 pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Context<'_>) -> Result<()> {
     if let Some(managed) = &object.object {
         check_size(managed, context.settings)?;
@@ -299,7 +304,7 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     object.set_if_absent(Attribute::Fresh(true));
     object.set_if_absent(Attribute::ProtectionStorageMask(ProtectionStorageMask::Software));
     if object.object_type == ObjectType::Template {
-        return Ok(());
+        return context.factory.check(object);
     }
     if origin == Origin::Generated {
         object.set_if_absent(Attribute::OriginalCreationDate(now));
@@ -316,7 +321,7 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
         object.set_if_absent(Attribute::CryptographicUsageMask(CryptographicUsageMask::default()));
     }
     describe(object);
-    Ok(())
+    context.factory.check(object)
 }
 
 /// The generator of aws-lc-rs: CTR_DRBG with AES-256.

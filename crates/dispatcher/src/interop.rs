@@ -1,6 +1,6 @@
 //! Interop: marks the begin and the end of a test case, and resets the server between them (2.0, section 6.1.26).
 //!
-//! Offered only where the configuration says so. Reset removes the objects of the caller, and of nobody else.
+//! Offered only where the configuration says so. Reset removes the objects of the caller and what it laid down for new ones, and of nobody else.
 
 use kmip::enumerations::InteropFunction;
 use kmip::payload::interop::{InteropRequest, InteropResponse};
@@ -21,7 +21,9 @@ impl Operation for Interop {
     fn plan(request: &InteropRequest, _: &Context<'_>) -> Result<Plan> {
         match request.interop_function {
             InteropFunction::Begin | InteropFunction::End => Ok(Plan::default()),
-            InteropFunction::Reset => Ok(Plan { search: Some(Search::default()), ..Plan::default() }),
+            InteropFunction::Reset => {
+                Ok(Plan { search: Some(Search { with_reserved: true, ..Search::default() }), ..Plan::default() })
+            }
             _ => Err(Error::invalid_field("Interop Function has an unknown value")),
         }
     }

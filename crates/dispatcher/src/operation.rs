@@ -15,6 +15,7 @@ use store::Revision;
 use crate::authorise::Authorised;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::factory::Factory;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
 
@@ -37,6 +38,9 @@ pub(crate) trait Operation {
     const PREPARES_FROM_OBJECTS: bool = false;
     /// Whether it may name archived objects; for other operations they have to be recovered first.
     const TAKES_ARCHIVED: bool = false;
+
+    /// Whether it needs what the client has laid down for its new objects: it makes some, or tells or changes the rules.
+    const USES_FACTORY: bool = false;
 
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
@@ -72,6 +76,8 @@ pub(crate) struct Material<'a> {
     pub(crate) settings: &'a Settings,
     /// Where keys come from.
     pub(crate) random: &'a dyn crypto::Random,
+    /// What the client has laid down for new objects.
+    pub(crate) factory: &'a Factory,
 }
 
 /// What an operation needs from the store.
@@ -98,6 +104,8 @@ pub(crate) struct Search {
     pub(crate) judge: Option<Box<dyn Judge>>,
     /// The search ends when so many objects are found; `None`: all are wanted.
     pub(crate) limit: Option<usize>,
+    /// Whether what the client has laid down is found, too.
+    pub(crate) with_reserved: bool,
     /// Whether the oldest objects are found first, and not the newest.
     pub(crate) oldest_first: bool,
 }
@@ -260,6 +268,8 @@ pub(crate) struct Context<'a> {
     pub(crate) batch: &'a Batch,
     /// Where identifiers come from.
     pub(crate) random: &'a dyn crypto::Random,
+    /// What the client has laid down for its new objects; nothing for operations that do not ask.
+    pub(crate) factory: &'a Factory,
 }
 
 impl Context<'_> {

@@ -20,6 +20,7 @@ use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::engine::Engine;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::factory::{self, Factory};
 use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Batch, Change, Context, Loaded, Material, Operation, Plan};
@@ -79,6 +80,9 @@ operations! {
     AdjustAttribute => crate::adjust_attribute::AdjustAttribute;
     SetAttribute => crate::set_attribute::SetAttribute;
     Interop => crate::interop::Interop;
+    SetDefaults => crate::set_defaults::SetDefaults;
+    SetConstraints => crate::set_constraints::SetConstraints;
+    GetConstraints => crate::get_constraints::GetConstraints;
     Ping => crate::ping::Ping;
 }
 
@@ -108,6 +112,10 @@ async fn perform<O: Operation, S: Store>(
     let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
     let start = answer.writer.len();
     for _ in 0..CONFLICT_RETRIES {
+        let factory = match O::USES_FACTORY {
+            true => load_factory(view, &run.request.actor.name).await?,
+            false => Arc::default(),
+        };
         let context = Context {
             version,
             actor: &run.request.actor,
@@ -115,6 +123,7 @@ async fn perform<O: Operation, S: Store>(
             settings: &engine.settings,
             batch,
             random: &*engine.environment.random,
+            factory: &factory,
         };
         if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
             && !matches!(O::PERMISSION.scope(), policy::Scope::Object)
@@ -127,7 +136,7 @@ async fn perform<O: Operation, S: Store>(
         let loaded = load::<O, S>(view, &payload, plan, &context).await?;
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
-            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded).await?),
+            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
 
@@ -206,6 +215,12 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// How often an operation may follow links further. Chains of certificates are no longer; links of clients may go in circles.
 const FOLLOWED: usize = 16;
 
+/// What a client has laid down for its new objects.
+async fn load_factory<S: Store>(view: &View<'_, S>, owner: &str) -> Result<Arc<Factory>> {
+    let kept = view.load(&[&factory::identifier(owner)]).await?.pop().flatten();
+    Factory::of(kept).map(Arc::new)
+}
+
 /// Loads what a plan names, and asks the policy about each object.
 async fn load<O: Operation, S: Store>(
     view: &View<'_, S>,
@@ -219,6 +234,9 @@ async fn load<O: Operation, S: Store>(
     for _ in 0..FOLLOWED {
         if next.is_empty() {
             break;
+        }
+        if next.iter().any(|identifier| factory::is_reserved(identifier)) {
+            return Err(Error::object_not_found());
         }
         let identifiers: Vec<&str> = next.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await? {
@@ -253,7 +271,12 @@ async fn load<O: Operation, S: Store>(
 }
 
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.
-async fn prepare<O: Operation, S: Store>(engine: &Engine<S>, payload: &Arc<O::Request>, loaded: &Loaded) -> Result<O::Prepared> {
+async fn prepare<O: Operation, S: Store>(
+    engine: &Engine<S>,
+    payload: &Arc<O::Request>,
+    loaded: &Loaded,
+    factory: &Arc<Factory>,
+) -> Result<O::Prepared> {
     let (settings, random) = (&engine.settings, &engine.environment.random);
     let templates = &loaded.templates;
     let objects: Vec<StoredObject> = match O::PREPARES_FROM_OBJECTS {
@@ -261,14 +284,16 @@ async fn prepare<O: Operation, S: Store>(engine: &Engine<S>, payload: &Arc<O::Re
         false => Vec::new(),
     };
     if !O::HEAVY {
-        return guarded(|| O::prepare(payload, &Material { templates, objects: &objects, settings, random: &**random }));
+        let material = Material { templates, objects: &objects, settings, random: &**random, factory };
+        return guarded(|| O::prepare(payload, &material));
     }
     let result = Arc::new(Mutex::new(None));
     let work = {
         let (result, payload, templates) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(templates));
-        let (settings, random) = (settings.clone(), Arc::clone(random));
+        let (settings, random, factory) = (settings.clone(), Arc::clone(random), Arc::clone(factory));
         move || {
-            let material = Material { templates: &templates, objects: &objects, settings: &settings, random: &*random };
+            let (templates, objects, settings) = (&templates, &objects, &settings);
+            let material = Material { templates, objects, settings, random: &*random, factory: &factory };
             let prepared = guarded(|| O::prepare(&payload, &material));
             if let Ok(mut slot) = result.lock() {
                 *slot = Some(prepared);

@@ -6,13 +6,12 @@ use kmip::enumerations::{
 };
 use kmip::masks::ProtectionStorageMask;
 use kmip::payload::query::{QueryRequest, QueryResponse};
-use kmip::structures::{
-    CapabilityInformation, DefaultsInformation, ProfileInformation, ProtectionStorageMasks, ServerInformation,
-};
+use kmip::structures::{CapabilityInformation, ProfileInformation, ProtectionStorageMasks, ServerInformation};
 use policy::Permission;
 
 use crate::creation;
 use crate::error::Result;
+use crate::factory;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
 use crate::operations::{SUPPORTED, offered};
 
@@ -55,6 +54,7 @@ impl Operation for Query {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::Query;
+    const USES_FACTORY: bool = true;
 
     fn plan(_: &QueryRequest, _: &Context<'_>) -> Result<Plan> {
         Ok(Plan::default())
@@ -89,7 +89,8 @@ impl Operation for Query {
                         vec![ClientRegistrationMethod::ServerPreGenerated, ClientRegistrationMethod::ClientGenerated];
                 }
                 QueryFunction::QueryDefaultsInformation => {
-                    response.defaults_information = Some(DefaultsInformation { object_defaults: Vec::new() });
+                    let defaults = factory::for_groups(&context.factory.defaults, request.object_groups.as_ref());
+                    response.defaults_information = Some(defaults);
                 }
                 QueryFunction::QueryStorageProtectionMasks => {
                     response.protection_storage_masks =

@@ -21,6 +21,7 @@ impl Operation for ReKey {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::ReKey;
+    const USES_FACTORY: bool = true;
 
     fn plan(request: &ReKeyRequest, context: &Context<'_>) -> Result<Plan> {
         creation::check_protection_storage(

@@ -25,6 +25,7 @@ impl Operation for ReKeyKeyPair {
     type Prepared = Option<(Wanted, Pair)>;
 
     const PERMISSION: Permission = Permission::ReKeyKeyPair;
+    const USES_FACTORY: bool = true;
     const HEAVY: bool = true;
     const PREPARES_FROM_OBJECTS: bool = true;
 

@@ -21,6 +21,7 @@ impl Operation for Register {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::Register;
+    const USES_FACTORY: bool = true;
 
     fn plan(request: &RegisterRequest, context: &Context<'_>) -> Result<Plan> {
         creation::check_protection_storage(
@@ -58,6 +59,7 @@ impl Operation for Register {
             learn(&mut object, request.object_type, block)?;
         }
         object.object = Some(managed);
+        context.factory.complete(&mut object);
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
         Ok(Done::reply(response)

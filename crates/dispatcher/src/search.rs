@@ -11,6 +11,7 @@ use store::{Query, Store};
 
 use crate::authorise::{Authorised, authorise};
 use crate::error::{Error, Result};
+use crate::factory;
 use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Context, Found, Search};
@@ -82,6 +83,9 @@ impl Hits<'_> {
         let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await?.into_iter().flatten() {
             if object.owner != self.context.actor.name {
+                continue;
+            }
+            if factory::is_reserved(&object.identifier) && !self.search.with_reserved {
                 continue;
             }
             let Ok(object) = authorise(self.context.actor, self.context.actor.tenant, self.permission, object) else { continue };

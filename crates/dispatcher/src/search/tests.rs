@@ -22,6 +22,7 @@ use ttlv_codec::{Reader, Tag, Tree, TreeValue, Writer};
 use super::*;
 use crate::engine::OFFERED;
 use crate::environment::Settings;
+use crate::factory::Factory;
 use crate::keys::Keys;
 use crate::locate::Locate;
 use crate::object::Instance;
@@ -108,7 +109,15 @@ fn locate_with(
     change(&mut request);
     let (actor, settings, batch) = (Actor::new("fred"), Settings::default(), Batch::default());
     let random = crypto::SystemRandom::default();
-    let context = Context { version, actor: &actor, now: NOW, settings: &settings, batch: &batch, random: &random };
+    let context = Context {
+        version,
+        actor: &actor,
+        now: NOW,
+        settings: &settings,
+        batch: &batch,
+        random: &random,
+        factory: &Factory::default(),
+    };
     let search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);
     store.loaded.store(0, Ordering::SeqCst);

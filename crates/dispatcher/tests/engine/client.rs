@@ -25,9 +25,9 @@ use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse}
 use kmip::payload::get_usage_allocation::{GetUsageAllocationRequest, GetUsageAllocationResponse};
 use kmip::payload::locate::{LocateRequest, LocateResponse};
 use kmip::payload::modify_attribute::{ModifyAttributeRequest, ModifyAttributeResponse};
+use kmip::payload::obtain_lease::{ObtainLeaseRequest, ObtainLeaseResponse};
 use kmip::payload::re_key::{ReKeyRequest, ReKeyResponse};
 use kmip::payload::re_key_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
-use kmip::payload::obtain_lease::{ObtainLeaseRequest, ObtainLeaseResponse};
 use kmip::payload::recover::{RecoverRequest, RecoverResponse};
 use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::payload::revoke::{RevokeRequest, RevokeResponse};

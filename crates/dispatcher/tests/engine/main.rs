@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod concurrency;
 mod credentials;
+mod factory;
 mod failures;
 mod fidelity;
 mod header;
