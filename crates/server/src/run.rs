@@ -62,7 +62,8 @@ pub fn run(plan: Plan<'_>) -> Result<(), String> {
         warn_of_root_key_beside_data(&plan.config);
     }
     // A thread that has nothing more to run brings no commit for now: the writer need not wait for one.
-    let lull = Lull::new();
+    // One that brings a lone commit to the disk leaves its other tasks to another thread meanwhile.
+    let lull = Lull::new().with_aside(|commit| tokio::task::block_in_place(commit));
     let parked = lull.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

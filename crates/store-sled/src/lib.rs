@@ -1,9 +1,10 @@
 //! The embedded store: a journal of sealed records, sled 0.34.7 behind it, durable when a commit returns.
 //!
 //! The journal is the truth. One thread writes it: it takes whatever commits are waiting, writes them as one frame, syncs
-//! once, makes them visible and then acknowledges them all; it waits for none that nobody is about to make. What is in the journal and not yet in
-//! sled is kept in memory, over sled; a second thread applies it to sled and to the log stream in large groups. A third
-//! one, the keeper, saves the find index, writes snapshots and drops the journal behind them.
+//! once, makes them visible and then acknowledges them all; it waits for none that nobody is about to make. A commit that is alone
+//! is written by the thread that makes it, as long as the disk is quick. What is in the journal and not yet in sled is kept in
+//! memory, over sled; a second thread applies it to sled and to the log stream in large groups. A third one, the keeper, saves
+//! the find index, writes snapshots and drops the journal behind them.
 //!
 //! sled keeps the objects, and nothing else is left to it. Its `flush` does not fsync on Linux, it can lose records silently
 //! when a bit flips, and it panics on damage. So every call into it is guarded, every record is sealed, the index knows which
@@ -63,13 +64,16 @@ use store::index::Facets;
 use store::sealing::RootKey;
 use store::{Change, Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, check_limits};
 
+use crate::queue::Job;
 use crate::shared::Shared;
+use crate::writer::Writer;
 
 /// A store in a directory of this machine. Closing it (dropping it) finishes the commits that are under way.
 #[derive(Debug)]
 pub struct SledStore {
     shared: Arc<Shared>,
-    /// The writer, the thread that applies, and the keeper.
+    writer: Arc<Mutex<Writer>>,
+    /// Those of the writer, of what applies, and of the keeper.
     threads: Vec<JoinHandle<()>>,
     /// Dropped last: nobody else opens the directory while the engine is still closing.
     _lock: files::Lock,
@@ -112,10 +116,13 @@ impl SledStore {
     fn start(opened: open::Opened) -> Result<Self, OpenError> {
         let shared = Arc::new(opened.shared);
         let applying = Arc::new(Mutex::new(()));
-        let mut store = Self { shared: Arc::clone(&shared), threads: Vec::with_capacity(3), _lock: opened.lock };
-        store.threads.push(apply::spawn(Arc::clone(&shared), opened.anchor.file(), Arc::clone(&applying))?);
+        let anchor = opened.anchor.file();
+        let writer = Arc::new(Mutex::new(Writer::new(Arc::clone(&shared), opened.journal, opened.anchor)));
+        let threads = Vec::with_capacity(3);
+        let mut store = Self { shared: Arc::clone(&shared), writer: Arc::clone(&writer), threads, _lock: opened.lock };
+        store.threads.push(apply::spawn(Arc::clone(&shared), anchor, Arc::clone(&applying))?);
         store.threads.push(keep::spawn(Arc::clone(&shared), opened.marks, applying)?);
-        store.threads.push(writer::spawn(shared, opened.journal, opened.anchor)?);
+        store.threads.push(writer::spawn(shared, writer)?);
         Ok(store)
     }
 }
@@ -151,7 +158,11 @@ impl Store for SledStore {
             Change::Remove { .. } => Facets::default(),
         };
         let facets = commit.changes.iter().map(facets).collect();
-        self.shared.queue.push(tenant, commit, facets)?.await
+        let (job, answer) = Job::new(tenant, commit, facets);
+        if let Some(taken) = self.shared.queue.push(job, self.shared.has_room_at_once())? {
+            self.shared.queue.aside(|| writer::write(&self.shared, &self.writer, taken));
+        }
+        answer.await
     }
 
     /// Durable with the next commit, or after 50 ms. While the disk is full for commits, half of the reserve is left for

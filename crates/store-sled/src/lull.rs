@@ -1,4 +1,4 @@
-//! A word from the threads that bring commits: all that were ready to run have run.
+//! The threads that bring commits: when all that were ready to run have run, and how one of them waits for the disk.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,7 +10,13 @@ use std::time::{Duration, Instant};
 /// With it, the writer takes the commits of all requests that are being handled as one group, and syncs once. Without it, it
 /// takes those that have arrived.
 #[derive(Clone, Debug, Default)]
-pub struct Lull(Arc<State>);
+pub struct Lull {
+    state: Arc<State>,
+    aside: Option<Aside>,
+}
+
+/// Does something that may take long, while another thread does what this one would.
+type Aside = fn(&mut dyn FnMut());
 
 #[derive(Debug, Default)]
 struct State {
@@ -26,33 +32,44 @@ impl Lull {
         Self::default()
     }
 
+    /// With a way in which a thread that brings commits can wait for the disk without keeping whatever else it had to run (in
+    /// tokio, `block_in_place`): then it writes a commit that is alone by itself, if the disk is quick. Without it, none does.
+    #[must_use]
+    pub fn with_aside(self, aside: fn(&mut dyn FnMut())) -> Self {
+        Self { aside: Some(aside), ..self }
+    }
+
+    pub(crate) fn aside(&self) -> Option<Aside> {
+        self.aside
+    }
+
     /// A thread that brings commits has nothing more to run. Costs next to nothing while nobody waits for it.
     pub fn begins(&self) {
-        self.0.count.fetch_add(1, Ordering::SeqCst);
-        if self.0.waiting.load(Ordering::SeqCst) {
+        self.state.count.fetch_add(1, Ordering::SeqCst);
+        if self.state.waiting.load(Ordering::SeqCst) {
             // The one who waits is between its look at the count and its wait, or waits: not while this is held.
-            drop(self.0.lock.lock().unwrap_or_else(PoisonError::into_inner));
-            self.0.begun.notify_one();
+            drop(self.state.lock.lock().unwrap_or_else(PoisonError::into_inner));
+            self.state.begun.notify_one();
         }
     }
 
     /// How many there were.
     pub(crate) fn count(&self) -> u64 {
-        self.0.count.load(Ordering::SeqCst)
+        self.state.count.load(Ordering::SeqCst)
     }
 
     /// Waits until there were more than so many, but no longer than until a moment.
     pub(crate) fn wait(&self, count: u64, until: Instant) {
-        let mut guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.waiting.store(true, Ordering::SeqCst);
+        let mut guard = self.state.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state.waiting.store(true, Ordering::SeqCst);
         while self.count() <= count {
             let left = until.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 break;
             }
-            guard = self.0.begun.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+            guard = self.state.begun.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        self.0.waiting.store(false, Ordering::SeqCst);
+        self.state.waiting.store(false, Ordering::SeqCst);
     }
 }
 

@@ -86,6 +86,11 @@ impl Pending {
         state.bytes <= self.limit
     }
 
+    /// Whether less is pending than may be.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().bytes <= self.limit
+    }
+
     /// The frames to apply next, when there are enough of them, or they have waited long enough. They stay until they are
     /// [`done`](Self::done). `None`: all are applied, and nothing will come any more.
     pub(crate) fn take(&self) -> Option<Vec<Arc<Frame>>> {

@@ -23,6 +23,9 @@ use crate::status::Counters;
 /// The room in the journal for which log entries are taken although the disk is full, in bytes: a group of them fits.
 const LOG_ROOM: u64 = 1 << 20;
 
+/// What must be left of the segment before the thread of a commit writes a small frame to it, in bytes: more than such a frame.
+const ROOM_AT_ONCE: u64 = 256 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// `None` for the moment in which a new one takes the place of a damaged one.
@@ -285,6 +288,12 @@ impl Shared {
             Ok(_) => Ok(()),
             Err(cause) => Err(StoreError::Failed { what: "examining the file system".into(), cause: cause.to_string() }),
         }
+    }
+
+    /// Whether a small frame would be taken without waiting for anything but the disk: the background keeps up, and the segment
+    /// is not full.
+    pub(crate) fn has_room_at_once(&self) -> bool {
+        self.segments.left() >= ROOM_AT_ONCE && self.pending.has_room()
     }
 
     /// The room that is left on the file system, in bytes.

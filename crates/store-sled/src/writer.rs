@@ -1,9 +1,11 @@
-//! The writer: one thread that makes whatever commits are waiting durable together.
+//! The writer: it makes whatever commits are waiting durable together. Its thread does that, or, for a commit that is alone,
+//! the thread that makes the commit.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use store::index::{Facets, Place};
 use store::sealing::encode_record;
@@ -18,19 +20,46 @@ use crate::open::OpenError;
 use crate::queue::{Job, Taken};
 use crate::shared::Shared;
 
-pub(crate) fn spawn(shared: Arc<Shared>, journal: Journal, anchor: Anchor) -> Result<JoinHandle<()>, OpenError> {
-    let head = shared.published().head.clone();
-    let mut writer = Writer { shared, head, journal, anchor };
-    let thread = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run());
+/// A disk is quick when a frame is on it after no more than this. Where it takes longer, two changes of threads hardly show.
+const QUICK: Duration = Duration::from_micros(500);
+
+/// How many frames in a row must have been quick.
+const QUICK_FRAMES: u32 = 8;
+
+/// Makes the thread of the writer.
+pub(crate) fn spawn(shared: Arc<Shared>, writer: Arc<Mutex<Writer>>) -> Result<JoinHandle<()>, OpenError> {
+    let run = move || {
+        while let Some(taken) = shared.queue.take() {
+            write(&shared, &writer, taken);
+        }
+        shared.pending.close();
+    };
+    let thread = thread::Builder::new().name("store-writer".into()).spawn(run);
     thread.map_err(|cause| OpenError::failed("starting the writer".into(), cause))
 }
 
-struct Writer {
+/// Uses a turn that the queue gave, and ends it.
+pub(crate) fn write(shared: &Shared, writer: &Mutex<Writer>, taken: Taken) {
+    // Free: it is locked in a turn only.
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    // The answers that a panic drops say so themselves.
+    if catch_unwind(AssertUnwindSafe(|| writer.write(taken))).is_err() {
+        shared.fail("the writer panicked");
+    }
+    let quick = writer.quick_frames >= QUICK_FRAMES;
+    drop(writer);
+    shared.queue.done(quick);
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// What is durable.
     head: Head,
     journal: Journal,
     anchor: Anchor,
+    /// How many frames in a row were quickly on the disk.
+    quick_frames: u32,
 }
 
 /// Why a group was not made durable.
@@ -45,14 +74,9 @@ enum GroupError {
 }
 
 impl Writer {
-    fn run(&mut self) {
-        while let Some(taken) = self.shared.queue.take() {
-            // The answers that a panic drops say so themselves.
-            if catch_unwind(AssertUnwindSafe(|| self.write(taken))).is_err() {
-                self.shared.fail("the writer panicked");
-            }
-        }
-        self.shared.pending.close();
+    pub(crate) fn new(shared: Arc<Shared>, journal: Journal, anchor: Anchor) -> Self {
+        let head = shared.published().head.clone();
+        Self { shared, head, journal, anchor, quick_frames: 0 }
     }
 
     fn write(&mut self, taken: Taken) {
@@ -74,13 +98,19 @@ impl Writer {
         }
         let mut answers = Vec::with_capacity(taken.jobs.len());
         let mut jobs = taken.jobs.into_iter();
+        // Once it was found that a commit can be made, so can those after it.
+        let mut accepting = false;
         while let Some(Job { tenant, commit, facets, answer }) = jobs.next() {
             if !group.has_room_for(&commit) {
                 let job = Job { tenant, commit, facets, answer };
                 shared.queue.put_back_jobs(std::iter::once(job).chain(jobs));
                 break;
             }
-            let accepted = shared.writable().and_then(|()| if has_room { Ok(()) } else { Err(behind()) });
+            let accepted = match accepting {
+                true => Ok(()),
+                false => shared.writable().and_then(|()| if has_room { Ok(()) } else { Err(behind()) }),
+            };
+            accepting = accepted.is_ok();
             answers.push((answer, accepted.and_then(|()| group.stage(tenant, commit, facets))));
         }
         // A refused commit is answered after the group, too: what it was in conflict with is visible then.
@@ -123,11 +153,13 @@ impl Writer {
         head.frame = sequence;
         let sealed = head.seal(keyring, Where::Journal).map_err(failed)?;
         let (bytes, hash) = journal::frame::encode(keyring, &previous, sequence, &sealed, &changes, log.as_ref());
+        let begun = Instant::now();
         self.journal.append(&bytes, hash).map_err(|error| match error {
             AppendError::Full => GroupError::Full,
             AppendError::Failed(cause) => GroupError::Failed(format!("writing the journal: {cause}")),
         })?;
         self.journal.sync().map_err(|cause| GroupError::Failed(format!("syncing the journal: {cause}")))?;
+        self.quick_frames = if begun.elapsed() <= QUICK { self.quick_frames.saturating_add(1) } else { 0 };
 
         // It is durable: nothing from here on takes it back.
         self.head = head.clone();

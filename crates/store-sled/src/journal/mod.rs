@@ -1,6 +1,6 @@
 //! The journal: what was acknowledged, in order. Everything else in the directory can be made again from it and a snapshot.
 //!
-//! One thread appends: a frame for each group of commits, one write and one `fdatasync`. Frames lie in segments, which are
+//! One thread at a time appends: a frame for each group of commits, one write and one `fdatasync`. Frames lie in segments, which are
 //! made ahead and dropped whole once a snapshot holds what they tell.
 
 pub(crate) mod frame;
@@ -69,6 +69,11 @@ impl Segments {
         let state = self.state();
         let whole = state.first.iter().skip(1).filter(|(_, first)| **first > frame + 1).count() as u64;
         if state.last > frame { whole * self.size + state.used } else { 0 }
+    }
+
+    /// How many bytes the segment that is being written can still take.
+    pub(crate) fn left(&self) -> u64 {
+        self.size.saturating_sub(self.state().used)
     }
 
     /// How many bytes the journal can take without any room on the disk: in the segment that is being written, and the next.
