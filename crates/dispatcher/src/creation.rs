@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes, Instances, SetBy, TemplateAttribute};
 use kmip::codec::{ByteString, DateTime, Interval, Member as _};
-use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, LinkType, ObjectType, RNGAlgorithm};
+use kmip::enumerations::{
+    CertificateRequestType, CertificateType, CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, LinkType, ObjectType,
+    RNGAlgorithm,
+};
 use kmip::identifier::ObjectReference;
 use kmip::masks::{CryptographicUsageMask, ProtectionStorageMask};
 use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
@@ -350,7 +353,7 @@ fn describe(object: &mut StoredObject) {
         _ => {}
     }
     let key_format_type = managed.key_block().map(|block| block.key_format_type);
-    if let Some(format) = key_format_type {
+    if let Some(format) = key_format_type.or(only_format(&managed)) {
         object.set(Attribute::KeyFormatType(format));
     }
     if let Some(digest) = digest(&managed) {
@@ -362,6 +365,22 @@ fn describe(object: &mut StoredObject) {
         }));
     }
     object.object = Some(managed);
+}
+
+/// The format of what has no key block to say it (2.1, section 4.26).
+fn only_format(object: &ManagedObject) -> Option<KeyFormatType> {
+    match object {
+        ManagedObject::Certificate(certificate) if certificate.certificate_type == CertificateType::X_509 => {
+            Some(KeyFormatType::X_509)
+        }
+        ManagedObject::Certificate(_) => Some(KeyFormatType::Raw),
+        ManagedObject::CertificateRequest(request) if request.certificate_request_type == CertificateRequestType::PKCS_10 => {
+            Some(KeyFormatType::PKCS_10)
+        }
+        ManagedObject::CertificateRequest(_) => Some(KeyFormatType::Raw),
+        ManagedObject::OpaqueObject(_) => Some(KeyFormatType::Opaque),
+        _ => None,
+    }
 }
 
 /// SHA-256 over the material, in the encoding it is kept in (1.4, section 3.17).

@@ -8,7 +8,7 @@ use std::task::Waker;
 use kmip::ProtocolVersion;
 use kmip::attribute::{AttributeFilter, AttributeFilters, AttributeReference, SetBy, VendorAttribute};
 use kmip::attributes::ATTRIBUTES;
-use kmip::codec::{DateTime, DecodeErrorKind};
+use kmip::codec::DateTime;
 use kmip::enumerations::{CryptographicAlgorithm, State};
 use kmip::masks::{CryptographicUsageMask, StorageStatusMask};
 use kmip::payload::locate::LocateRequest;
@@ -29,7 +29,10 @@ use crate::object::Instance;
 use crate::operation::{Batch, Operation as _};
 use crate::record::to_put;
 
-const NOW: i64 = 1_790_000_000;
+use samples::{NOW, completed, read, scalars};
+
+#[path = "../../tests/engine/samples.rs"]
+mod samples;
 
 /// A store that counts what is loaded.
 struct Counting {
@@ -127,44 +130,6 @@ fn locate_with(
 
 fn filter(attribute: &Attribute, version: ProtocolVersion) -> AttributeFilter {
     AttributeFilter::exactly(attribute, version).unwrap()
-}
-
-/// Values of every type that a field may have; of two numbers, the values differ.
-fn scalars(number: u8) -> Vec<TreeValue> {
-    vec![
-        TreeValue::TextString(format!("text {number}")),
-        TreeValue::Integer(number.into()),
-        TreeValue::LongInteger(number.into()),
-        TreeValue::Enumeration(number.into()),
-        TreeValue::Boolean(number == 1),
-        TreeValue::DateTime(NOW + i64::from(number)),
-        TreeValue::Interval(number.into()),
-        TreeValue::ByteString(vec![number; 100]),
-    ]
-}
-
-fn read(tag: Tag, value: &TreeValue, version: ProtocolVersion) -> Result<Attribute, DecodeErrorKind> {
-    let mut writer = Writer::new();
-    value.write(&mut writer, tag);
-    let item = Reader::new(writer.bytes()).next_item().unwrap().unwrap();
-    Attribute::read_as(tag, &item, version).map(Option::unwrap).map_err(|error| error.kind)
-}
-
-/// Gives a structure what the reader misses, until it is one.
-fn completed(tag: Tag, mut fields: Vec<Tree>, version: ProtocolVersion, number: u8) -> Option<Attribute> {
-    let scalars = scalars(number);
-    loop {
-        match read(tag, &TreeValue::Structure(fields.clone()), version) {
-            Ok(attribute) => return Some(attribute),
-            Err(DecodeErrorKind::Missing(missing)) => fields.push(Tree { tag: missing, value: scalars[0].clone() }),
-            Err(DecodeErrorKind::WrongType { tag, .. }) => {
-                let field = fields.iter_mut().find(|field| field.tag == tag)?;
-                let next = scalars.iter().position(|scalar| *scalar == field.value)? + 1;
-                field.value = scalars.get(next)?.clone();
-            }
-            Err(_) => return None,
-        }
-    }
 }
 
 fn keys_of(attribute: &Attribute) -> usize {
