@@ -1,26 +1,38 @@
 //! `cargo xtask docs`: the parts of the documentation that are made from the tables, and the check that they are current.
 
+mod support;
+
+use std::path::Path;
+
 use crate::Outcome;
 use crate::run::root;
-use dispatcher::{OFFERED, SUPPORTED};
+use dispatcher::SUPPORTED;
 use kmip::enumerations::Enumeration;
 use kmip::operation::Operation;
 
 const BEGIN: &str = "<!-- support matrix: begin; written by `cargo xtask docs` -->\n";
 const END: &str = "<!-- support matrix: end -->\n";
 
-/// Writes the matrix into README.md or, with `check`, fails when another one is there.
+/// Writes the matrix into README.md, and docs/kmip-support.md; or, with `check`, fails when they are not current.
 pub(crate) fn docs(check: bool) -> Outcome {
-    let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let current = with_matrix(&readme)?;
-    if current == readme {
+    let readme = root().join("README.md");
+    let text = std::fs::read_to_string(&readme).map_err(|error| format!("{}: {error}", readme.display()))?;
+    let current = with_matrix(&text)?;
+    settle(&readme, &text, &current, check)?;
+    let support = root().join("docs/kmip-support.md");
+    let text = std::fs::read_to_string(&support).unwrap_or_default();
+    settle(&support, &text, &support::page(), check)
+}
+
+/// Writes what is current, or fails when something else is there.
+fn settle(path: &Path, there: &str, current: &str, check: bool) -> Outcome {
+    if there == current {
         return Ok(());
     }
     if check {
-        return Err("the support matrix of README.md is not current: cargo xtask docs".to_owned());
+        return Err(format!("{} is not current: cargo xtask docs", path.display()));
     }
-    std::fs::write(&path, current).map_err(|error| format!("{}: {error}", path.display()))
+    std::fs::write(path, current).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The text with the present matrix between the marks.
@@ -32,24 +44,14 @@ fn with_matrix(readme: &str) -> Result<String, String> {
 
 /// One line per operation, one column per version.
 fn matrix(operations: &[Operation]) -> String {
-    let mut table = "| operation |".to_owned();
-    for version in OFFERED.iter().rev() {
-        let (major, minor) = version.numbers();
-        table += &format!(" {major}.{minor} |");
-    }
-    table += &format!("\n|---|{}\n", "---|".repeat(OFFERED.len()));
-    for operation in operations {
-        table += &format!("| {} |", name(*operation));
-        for version in OFFERED.iter().rev() {
-            table += if operation.known_in(*version) { " yes |" } else { " - |" };
-        }
-        table.push('\n');
-    }
-    table
+    support::by_version(
+        "operation",
+        operations.iter().map(|operation| (name(*operation), move |version| operation.known_in(version))),
+    )
 }
 
 /// The specification's spelling.
-fn name(operation: Operation) -> &'static str {
+pub(crate) fn name(operation: Operation) -> &'static str {
     let rows = kmip::enumerations::of_tag(kmip::tag::Operation).map_or(&[][..], |row| row.values);
     rows.iter().find(|row| row.value == operation.0).map_or("", |row| row.name)
 }

@@ -31,7 +31,7 @@ impl std::ops::Deref for Authorised {
 /// # Errors
 /// Permission Denied, or Object Not Found where the actor must not learn that the object is there.
 pub(crate) fn authorise(actor: &Actor, tenant: u32, permission: Permission, object: StoredObject) -> Result<Authorised> {
-    let facts = ObjectFacts { tenant, owner: &object.owner };
+    let facts = ObjectFacts { tenant, owner: &object.owner, is_public: object.is_public() };
     match decide(actor, permission, &facts) {
         Decision::Allow => Ok(Authorised(object)),
         Decision::Deny { reason } => {

@@ -29,6 +29,9 @@ const LIVING_NAME: Tag = Tag(0x54_0003);
 /// Whether the object is destroyed: most searches are for the others.
 const DESTROYED: Tag = Tag(0x54_0004);
 
+/// Only objects that everybody may read have this one, so that a search for others' objects meets no more than these.
+const PUBLIC: Tag = Tag(0x54_0005);
+
 /// The longest value in a term; of a longer one the term has the hash.
 const VALUE_LENGTH: usize = 64;
 
@@ -90,6 +93,9 @@ pub(crate) fn of_object(object: &StoredObject) -> Keys {
     }
     keys.terms.push(object_type(object.object_type));
     keys.terms.push(destroyed(object.is_destroyed()));
+    if object.is_public() {
+        keys.terms.push(public());
+    }
     keys
 }
 
@@ -113,6 +119,12 @@ pub(crate) fn object_type(object_type: ObjectType) -> Term {
 #[must_use]
 pub(crate) fn destroyed(is_destroyed: bool) -> Term {
     Term { field: DESTROYED.0, value: [u8::from(is_destroyed)].into() }
+}
+
+/// The term of an object that everybody may read.
+#[must_use]
+pub(crate) fn public() -> Term {
+    Term { field: PUBLIC.0, value: [1].into() }
 }
 
 /// The term of an object that nobody has got yet.

@@ -63,6 +63,7 @@ mod view;
 pub use engine::{Engine, ItemLog, OFFERED, Response};
 pub use environment::{Authenticator, Clock, Environment, HeavyWork, Pending, Refused, Settings};
 pub use operations::{SUPPORTED, offered};
+pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};
 pub use record::take_over;
 pub use response_memory::ResponseHold;
 pub use session::Session;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeFilter, AttributeReference};
-use kmip::enumerations::{ObjectGroupMember, UniqueIdentifierEnumeration};
+use kmip::enumerations::{ObjectGroupMember, ObjectType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
 use kmip::masks::{self, StorageStatusMask};
 use kmip::payload::locate::{LocateRequest, LocateResponse};
@@ -56,12 +56,14 @@ impl Operation for Locate {
         let storage_status = request.storage_status_mask.unwrap_or(StorageStatusMask::OnLineStorage);
         let judge = Conditions { storage_status, fresh: wants_fresh(request), conditions: grouped(filters) };
         let wanted = wanted(&judge, context.now);
+        let with_public = can_be_public(&judge.conditions);
         let limit = if can_be_satisfied(&judge) { limit(request, context) } else { 0 };
         let search = Search {
             wanted,
             only: only(&judge.conditions),
             judge: Some(Box::new(judge)),
             limit: Some(limit),
+            with_public,
             with_reserved: false,
             // Fresh keys of a group are handed out in the order they were made, so that none grows old unused.
             oldest_first: wants_fresh(request),
@@ -206,6 +208,15 @@ fn can_be_satisfied(judge: &Conditions) -> bool {
     is_stored && !judge.conditions.iter().any(is_misspelt)
 }
 
+/// Whether an object that satisfies the conditions can be one that everybody may read: a type of object may be asked for that never is.
+fn can_be_public(conditions: &[(AttributeReference, Vec<TreeValue>)]) -> bool {
+    let is_public = |value: &TreeValue| {
+        [ObjectType::Certificate, ObjectType::PublicKey].iter().any(|public| *value == TreeValue::Enumeration(public.0))
+    };
+    conditions.iter().all(|(reference, values)| *reference != OBJECT_TYPE || values.iter().all(is_public))
+}
+
+const OBJECT_TYPE: AttributeReference = AttributeReference::Standard(tag::ObjectType);
 const IDENTIFIER: AttributeReference = AttributeReference::Standard(tag::UniqueIdentifier);
 
 /// The only object that can satisfy the conditions: it is loaded, and nothing is searched.

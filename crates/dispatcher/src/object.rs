@@ -98,6 +98,14 @@ impl StoredObject {
         self.dates().destroy.is_some()
     }
 
+    /// Whether its Operation Policy Name lets everybody read it: certificates and public keys under the policy `default` (1.4, section
+    /// 3.18.2). Under any other name, which means nothing to this server, and without one an object is its owner's alone.
+    #[must_use]
+    pub(crate) fn is_public(&self) -> bool {
+        let named = |attribute: &Attribute| matches!(attribute, Attribute::OperationPolicyName(name) if name == "default");
+        matches!(self.object_type, ObjectType::Certificate | ObjectType::PublicKey) && self.attributes().any(named)
+    }
+
     /// Whether it is in the archive.
     #[must_use]
     pub(crate) fn is_archived(&self) -> bool {

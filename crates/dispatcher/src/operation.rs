@@ -93,7 +93,7 @@ pub(crate) struct Plan {
     pub(crate) templates: Vec<Name>,
 }
 
-/// A search over the actor's own objects.
+/// A search over the actor's own objects and, where it says so, those of others that everybody may read.
 #[derive(Default)]
 pub(crate) struct Search {
     /// What the store narrows the search with.
@@ -104,6 +104,8 @@ pub(crate) struct Search {
     pub(crate) judge: Option<Box<dyn Judge>>,
     /// The search ends when so many objects are found; `None`: all are wanted.
     pub(crate) limit: Option<usize>,
+    /// Whether objects of others are found, too, that everybody may read; after the actor's own.
+    pub(crate) with_public: bool,
     /// Whether what the client has laid down is found, too.
     pub(crate) with_reserved: bool,
     /// Whether the oldest objects are found first, and not the newest.

@@ -253,7 +253,7 @@ async fn load<O: Operation, S: Store>(
     let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {
         let object = search::template(view, name, context).await?;
-        let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner };
+        let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner, is_public: false };
         if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
             return Err(Error::object_not_found());
         }

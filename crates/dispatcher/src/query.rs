@@ -16,7 +16,7 @@ use crate::operation::{Context, Done, Loaded, Operation, Plan};
 use crate::operations::{SUPPORTED, offered};
 
 /// The object types that Register takes and Get returns.
-const OBJECT_TYPES: &[ObjectType] = &[
+pub const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::Certificate,
     ObjectType::SymmetricKey,
     ObjectType::PublicKey,
@@ -41,9 +41,42 @@ const PROFILES: &[ProfileName] = &[
     ProfileName::AsymmetricKeyLifecycleServerKMIPV1_0,
     ProfileName::AsymmetricKeyLifecycleServerKMIPV1_2,
     ProfileName::AsymmetricKeyLifecycleServerKMIPV1_4,
+    ProfileName::TapeLibraryServerKMIPV1_0,
+    ProfileName::TapeLibraryServerKMIPV1_2,
+    ProfileName::StorageArrayWithSelfEncryptingDriveServerKMIPV1_0,
+    ProfileName::StorageArrayWithSelfEncryptingDriveServerKMIPV1_2,
+    ProfileName::StorageArrayWithSelfEncryptingDriveServerKMIPV1_4,
+    ProfileName::SymmetricKeyFoundryServerKMIPV1_0,
+    ProfileName::SymmetricKeyFoundryServerKMIPV1_2,
+    ProfileName::SymmetricKeyFoundryServerKMIPV1_4,
+    ProfileName::BaselineServer,
     ProfileName::OpaqueManagedObjectStoreServer,
     ProfileName::SymmetricKeyLifecycleServer,
     ProfileName::AsymmetricKeyLifecycleServer,
+    ProfileName::StorageArrayWithSelfEncryptingDriveServer,
+    ProfileName::SymmetricKeyFoundryServer,
+    ProfileName::AESXTSServer,
+];
+
+/// What can be asked, and what the answer is here: the documentation is made from it.
+pub const QUERY_FUNCTIONS: &[(QueryFunction, &str)] = &[
+    (QueryFunction::QueryOperations, "the operations of the first table, as the version knows them"),
+    (QueryFunction::QueryObjects, "the types of objects below, as the version knows them"),
+    (QueryFunction::QueryServerInformation, "the maker, the server's name and its release"),
+    (QueryFunction::QueryApplicationNamespaces, "none: the server makes no Application Data for clients"),
+    (QueryFunction::QueryExtensionList, "none: the server defines no tags of its own"),
+    (QueryFunction::QueryExtensionMap, "none: the server defines no tags of its own"),
+    (QueryFunction::QueryAttestationTypes, "none: no operation asks for attestation"),
+    (QueryFunction::QueryRNGs, "CTR_DRBG with AES-256"),
+    (QueryFunction::QueryValidations, "none: the server has not been validated by an authority"),
+    (QueryFunction::QueryProfiles, "the profiles whose operations are all there and whose published test cases pass"),
+    (
+        QueryFunction::QueryCapabilities,
+        "undo and continuation of batches; no streaming, no attestation; destroyed material is deleted",
+    ),
+    (QueryFunction::QueryClientRegistrationMethods, "certificates made on the server, or signed from a client's request"),
+    (QueryFunction::QueryDefaultsInformation, "the defaults that the client has set (Set Defaults)"),
+    (QueryFunction::QueryStorageProtectionMasks, "software"),
 ];
 
 pub(crate) struct Query;
@@ -179,7 +212,14 @@ mod tests {
     /// What a profile wants beside the baseline.
     fn wanted(profile: ProfileName) -> (Code, &'static [ObjectType]) {
         let name = profile.name(kmip::ProtocolVersion::V2_1).unwrap();
-        if name.starts_with("OpaqueManagedObjectStoreServer") {
+        if name == "BaselineServer" {
+            (Code::Query, &[])
+        } else if name.starts_with("TapeLibraryServer") || name.starts_with("SymmetricKeyFoundryServer") || name == "AESXTSServer"
+        {
+            (Code::Create, &[ObjectType::SymmetricKey])
+        } else if name.starts_with("StorageArrayWithSelfEncryptingDriveServer") {
+            (Code::Register, &[ObjectType::SecretData])
+        } else if name.starts_with("OpaqueManagedObjectStoreServer") {
             (Code::Register, &[ObjectType::OpaqueObject])
         } else if name.starts_with("SymmetricKeyLifecycleServer") {
             (Code::Create, &[ObjectType::SymmetricKey])
@@ -187,6 +227,16 @@ mod tests {
             (Code::CreateKeyPair, &[ObjectType::PublicKey, ObjectType::PrivateKey])
         } else {
             panic!("{name}: say here what it wants")
+        }
+    }
+
+    #[test]
+    fn every_function_of_every_version_is_documented() {
+        for row in QueryFunction::ROW.values {
+            let function = QueryFunction(row.value);
+            let is_offered = crate::engine::OFFERED.iter().any(|version| function.known_in(*version));
+            let documented = QUERY_FUNCTIONS.iter().filter(|(documented, _)| *documented == function).count();
+            assert_eq!(documented, usize::from(is_offered), "{function:?}");
         }
     }
 

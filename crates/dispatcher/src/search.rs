@@ -24,14 +24,14 @@ const SEARCH_CHUNK: usize = 32;
 /// Identifiers asked for at once where they are all collected before the first is judged.
 const IDENTIFIER_CHUNK: usize = 4_096;
 
-/// Runs a search over the actor's own objects.
+/// Runs a search.
 pub(crate) async fn find<S: Store>(
     view: &View<'_, S>,
     search: &Search,
     context: &Context<'_>,
     permission: policy::Permission,
 ) -> Result<Vec<Found>> {
-    let mut hits = Hits { found: Vec::new(), search, context, permission };
+    let mut hits = Hits { found: Vec::new(), search, context, permission, others: false };
     if search.limit == Some(0) {
         return Ok(hits.found);
     }
@@ -39,33 +39,19 @@ pub(crate) async fn find<S: Store>(
         hits.judge(view, std::slice::from_ref(identifier)).await?;
         return Ok(hits.found);
     }
-    let query = Query {
+    let own = Query {
         owner: Some(context.actor.name.clone()),
         terms: search.wanted.terms.clone(),
         ranges: search.wanted.ranges.clone(),
     };
-    let mut pages = view.pages(&query);
-    if search.oldest_first {
-        let mut identifiers = Vec::new();
-        while let Some(page) = pages.next(IDENTIFIER_CHUNK).await? {
-            identifiers.extend(page);
-            yield_once().await;
-        }
-        identifiers.reverse();
-        for chunk in identifiers.chunks(SEARCH_CHUNK) {
-            if hits.judge(view, chunk).await? {
-                break;
-            }
-            yield_once().await;
-        }
+    if hits.collect(view, &own).await? || !search.with_public {
         return Ok(hits.found);
     }
-    while let Some(page) = pages.next(SEARCH_CHUNK).await? {
-        if hits.judge(view, &page).await? {
-            break;
-        }
-        yield_once().await;
-    }
+    let mut of_others = Query { owner: None, ..own };
+    // First, because it is what most owners have none of.
+    of_others.terms.insert(0, keys::public());
+    hits.others = true;
+    hits.collect(view, &of_others).await?;
     Ok(hits.found)
 }
 
@@ -75,14 +61,49 @@ struct Hits<'a> {
     search: &'a Search,
     context: &'a Context<'a>,
     permission: policy::Permission,
+    /// Whether it is the turn of the objects of others.
+    others: bool,
 }
 
 impl Hits<'_> {
+    /// Judges all that a query finds. Returns whether enough is found.
+    async fn collect<S: Store>(&mut self, view: &View<'_, S>, query: &Query) -> Result<bool> {
+        let mut pages = view.pages(query);
+        if self.search.oldest_first {
+            let mut identifiers = Vec::new();
+            while let Some(page) = pages.next(IDENTIFIER_CHUNK).await? {
+                identifiers.extend(page);
+                yield_once().await;
+            }
+            identifiers.reverse();
+            for chunk in identifiers.chunks(SEARCH_CHUNK) {
+                if self.judge(view, chunk).await? {
+                    return Ok(true);
+                }
+                yield_once().await;
+            }
+            return Ok(false);
+        }
+        while let Some(page) = pages.next(SEARCH_CHUNK).await? {
+            if self.judge(view, &page).await? {
+                return Ok(true);
+            }
+            yield_once().await;
+        }
+        Ok(false)
+    }
+
     /// Loads and judges objects. Returns whether enough are found.
     async fn judge<S: Store>(&mut self, view: &View<'_, S>, identifiers: &[String]) -> Result<bool> {
         let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await?.into_iter().flatten() {
-            if object.owner != self.context.actor.name {
+            let is_own = object.owner == self.context.actor.name;
+            // An identifier that was asked for may be of either kind.
+            if self.search.only.is_none() && is_own == self.others {
+                continue;
+            }
+            let is_shown = is_own || (self.search.with_public && object.is_public());
+            if !is_shown {
                 continue;
             }
             if factory::is_reserved(&object.identifier) && !self.search.with_reserved {

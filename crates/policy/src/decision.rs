@@ -27,6 +27,8 @@ pub struct ObjectFacts<'a> {
     pub tenant: u32,
     /// The name of the actor that made it.
     pub owner: &'a str,
+    /// Whether its operation policy lets all actors of the tenant read it.
+    pub is_public: bool,
 }
 
 /// Why something is forbidden. Its text goes to the audit log and may be shown to the client: it names nobody.
@@ -87,7 +89,7 @@ pub fn decide(actor: &Actor, permission: Permission, object: &ObjectFacts<'_>) -
     if permission.scope() == Scope::Server {
         return Decision::Deny { reason: Denial::NotForObjects };
     }
-    if actor.name != object.owner {
+    if actor.name != object.owner && !(object.is_public && permission.is_open_to_all()) {
         return Decision::Deny { reason: Denial::NotOwner };
     }
     Decision::Allow
@@ -114,13 +116,13 @@ mod tests {
 
     #[test]
     fn the_owner_may() {
-        let facts = ObjectFacts { tenant: 0, owner: "fred" };
+        let facts = ObjectFacts { tenant: 0, owner: "fred", is_public: false };
         assert_eq!(decide(&Actor::new("fred"), Permission::Get, &facts), Decision::Allow);
     }
 
     #[test]
     fn another_actor_of_the_tenant_is_told_no() {
-        let facts = ObjectFacts { tenant: 0, owner: "fred" };
+        let facts = ObjectFacts { tenant: 0, owner: "fred", is_public: false };
         let denied = Decision::Deny { reason: Denial::NotOwner };
         assert_eq!(decide(&Actor::new("barney"), Permission::Get, &facts), denied);
         // Names are compared whole and exactly.
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn across_tenants_everything_is_absent() {
-        let facts = ObjectFacts { tenant: 1, owner: "fred" };
+        let facts = ObjectFacts { tenant: 1, owner: "fred", is_public: false };
         for permission in Permission::ALL {
             for name in ["fred", "barney", ""] {
                 assert_eq!(decide(&actor(name, 2), *permission, &facts), Decision::Absent);
@@ -140,8 +142,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_public_is_read_by_all_of_the_tenant_and_changed_by_its_owner() {
+        let facts = ObjectFacts { tenant: 1, owner: "fred", is_public: true };
+        for permission in Permission::ALL {
+            let read = matches!(
+                permission,
+                Permission::Locate
+                    | Permission::Check
+                    | Permission::Get
+                    | Permission::GetAttributes
+                    | Permission::GetAttributeList
+                    | Permission::ObtainLease
+            );
+            assert_eq!(decide(&actor("barney", 1), *permission, &facts).is_allow(), read, "{permission:?}");
+            assert_eq!(decide(&actor("barney", 2), *permission, &facts), Decision::Absent);
+            assert!(!decide(&actor("", 1), *permission, &facts).is_allow(), "{permission:?}");
+        }
+    }
+
+    #[test]
     fn nobody_owns_nothing() {
-        let facts = ObjectFacts { tenant: 0, owner: "" };
+        let facts = ObjectFacts { tenant: 0, owner: "", is_public: false };
         for permission in Permission::ALL {
             assert!(!decide(&Actor::new(""), *permission, &facts).is_allow());
             assert!(!decide_server(&Actor::new(""), *permission).is_allow());

@@ -12,18 +12,22 @@ fn word(decision: Decision) -> String {
 
 fn matrix() -> String {
     let fred = Actor::new("fred");
-    let own = ObjectFacts { tenant: 0, owner: "fred" };
-    let of_another = ObjectFacts { tenant: 0, owner: "barney" };
-    let same_name_elsewhere = ObjectFacts { tenant: 1, owner: "fred" };
-    let elsewhere = ObjectFacts { tenant: 1, owner: "barney" };
+    let own = ObjectFacts { tenant: 0, owner: "fred", is_public: false };
+    let of_another = ObjectFacts { tenant: 0, owner: "barney", is_public: false };
+    let public = ObjectFacts { is_public: true, ..of_another };
+    let same_name_elsewhere = ObjectFacts { tenant: 1, owner: "fred", is_public: false };
+    let elsewhere = ObjectFacts { tenant: 1, owner: "barney", is_public: false };
     let mut text =
         String::from("# Who may do what. Columns: without an object; with an object of one's own, of another actor,\n");
-    text.push_str("# of an actor of the same name in another tenant, of another actor in another tenant.\n");
+    text.push_str(
+        "# a public one of another actor, of an actor of the same name in another tenant, of another actor in another tenant.\n",
+    );
     for permission in Permission::ALL {
         let cells = [
             decide_server(&fred, *permission),
             decide(&fred, *permission, &own),
             decide(&fred, *permission, &of_another),
+            decide(&fred, *permission, &public),
             decide(&fred, *permission, &same_name_elsewhere),
             decide(&fred, *permission, &elsewhere),
         ];

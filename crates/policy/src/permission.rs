@@ -41,6 +41,13 @@ macro_rules! permissions {
     };
 }
 
+impl Permission {
+    /// Whether the default operation policy of certificates and public keys allows it to all (1.4, section 3.18.2.2).
+    pub const fn is_open_to_all(self) -> bool {
+        matches!(self, Self::Locate | Self::Check | Self::Get | Self::GetAttributes | Self::GetAttributeList | Self::ObtainLease)
+    }
+}
+
 permissions! {
     Create, Server;
     CreateKeyPair, Server;

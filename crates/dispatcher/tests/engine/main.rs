@@ -21,6 +21,7 @@ mod locate;
 mod log;
 mod model;
 mod objects;
+mod operation_policy;
 mod operations;
 mod ownership;
 mod paging;

@@ -108,7 +108,7 @@ fn expected(
         }),
         Change::Delete if rules.always_has_value => Err(read_only),
         Change::Delete => {
-            permitted(rules.client_deletes).and_then(|()| if values == 0 { Err(ResultReason::AttributeNotFound) } else { Ok(()) })
+            permitted(rules.client_deletes).and(if values == 0 { Err(ResultReason::AttributeNotFound) } else { Ok(()) })
         }
         Change::Set => match values {
             0 => add(),
