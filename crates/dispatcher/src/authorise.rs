@@ -1,9 +1,11 @@
 //! The one place where an object becomes an authorised object.
 
-use policy::{Actor, Decision, ObjectFacts, Permission, decide};
+use policy::{Decision, ObjectFacts, Permission, decide};
 
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
+use crate::operation::Context;
+use crate::ticket;
 use kmip::result_reason::ResultReason;
 
 /// An object that the actor may use for the operation at hand. Made by [`authorise`] alone.
@@ -30,10 +32,13 @@ impl std::ops::Deref for Authorised {
 ///
 /// # Errors
 /// Permission Denied, or Object Not Found where the actor must not learn that the object is there.
-pub(crate) fn authorise(actor: &Actor, tenant: u32, permission: Permission, object: StoredObject) -> Result<Authorised> {
-    let facts = ObjectFacts { tenant, owner: &object.owner, is_public: object.is_public() };
-    match decide(actor, permission, &facts) {
-        Decision::Allow => Ok(Authorised(object)),
+pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: StoredObject) -> Result<Authorised> {
+    let facts = ObjectFacts { tenant: context.actor.tenant, owner: &object.owner, is_public: object.is_public() };
+    match decide(context.actor, permission, &facts) {
+        Decision::Allow => match context.grant {
+            Some((grant, operation)) if !grant.permits(operation, &object) => Err(ticket::not_authorised()),
+            _ => Ok(Authorised(object)),
+        },
         Decision::Deny { reason } => {
             Err(Error::new(ResultReason::PermissionDenied, "The client may not do this with the object").because(reason))
         }

@@ -7,6 +7,7 @@ use kmip::codec::ByteString;
 use kmip::codec::Value as _;
 use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
 use kmip::message::RequestBatchItem;
+use kmip::operation::Operation;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Commit, Store, Tenant};
@@ -95,7 +96,10 @@ impl<S: Store> Engine<S> {
             }
             let log = encode(answer.records());
             match self.commit(tenant(request), Commit { log, ..view.take_staged() }).await {
-                Ok(Committed::Made) => return answer.end(),
+                Ok(Committed::Made) => {
+                    self.apply(view.take_effects(), &mut answer);
+                    return answer.end();
+                }
                 Ok(Committed::NotMade) if attempt < CONFLICT_RETRIES => {}
                 Ok(Committed::NotMade) => return self.refuse_items(request, &Error::kept_changing()).await,
                 Err(error) => return self.refuse_items(request, &error.into()).await,
@@ -223,17 +227,49 @@ pub(crate) struct Answer {
     named: Vec<String>,
     /// Whether an item failed because the response would be too large.
     is_too_large: bool,
+    /// Whether the server takes the client's role when the answer has been sent.
+    pub(crate) exchanges_roles: bool,
 }
 
 impl Answer {
-    fn begin(request: &Request<'_>) -> Self {
+    pub(crate) fn begin(request: &Request<'_>) -> Self {
         let mut writer = Writer::with_capacity(1024);
         let message = writer.begin(tag::ResponseMessage);
         let header = &request.message.header;
         write_header(&mut writer, header.protocol_version, request.now_us, Some(request.message), 0);
         // Batch Count is the last item of the header: 16 bytes.
         let batch_count_at = writer.len() - 16;
-        Self { writer, message, batch_count_at, items: Vec::new(), named: Vec::new(), is_too_large: false }
+        Self { writer, message, batch_count_at, ..Self::detached() }
+    }
+
+    /// An answer that is not sent as it is: its items are taken out one by one.
+    pub(crate) fn detached() -> Self {
+        let mut writer = Writer::new();
+        let message = writer.begin(tag::ResponseMessage);
+        Self {
+            writer,
+            message,
+            batch_count_at: 0,
+            items: Vec::new(),
+            named: Vec::new(),
+            is_too_large: false,
+            exchanges_roles: false,
+        }
+    }
+
+    /// The payload of the last item, which succeeded.
+    pub(crate) fn last_payload(&self) -> &[u8] {
+        // Behind Result Status, which takes 16 bytes.
+        let start = self.items.last().map_or(self.writer.len(), |item| item.status_at + 16);
+        self.writer.bytes().get(start..).unwrap_or_default()
+    }
+
+    /// The item that begins at `start` failed, whatever was written of it.
+    pub(crate) fn fail(&mut self, run: &Run<'_>, start: usize, error: &Error) {
+        self.writer.truncate(start);
+        self.items.retain(|item| item.status_at < start);
+        let record = self.write_failure(run, error);
+        self.push(run, record, start, &error.reason, Some(error.to_string()));
     }
 
     /// Notes which objects the running item names. Clients choose what they send, so that only the beginning is kept.
@@ -246,10 +282,10 @@ impl Answer {
     }
 
     /// Writes what stands before the status of an item, and returns where the status will stand.
-    pub(crate) fn begin_item(&mut self, run: &Run<'_>) -> (ttlv_codec::OpenStructure, usize) {
+    pub(crate) fn begin_item(&mut self, run: &Run<'_>, operation: Operation) -> (ttlv_codec::OpenStructure, usize) {
         let version = run.request.message.version;
         let item = self.writer.begin(tag::BatchItem);
-        run.item.operation.write(&mut self.writer, tag::Operation, version);
+        operation.write(&mut self.writer, tag::Operation, version);
         if let Some(ByteString(identifier)) = &run.item.unique_batch_item_id {
             self.writer.byte_string(tag::UniqueBatchItemID, identifier);
         }
@@ -259,7 +295,7 @@ impl Answer {
     fn write_failure(&mut self, run: &Run<'_>, error: &Error) -> AuditRecord {
         let version = run.request.message.version;
         let reason = error.reason.at(version);
-        let (item, _) = self.begin_item(run);
+        let (item, _) = self.begin_item(run, run.item.operation);
         ResultStatus::OperationFailed.write(&mut self.writer, tag::ResultStatus, version);
         reason.write(&mut self.writer, tag::ResultReason, version);
         self.writer.text_string(tag::ResultMessage, &error.text);
@@ -299,7 +335,7 @@ impl Answer {
             operation: run.item.operation.name(run.request.message.version),
             actor: record.actor.clone(),
             identifiers: record.identifiers.iter().take(NAMED_OBJECTS).cloned().collect(),
-            result: "Success",
+            result: if record.outcome == Outcome::Pending { "OperationPending" } else { "Success" },
             cause: None,
         };
         self.items.push(ItemResult { status_at, log, record, changes, releases_material });
@@ -307,7 +343,7 @@ impl Answer {
 
     /// The last item failed: all before it were undone. Their payloads stay (1.4, section 11.1), and so does the record that
     /// they were given out.
-    fn undo(&mut self) {
+    pub(crate) fn undo(&mut self) {
         let before = self.items.len().saturating_sub(1);
         for item in &mut self.items[..before] {
             self.writer.overwrite(item.status_at, ResultStatus::OperationUndone.0);
@@ -318,16 +354,22 @@ impl Answer {
         }
     }
 
-    fn records(&self) -> impl Iterator<Item = &AuditRecord> + Clone {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &AuditRecord> + Clone {
         self.items.iter().map(|item| &item.record)
     }
 
-    fn end(mut self) -> Response {
+    pub(crate) fn end(mut self) -> Response {
         let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
         self.writer.overwrite(self.batch_count_at, count);
         self.writer.end(self.message);
         let items = self.items.into_iter().map(|item| item.log).collect();
-        Response { bytes: Zeroizing::new(self.writer.finish()), items, close: false, hold: None }
+        Response {
+            bytes: Zeroizing::new(self.writer.finish()),
+            items,
+            close: false,
+            hold: None,
+            exchanges_roles: self.exchanges_roles,
+        }
     }
 }
 

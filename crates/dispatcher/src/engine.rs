@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kmip::ProtocolVersion;
 use kmip::codec::{DateTime, Value as _};
-use kmip::credential::Authentication;
-use kmip::enumerations::{AsynchronousIndicator, BatchErrorContinuationOption, Enumeration as _, ResultStatus};
+use kmip::credential::{Authentication, Credential};
+use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
 use kmip::message::{MessageError, MessageErrorKind, RequestMessage, ResponseHeader, VersionNumbers};
 use kmip::result_reason::ResultReason;
 use kmip::tag;
@@ -14,10 +14,12 @@ use store::Store;
 use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
+use crate::asynchronous::Requests;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::response_memory::{ResponseHold, ResponseMemory};
 use crate::session::{CREDENTIALS_MAX, Session};
+use crate::ticket::{Grant, Tickets};
 
 /// The versions the server speaks, the one it prefers first.
 pub const OFFERED: [ProtocolVersion; 7] = [
@@ -36,6 +38,10 @@ pub struct Engine<S> {
     pub(crate) settings: Settings,
     pub(crate) environment: Environment,
     responses: Arc<ResponseMemory>,
+    /// The results of accepted requests are bounded by the number of workers, not by what clients leave unread.
+    pub(crate) kept_results: Arc<ResponseMemory>,
+    pub(crate) asynchronous: Requests,
+    pub(crate) tickets: Tickets,
 }
 
 /// The answer to one request.
@@ -48,6 +54,9 @@ pub struct Response {
     pub close: bool,
     /// The response's part of the memory of all responses: to be dropped when the client has taken it.
     pub hold: Option<ResponseHold>,
+    /// Whether the client has the server's role on the connection once it has the response, and the server the client's (2.1,
+    /// section 6.1.54).
+    pub exchanges_roles: bool,
 }
 
 /// What happened to one batch item. Never holds key material.
@@ -69,6 +78,8 @@ pub struct ItemLog {
 pub(crate) struct Request<'a> {
     pub(crate) message: &'a RequestMessage<'a>,
     pub(crate) actor: Actor,
+    /// What the ticket of the request allows, if it came with one.
+    pub(crate) grant: Option<Arc<Grant>>,
     pub(crate) peer: &'a str,
     pub(crate) now_us: i64,
     pub(crate) maximum_response_size: usize,
@@ -81,7 +92,15 @@ impl<S: Store> Engine<S> {
     #[must_use]
     pub fn new(store: S, settings: Settings, environment: Environment) -> Self {
         let responses = ResponseMemory::new(settings.response_memory);
-        Self { store, settings, environment, responses }
+        Self {
+            store,
+            settings,
+            environment,
+            responses,
+            kept_results: ResponseMemory::new(usize::MAX),
+            asynchronous: Requests::default(),
+            tickets: Tickets::default(),
+        }
     }
 
     /// The store, for the server's own checks.
@@ -105,18 +124,19 @@ impl<S: Store> Engine<S> {
 
     async fn answer(&self, session: &mut Session, message: &RequestMessage<'_>, now_us: i64) -> Response {
         let actor = match &message.header.authentication {
-            Some(authentication) => self.authenticate(session, authentication).await,
-            None => Ok(session.certificate_actor.clone()),
+            Some(authentication) => self.authenticate(session, authentication, now_us).await,
+            None => Ok((session.certificate_actor.clone(), None)),
         };
-        let (actor, refused) = match actor {
-            Ok(actor) => (actor, self.check_header(message, now_us).err()),
-            Err(error) => (session.certificate_actor.clone(), Some(error)),
+        let ((actor, grant), refused) = match actor {
+            Ok(proved) => (proved, self.check_header(message, now_us).err()),
+            Err(error) => ((session.certificate_actor.clone(), None), Some(error)),
         };
         let continuation = message.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
         let asked_for = message.header.maximum_response_size.and_then(|size| usize::try_from(size).ok());
         let request = Request {
             message,
             actor,
+            grant,
             peer: &session.peer,
             now_us,
             maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
@@ -125,6 +145,7 @@ impl<S: Store> Engine<S> {
         };
         let response = match refused {
             Some(error) => self.refuse_items(&request, &error).await,
+            None if self.is_asynchronous(&request) => self.accept(&request).await,
             None => self.run_batch(&request).await,
         };
         Response { hold: Some(request.hold), ..response }
@@ -133,11 +154,9 @@ impl<S: Store> Engine<S> {
     /// What a header may ask for that the server cannot do, or that cannot be right.
     fn check_header(&self, message: &RequestMessage<'_>, now_us: i64) -> Result<()> {
         let header = &message.header;
-        if header.asynchronous_indicator.is_some_and(|preference| preference.0 == AsynchronousIndicator::Mandatory) {
-            return Err(Error::new(
-                ResultReason::FeatureNotSupported,
-                "The server answers synchronously; Asynchronous Indicator must not be Mandatory",
-            ));
+        // 1.x spells it as a Boolean, which has no unknown value.
+        if header.asynchronous_indicator.is_some_and(|preference| !preference.0.known_in(ProtocolVersion::V2_1)) {
+            return Err(Error::invalid_field("Asynchronous Indicator has an unknown value"));
         }
         if header.maximum_response_size.is_some_and(|size| size <= 0) {
             return Err(Error::invalid_field("Maximum Response Size must be positive"));
@@ -154,7 +173,12 @@ impl<S: Store> Engine<S> {
     }
 
     /// Verifies every credential. All must be good, and of one user.
-    async fn authenticate(&self, session: &mut Session, authentication: &Authentication) -> Result<Actor> {
+    async fn authenticate(
+        &self,
+        session: &mut Session,
+        authentication: &Authentication,
+        now_us: i64,
+    ) -> Result<(Actor, Option<Arc<Grant>>)> {
         let refused = || Error::new(ResultReason::AuthenticationNotSuccessful, "The credential could not be verified");
         if authentication.credentials.len() > CREDENTIALS_MAX {
             let text = format!("A request can have at most {CREDENTIALS_MAX} credentials");
@@ -164,10 +188,20 @@ impl<S: Store> Engine<S> {
         // Read before anything is verified: a change of the users meanwhile makes what was verified stale, never fresh.
         let generation = authenticator.generation();
         let mut actor: Option<Actor> = None;
+        let mut grant = None;
         for credential in &authentication.credentials {
-            let proved = match session.remembered(credential, generation) {
-                Some(actor) => actor,
-                None => {
+            let proved = match (credential, session.remembered(credential, generation)) {
+                // A ticket is looked at each time: it can expire, be used up, or be given back over another connection.
+                (Credential::Ticket(credential), _) => {
+                    if grant.is_some() {
+                        return Err(refused().because("the request has several tickets"));
+                    }
+                    let (actor, allowed) = self.tickets.begin_request(&credential.ticket, now_us)?;
+                    grant = Some(allowed);
+                    actor
+                }
+                (_, Some(actor)) => actor,
+                (_, None) => {
                     let name = authenticator.verify(&session.certificate_actor, credential).await;
                     let name = name.map_err(|cause| refused().because(cause.0))?;
                     let actor = Actor { name, tenant: session.certificate_actor.tenant };
@@ -180,7 +214,8 @@ impl<S: Store> Engine<S> {
             }
             actor = Some(proved);
         }
-        actor.ok_or_else(|| refused().because("Authentication holds no credential"))
+        let actor = actor.ok_or_else(|| refused().because("Authentication holds no credential"))?;
+        Ok((actor, grant))
     }
 }
 
@@ -237,5 +272,5 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
         result: reason.name(version).unwrap_or("unknown reason"),
         cause: Some(error.error.to_string()),
     };
-    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close, hold: None }
+    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close, hold: None, exchanges_roles: false }
 }

@@ -77,6 +77,49 @@ pub struct Settings {
     pub vendor_identification: String,
     /// The Lease Time of new objects, in seconds.
     pub lease_time_s: u32,
+    /// Requests that are answered later.
+    pub asynchronous: AsynchronousSettings,
+    /// Tickets.
+    pub tickets: TicketSettings,
+}
+
+/// What a configuration decides about requests that are answered later.
+#[derive(Clone, Debug)]
+pub struct AsynchronousSettings {
+    /// Batch items of one client that may wait, or be kept with their results.
+    pub requests_per_client: usize,
+    /// The same of all clients.
+    pub requests: usize,
+    /// How long a result is kept, in seconds from the end of the operation.
+    pub keep_s: u64,
+    /// Whether a request that may be answered later (Optional, or True in 1.x) is.
+    pub when_optional: bool,
+}
+
+impl Default for AsynchronousSettings {
+    fn default() -> Self {
+        // Four of the largest batches; room for a hundred clients that do nothing else; an hour to come back for a result.
+        Self { requests_per_client: 1_024, requests: 16_384, keep_s: 3_600, when_optional: false }
+    }
+}
+
+/// What a configuration decides about tickets.
+#[derive(Clone, Debug)]
+pub struct TicketSettings {
+    /// How long a ticket is valid when Login does not say, in seconds.
+    pub lease_time_s: u32,
+    /// How long it can be valid at most, in seconds.
+    pub lease_time_max_s: u32,
+    /// Valid tickets of one client.
+    pub tickets_per_client: usize,
+    /// Valid tickets of all clients.
+    pub tickets: usize,
+}
+
+impl Default for TicketSettings {
+    fn default() -> Self {
+        Self { lease_time_s: 3_600, lease_time_max_s: 86_400, tickets_per_client: 64, tickets: 4_096 }
+    }
 }
 
 impl Default for Settings {
@@ -98,6 +141,8 @@ impl Default for Settings {
             interop: false,
             vendor_identification: concat!("kmipd ", env!("CARGO_PKG_VERSION")).to_owned(),
             lease_time_s: 3_600,
+            asynchronous: AsynchronousSettings::default(),
+            tickets: TicketSettings::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use kmip::ProtocolVersion;
 use kmip::codec::Value;
 use kmip::enumerations::UniqueIdentifierEnumeration;
 use kmip::identifier::ObjectReference;
+use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
 use policy::{Actor, Permission};
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::factory::Factory;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
+use crate::ticket::Grant;
 
 /// An operation: pure, but for the random source that the context hands in.
 pub(crate) trait Operation {
@@ -239,6 +241,20 @@ impl Batch {
         self.placeholder = None;
     }
 
+    /// What it knows, to be kept.
+    pub(crate) fn parts(&self) -> (Option<&String>, &HashMap<UniqueIdentifierEnumeration, String>, &[String]) {
+        (self.placeholder.as_ref(), &self.by_kind, &self.returned)
+    }
+
+    /// What was kept.
+    pub(crate) fn from_parts(
+        placeholder: Option<String>,
+        by_kind: Vec<(UniqueIdentifierEnumeration, String)>,
+        returned: Vec<String>,
+    ) -> Self {
+        Self { placeholder, by_kind: by_kind.into_iter().collect(), returned }
+    }
+
     fn resolve(&self, reference: Option<&ObjectReference>) -> Option<&str> {
         match reference {
             None => self.placeholder.as_deref(),
@@ -272,6 +288,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a dyn crypto::Random,
     /// What the client has laid down for its new objects; nothing for operations that do not ask.
     pub(crate) factory: &'a Factory,
+    /// The ticket the client came with, and the operation it is to allow.
+    pub(crate) grant: Option<(&'a Grant, Code)>,
 }
 
 impl Context<'_> {

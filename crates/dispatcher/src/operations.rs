@@ -6,46 +6,85 @@ use std::sync::{Arc, Mutex};
 use audit::{Action, AuditRecord, Outcome};
 use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
-use kmip::codec::Value as _;
+use kmip::codec::{Value, from_bytes, to_bytes};
 use kmip::enumerations::{Enumeration as _, ResultStatus};
-use kmip::message::MessageExtension;
+use kmip::message::{MessageExtension, RequestBatchItem};
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Commit, Guard, Store, StoreError};
+use zeroize::Zeroizing;
 
 use crate::authorise::authorise;
 use crate::batch::{Answer, Run, check_size, encode, tenant};
 use crate::commit::{CONFLICT_RETRIES, Committed};
+use crate::direct;
 use crate::engine::Engine;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::factory::{self, Factory};
+use crate::internal;
 use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Batch, Change, Context, Loaded, Material, Operation, Plan};
 use crate::search;
+use crate::ticket;
 use crate::view::{View, to_store};
 
-/// One row per operation. An operation that is not here is answered with Operation Not Supported.
+/// One row per operation. An operation that is not here is answered with Operation Not Supported. The first list, in
+/// brackets, are operations on what is no object: other requests, tickets, the connection (`direct.rs`).
 macro_rules! operations {
-    ($($name:ident => $type:path;)*) => {
-        /// The operations the server performs, in the order of their codes.
-        pub const SUPPORTED: &[Code] = &[$(Code::$name),*];
+    ([$($direct:ident => $function:path;)*] $($name:ident => $type:path;)*) => {
+        /// The operations the server performs.
+        pub const SUPPORTED: &[Code] = &[$(Code::$name,)* $(Code::$direct),*];
+
+        /// Whether an operation is on no object: it cannot be answered later.
+        pub(crate) fn is_direct(operation: Code) -> bool {
+            [$(Code::$direct),*].contains(&operation)
+        }
+
+        /// A response payload as another version spells it.
+        ///
+        /// # Errors
+        /// If that version cannot spell it.
+        pub(crate) fn respell(
+            operation: Code, payload: &[u8], from: ProtocolVersion, to: ProtocolVersion,
+        ) -> Result<Zeroizing<Vec<u8>>> {
+            if from == to {
+                return Ok(Zeroizing::new(payload.to_vec()));
+            }
+            if !operation.known_in(to) {
+                let text = "The version of the request does not know the operation whose result this is";
+                return Err(Error::new(ResultReason::OperationNotSupported, text));
+            }
+            match operation {
+                $(Code::$name => respell_as::<<$type as Operation>::Response>(payload, from, to),)*
+                _ => Err(Error::general_failure("the result of an operation that is not performed any more")),
+            }
+        }
 
         /// Runs one item.
         pub(crate) async fn run<S: Store>(
             engine: &Engine<S>, run: &Run<'_>, view: &mut View<'_, S>, batch: &mut Batch, answer: &mut Answer,
         ) -> Result<()> {
-            let version = run.request.message.version;
-            if !offered(run.item.operation, version, &engine.settings) {
-                return Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation"));
+            check_offered(run.item, run.request.message.version, &engine.settings)?;
+            if let Some(grant) = &run.request.grant {
+                grant.check_operation(run.item.operation)?;
             }
-            check_extensions(&run.item.message_extensions)?;
             match run.item.operation {
                 $(Code::$name => {
                     // Boxed, so that the futures of all operations do not add up to one huge one.
                     Box::pin(perform::<$type, S>(engine, run, view, batch, answer)).await
+                })*
+                $(Code::$direct => {
+                    direct::check(run, policy::Permission::$direct)?;
+                    for _ in 0..CONFLICT_RETRIES {
+                        let reply = Box::pin($function(engine, run, view)).await?;
+                        if direct::finish(engine, run, view, answer, reply).await? {
+                            return Ok(());
+                        }
+                    }
+                    Err(Error::kept_changing())
                 })*
                 _ => Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation")),
             }
@@ -54,6 +93,15 @@ macro_rules! operations {
 }
 
 operations! {
+    [
+        Cancel => crate::cancel::cancel;
+        Poll => crate::poll::poll;
+        Login => crate::login::login;
+        Logout => crate::logout::logout;
+        DelegatedLogin => crate::delegated_login::delegated_login;
+        QueryAsynchronousRequests => crate::query_asynchronous_requests::query_asynchronous_requests;
+        Process => crate::process::process;
+    ]
     Create => crate::create::Create;
     CreateKeyPair => crate::create_key_pair::CreateKeyPair;
     Register => crate::register::Register;
@@ -86,6 +134,22 @@ operations! {
     Ping => crate::ping::Ping;
 }
 
+fn respell_as<T: Value>(payload: &[u8], from: ProtocolVersion, to: ProtocolVersion) -> Result<Zeroizing<Vec<u8>>> {
+    let response: T = from_bytes(payload, from).map_err(Error::general_failure)?;
+    Ok(Zeroizing::new(to_bytes(&response, tag::ResponsePayload, to)))
+}
+
+/// That the server performs the operation of an item, and understands what the item says.
+///
+/// # Errors
+/// Operation Not Supported, or Feature Not Supported.
+pub(crate) fn check_offered(item: &RequestBatchItem<'_>, version: ProtocolVersion, settings: &Settings) -> Result<()> {
+    if !offered(item.operation, version, settings) {
+        return Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation"));
+    }
+    check_extensions(&item.message_extensions)
+}
+
 /// Whether the server performs an operation for clients of a version.
 #[must_use]
 pub fn offered(operation: Code, version: ProtocolVersion, settings: &Settings) -> bool {
@@ -111,6 +175,7 @@ async fn perform<O: Operation, S: Store>(
     let version = run.request.message.version;
     let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
     let start = answer.writer.len();
+    let mut charged = false;
     for _ in 0..CONFLICT_RETRIES {
         let factory = match O::USES_FACTORY {
             true => load_factory(view, &run.request.actor.name).await?,
@@ -124,6 +189,7 @@ async fn perform<O: Operation, S: Store>(
             batch,
             random: &*engine.environment.random,
             factory: &factory,
+            grant: run.request.grant.as_deref().map(|grant| (grant, run.item.operation)),
         };
         if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
             && !matches!(O::PERMISSION.scope(), policy::Scope::Object)
@@ -134,13 +200,19 @@ async fn perform<O: Operation, S: Store>(
         answer.name_objects(&plan.objects);
         let guards = guards(&plan, &context);
         let loaded = load::<O, S>(view, &payload, plan, &context).await?;
+        if let Some((grant, operation)) = context.grant
+            && !std::mem::replace(&mut charged, true)
+        {
+            grant.charge(operation, &loaded.objects)?;
+        }
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
             None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
+        check_changes(&done.changes, &context)?;
 
-        let (item, status_at) = answer.begin_item(run);
+        let (item, status_at) = answer.begin_item(run, run.item.operation);
         ResultStatus::Success.write(&mut answer.writer, tag::ResultStatus, version);
         done.response.write(&mut answer.writer, tag::ResponsePayload, version);
         answer.writer.end(item);
@@ -167,6 +239,25 @@ async fn perform<O: Operation, S: Store>(
         return Ok(());
     }
     Err(Error::kept_changing())
+}
+
+/// What no operation may change: records that are no objects, and, with a ticket for some objects, others.
+fn check_changes(changes: &[Change], context: &Context<'_>) -> Result<()> {
+    for change in changes {
+        let Change::Write(object) = change else { continue };
+        if internal::is_internal(&object.identifier) {
+            return Err(Error::invalid_field(
+                "The Unique Identifier begins with a control character, which the server keeps to itself",
+            ));
+        }
+        if let Some((grant, operation)) = context.grant
+            && object.revision.is_none()
+            && !grant.permits(operation, object)
+        {
+            return Err(ticket::not_authorised());
+        }
+    }
+    Ok(())
 }
 
 /// Writes what an item changed together with its log entry.
@@ -241,7 +332,7 @@ async fn load<O: Operation, S: Store>(
         let identifiers: Vec<&str> = next.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await? {
             let object = object.ok_or_else(Error::object_not_found)?;
-            let object = authorise(context.actor, context.actor.tenant, O::PERMISSION, object)?;
+            let object = authorise(context, O::PERMISSION, object)?;
             if !O::TAKES_ARCHIVED {
                 object.check_is_on_line()?;
             }

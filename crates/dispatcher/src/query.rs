@@ -174,7 +174,7 @@ const fn profile_information(profile_name: ProfileName) -> ProfileInformation {
 const fn capabilities() -> CapabilityInformation {
     CapabilityInformation {
         streaming_capability: Some(false),
-        asynchronous_capability: Some(false),
+        asynchronous_capability: Some(true),
         attestation_capability: Some(false),
         batch_undo_capability: Some(true),
         batch_continue_capability: Some(true),

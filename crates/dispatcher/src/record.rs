@@ -15,6 +15,7 @@ use ttlv_codec::{Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::internal;
 use crate::keys::{self, Keys};
 use crate::object::{Instance, StoredObject};
 
@@ -40,15 +41,19 @@ pub(crate) fn to_put(object: &StoredObject) -> Put {
 }
 
 /// What a store needs to take over an object from another store, which had this record of it: the record as it was, and what
-/// the object can be found by, which no store tells.
+/// the object can be found by, which no store tells. `None`: it is no object but a request that the other server accepted and
+/// will do itself.
 ///
 /// # Errors
 /// Why the record is none of an object: of a newer format, or damaged.
-pub fn take_over(record: Record) -> std::result::Result<Put, String> {
+pub fn take_over(record: Record) -> std::result::Result<Option<Put>, String> {
+    if internal::is_internal(&record.identifier) {
+        return Ok(None);
+    }
     let body = record.body.clone();
     let object = from_record(record).map_err(|error| error.to_string())?;
     let Keys { terms, numbers } = keys::of_object(&object);
-    Ok(Put { identifier: object.identifier, owner: object.owner, expected: None, body, terms, numbers })
+    Ok(Some(Put { identifier: object.identifier, owner: object.owner, expected: None, body, terms, numbers }))
 }
 
 /// The version in whose spelling a value is kept, whatever the version of its object.
@@ -241,10 +246,12 @@ mod tests {
     #[test]
     fn a_record_is_taken_over_as_it_is_with_all_it_can_be_found_by() {
         let written = to_put(&sample());
-        let put = take_over(record(&sample(), &written.body)).unwrap();
+        let put = take_over(record(&sample(), &written.body)).unwrap().unwrap();
         assert_eq!((put.identifier, put.owner, put.expected), (written.identifier, written.owner, None));
         assert!(put.body == written.body && put.terms == written.terms && put.numbers == written.numbers);
         assert!(take_over(record(&sample(), b"none")).unwrap_err().contains("key-1"));
+        let internal = Record { identifier: internal::identifier("request", "00"), ..record(&sample(), b"none") };
+        assert!(take_over(internal).unwrap().is_none());
     }
 
     /// The format is for ever: this record was written by the first release.

@@ -109,7 +109,7 @@ impl Hits<'_> {
             if factory::is_reserved(&object.identifier) && !self.search.with_reserved {
                 continue;
             }
-            let Ok(object) = authorise(self.context.actor, self.context.actor.tenant, self.permission, object) else { continue };
+            let Ok(object) = authorise(self.context, self.permission, object) else { continue };
             if !self.wants(&object)? {
                 continue;
             }

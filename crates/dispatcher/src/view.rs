@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use kmip::attribute::Attribute;
 use kmip::result_reason::ResultReason;
-use store::{Commit, Cursor, Guard, Page, Query, Store, Tenant};
+use store::{Commit, Cursor, Guard, Page, Put, Query, Store, Tenant};
 
+use crate::direct::Effect;
 use crate::error::{Error, Result};
+use crate::internal::{self, Kept};
 use crate::object::StoredObject;
 use crate::operation::{Change, Found};
 use crate::record;
@@ -23,6 +25,10 @@ pub(crate) struct View<'a, S> {
     guards: Vec<Guard>,
     /// What the staged changes add to the commit, in bytes.
     size: usize,
+    /// Records of this batch that are no objects, and are not committed yet.
+    kept: Vec<Put>,
+    /// What is to happen in memory when the staged changes are committed.
+    effects: Vec<Effect>,
 }
 
 struct Staged {
@@ -35,7 +41,16 @@ struct Staged {
 impl<'a, S: Store> View<'a, S> {
     /// A view without changes of its own.
     pub(crate) fn new(store: &'a S, tenant: Tenant) -> Self {
-        Self { store, tenant, staged: HashMap::new(), order: Vec::new(), guards: Vec::new(), size: 0 }
+        Self {
+            store,
+            tenant,
+            staged: HashMap::new(),
+            order: Vec::new(),
+            guards: Vec::new(),
+            size: 0,
+            kept: Vec::new(),
+            effects: Vec::new(),
+        }
     }
 
     /// Loads objects; absent ones are `None`.
@@ -44,7 +59,10 @@ impl<'a, S: Store> View<'a, S> {
         for (record, identifier) in self.store.load(self.tenant, identifiers).await?.into_iter().zip(identifiers) {
             found.push(match self.staged.get(*identifier) {
                 Some(staged) => staged.now.clone(),
-                None => record.map(record::from_record).transpose()?,
+                // What is no object is not there for those that ask for objects.
+                None => {
+                    record.filter(|record| !internal::is_internal(&record.identifier)).map(record::from_record).transpose()?
+                }
             });
         }
         Ok(found)
@@ -104,6 +122,28 @@ impl<'a, S: Store> View<'a, S> {
         Ok(())
     }
 
+    /// Loads a record that is no object.
+    pub(crate) async fn kept(&self, identifier: &str) -> Result<Option<Kept>> {
+        if let Some(put) = self.kept.iter().find(|put| put.identifier == identifier) {
+            return Ok(Some(Kept::from(put)));
+        }
+        Ok(self.store.load(self.tenant, &[identifier]).await?.pop().flatten().map(Kept::from))
+    }
+
+    /// Stages records that are no objects, and what is to happen in memory when they are committed.
+    pub(crate) fn stage_kept(&mut self, puts: Vec<Put>, effects: Vec<Effect>) {
+        for put in puts {
+            self.kept.retain(|staged| staged.identifier != put.identifier);
+            self.kept.push(put);
+        }
+        self.effects.extend(effects);
+    }
+
+    /// Takes out what is to happen in memory.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
     /// Takes the staged changes out, as a commit.
     pub(crate) fn take_staged(&mut self) -> Commit {
         let mut changes = Vec::new();
@@ -117,6 +157,7 @@ impl<'a, S: Store> View<'a, S> {
                 _ => {}
             }
         }
+        changes.extend(std::mem::take(&mut self.kept).into_iter().map(store::Change::Put));
         Commit { guards: std::mem::take(&mut self.guards), changes, ..Commit::default() }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::identity::IdentityRule;
 use crate::limits::Limits;
+use dispatcher::{AsynchronousSettings, TicketSettings};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,12 @@ pub struct Config {
     pub authority: Option<AuthorityConfig>,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// Requests that are answered later.
+    #[serde(default)]
+    pub asynchronous: AsynchronousConfig,
+    /// Tickets.
+    #[serde(default)]
+    pub tickets: TicketsConfig,
     /// How long the audit log is kept.
     #[serde(default)]
     pub audit: AuditConfig,
@@ -154,6 +161,59 @@ impl StoreConfig {
     #[must_use]
     pub fn options(&self) -> Options {
         Options { cache_bytes: self.cache_mib << 20, reserve_bytes: self.reserve_mib << 20, ..Options::default() }
+    }
+}
+
+/// Requests that are answered later: accepted, done by workers, polled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AsynchronousConfig {
+    /// Batches that are worked on at one time. Key generation has threads of its own (`limits.heavy_work_max`).
+    pub workers: usize,
+    /// Batch items of one client that may wait, or be kept with their results.
+    pub requests_per_client_max: usize,
+    /// The same of all clients.
+    pub requests_max: usize,
+    /// How long a result is kept, in seconds from the end of the operation.
+    pub keep_s: u64,
+    /// Whether a request that may be answered later (Optional, or True in 1.x) is. A client that polls needs more messages.
+    pub when_optional: bool,
+}
+
+/// Batches worked on at one time: one that waits for a key to be generated does not keep the others waiting.
+const ASYNCHRONOUS_WORKERS: usize = 4;
+
+impl Default for AsynchronousConfig {
+    fn default() -> Self {
+        let AsynchronousSettings { requests_per_client, requests, keep_s, when_optional } = AsynchronousSettings::default();
+        Self {
+            workers: ASYNCHRONOUS_WORKERS,
+            requests_per_client_max: requests_per_client,
+            requests_max: requests,
+            keep_s,
+            when_optional,
+        }
+    }
+}
+
+/// Tickets: what Login and Delegated Login give out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TicketsConfig {
+    /// How long a ticket is valid when Login does not say, in seconds.
+    pub lease_time_s: u32,
+    /// How long it can be valid at most, in seconds.
+    pub lease_time_max_s: u32,
+    /// Valid tickets of one client.
+    pub per_client_max: usize,
+    /// Valid tickets of all clients.
+    pub tickets_max: usize,
+}
+
+impl Default for TicketsConfig {
+    fn default() -> Self {
+        let TicketSettings { lease_time_s, lease_time_max_s, tickets_per_client, tickets } = TicketSettings::default();
+        Self { lease_time_s, lease_time_max_s, per_client_max: tickets_per_client, tickets_max: tickets }
     }
 }
 
@@ -307,6 +367,20 @@ impl Config {
         if config.protocol.vendor.is_empty() || config.protocol.vendor.len() > 128 {
             return Err(value("protocol.vendor: must have 1 to 128 bytes".to_owned()));
         }
+        let (asynchronous, tickets) = (&config.asynchronous, &config.tickets);
+        for (key, number, least, most) in [
+            ("asynchronous.workers", asynchronous.workers as u64, 1, 256),
+            ("asynchronous.requests_per_client_max", asynchronous.requests_per_client_max as u64, 1, 65_535),
+            ("asynchronous.requests_max", asynchronous.requests_max as u64, 1, 1_000_000),
+            ("asynchronous.keep_s", asynchronous.keep_s, 1, 366 * 86_400),
+            ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
+            ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
+            ("tickets.tickets_max", tickets.tickets_max as u64, 1, 1_000_000),
+        ] {
+            if !(least..=most).contains(&number) {
+                return Err(value(format!("{key} = {number}: must be between {least} and {most}")));
+            }
+        }
         for (key, mib, range) in
             [("cache_mib", config.store.cache_mib, CACHE_MIB), ("reserve_mib", config.store.reserve_mib, RESERVE_MIB)]
         {
@@ -384,6 +458,9 @@ mod tests {
             ("[limits]\nrequest_timeout_ms = 60000\n", "limits.request_timeout_ms = 60000"),
             ("[log]\nformat = \"xml\"\n", "xml"),
             ("[protocol]\nvendor = \"\"\n", "protocol.vendor"),
+            ("[asynchronous]\nworkers = 0\n", "asynchronous.workers = 0"),
+            ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
+            ("[tickets]\nlease_time_s = 7\nlease_time_max_s = 6\n", "tickets.lease_time_s = 7"),
         ] {
             let error = parse(&format!("{LEAST}{addition}")).unwrap_err().to_string();
             assert!(error.contains(words) && error.contains("kmipd.toml"), "{error}");

@@ -253,7 +253,8 @@ fn read(path: &Path, key: &RootKey) -> Result<Export<BufReader<File>>, String> {
     Export::open(BufReader::with_capacity(1 << 20, file), key).map_err(text)
 }
 
-fn to_put(record: ExportedRecord) -> Result<Put, String> {
+/// What an import writes; nothing for what is no object.
+fn to_put(record: ExportedRecord) -> Result<Option<Put>, String> {
     let ExportedRecord { identifier, owner, body, .. } = record;
     dispatcher::take_over(Record { identifier, owner, revision: Revision(0), created: Revision(0), body })
 }
@@ -305,7 +306,7 @@ impl<S: OperatedStore> Import<'_, S> {
 
     fn add(&mut self, record: ExportedRecord) -> Result<(), String> {
         let tenant = record.tenant;
-        let put = to_put(record).map_err(|error| self.interrupted(error))?;
+        let Some(put) = to_put(record).map_err(|error| self.interrupted(error))? else { return Ok(()) };
         let names = self.names + put.identifier.len() + 5;
         let full = self.group.len() >= GROUP_RECORDS || self.bytes + put.body.len() > GROUP_BYTES || names > GROUP_NAMES;
         if full || tenant != self.tenant {

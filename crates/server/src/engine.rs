@@ -7,7 +7,10 @@ use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
-use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings};
+use dispatcher::{
+    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings,
+    TicketSettings,
+};
 use kmip::credential::Credential;
 use policy::Actor;
 use std::net::SocketAddr;
@@ -28,6 +31,9 @@ const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
 /// How often the server looks whether its store takes writes.
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+
+/// How often results that were kept long enough are removed.
+const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// The engine over a store.
 pub struct EngineService<S> {
@@ -67,6 +73,18 @@ impl<S: OperatedStore> EngineService<S> {
             vendor_identification: config.protocol.vendor.clone(),
             time_stamp_tolerance_s: config.protocol.time_stamp_tolerance_s,
             lease_time_s: config.protocol.lease_time_s,
+            asynchronous: AsynchronousSettings {
+                requests_per_client: config.asynchronous.requests_per_client_max,
+                requests: config.asynchronous.requests_max,
+                keep_s: config.asynchronous.keep_s,
+                when_optional: config.asynchronous.when_optional,
+            },
+            tickets: TicketSettings {
+                lease_time_s: config.tickets.lease_time_s,
+                lease_time_max_s: config.tickets.lease_time_max_s,
+                tickets_per_client: config.tickets.per_client_max,
+                tickets: config.tickets.tickets_max,
+            },
         };
         Self { engine: Engine::new(store, settings, environment), health: Health::default(), audit: config.audit.clone() }
     }
@@ -104,7 +122,11 @@ impl<S: OperatedStore> Service for EngineService<S> {
         let writable = if self.engine.store().writable().is_ok() { 1.0 } else { 0.0 };
         let gauge = |name, help, value| Measure { name, kind: "gauge", help, value };
         let counter = |name, help, value: u64| Measure { name, kind: "counter", help, value: value as f64 };
-        let mut measures = vec![gauge("kmipd_store_writable", "Whether the store takes writes.", writable)];
+        let asynchronous = self.engine.asynchronous_requests() as f64;
+        let mut measures = vec![
+            gauge("kmipd_store_writable", "Whether the store takes writes.", writable),
+            gauge("kmipd_asynchronous_requests", "Asynchronous requests that wait or are kept with their results.", asynchronous),
+        ];
         let Some(status) = self.engine.store().status() else { return measures };
         measures.extend([
             gauge("kmipd_store_objects", "Objects in the store.", status.records as f64),
@@ -127,12 +149,36 @@ impl<S: OperatedStore> Service for EngineService<S> {
         database::work_on(self.engine.store(), config, actor, work, runtime, &mut Progress::silent())
     }
 
+    async fn work(&self) {
+        self.engine.work().await;
+    }
+
     async fn tend(&self) {
         let store = self.engine.store();
         let mut next_retention = Instant::now();
+        let mut next_sweep = Instant::now() + SWEEP_PERIOD;
+        let mut resumed = false;
         loop {
             // What changed is in the log; who asks gets it from `/readyz`.
             let _ = self.health.observe(store.writable());
+            if !resumed {
+                match self.engine.resume().await {
+                    Ok(0) => resumed = true,
+                    Ok(count) => {
+                        tracing::info!(count, "asynchronous requests of before the start, and their results, are there");
+                        resumed = true;
+                    }
+                    Err(cause) => {
+                        tracing::error!(%cause, "asynchronous requests of before the start cannot be read; it is tried again")
+                    }
+                }
+            }
+            if Instant::now() >= next_sweep {
+                next_sweep = Instant::now() + SWEEP_PERIOD;
+                if let Err(cause) = self.engine.sweep().await {
+                    tracing::warn!(%cause, "old results of asynchronous requests are not removed; it is tried again in a minute");
+                }
+            }
             if Instant::now() >= next_retention {
                 next_retention += RETENTION_PERIOD;
                 // It waits for the disk.

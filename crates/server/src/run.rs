@@ -122,6 +122,7 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
     let socket_path = config.admin.socket.clone();
     let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
     let monitoring_listen = config.monitoring.as_ref().map(|monitoring| monitoring.listen);
+    let workers = config.asynchronous.workers;
     let administration = Arc::new(Administration { config, users, live: Some(Arc::clone(&live)) });
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(socket::run(admin_listener, administration));
@@ -136,6 +137,10 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         let server = Arc::clone(&server);
         async move { server.service().tend().await }
     });
+    for _ in 0..workers {
+        let server = Arc::clone(&server);
+        tasks.spawn(async move { server.service().work().await });
+    }
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting connections");
     ready(address)?;

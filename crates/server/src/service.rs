@@ -38,6 +38,11 @@ pub trait Service: Send + Sync + 'static {
         Err("there is no store".to_owned())
     }
 
+    /// Works on requests that were accepted to be answered later, until it is dropped. Several such workers run side by side.
+    fn work(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// Does what is to be done from time to time, beside requests, until it is dropped.
     fn tend(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()

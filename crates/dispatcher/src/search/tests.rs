@@ -120,6 +120,7 @@ fn locate_with(
         batch: &batch,
         random: &random,
         factory: &Factory::default(),
+        grant: None,
     };
     let search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);

@@ -113,6 +113,7 @@ pub(crate) struct Answer {
     pub(crate) status: ResultStatus,
     pub(crate) reason: Option<ResultReason>,
     pub(crate) message: Option<String>,
+    pub(crate) correlation_value: Option<ByteString>,
     /// The payload as it was received.
     pub(crate) payload: Option<Vec<u8>>,
 }
@@ -191,6 +192,7 @@ impl<'a> Client<'a> {
             status: item.result_status,
             reason: item.result_reason,
             message: item.result_message,
+            correlation_value: item.asynchronous_correlation_value,
             payload: item.payload.map(|payload| payload.raw().to_vec()),
         });
         Answers { header: message.header, items: items.collect(), size: response.bytes.len(), close: response.close }

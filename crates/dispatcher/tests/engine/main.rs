@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
 mod adjust;
+mod asynchronous;
 mod attributes;
 mod batch;
 mod client;
@@ -33,5 +34,6 @@ mod several;
 mod sizes;
 mod states;
 mod storage;
+mod tickets;
 mod unknown;
 mod usage;

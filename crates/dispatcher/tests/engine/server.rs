@@ -68,6 +68,10 @@ pub(crate) struct Trouble {
     pub(crate) silent: AtomicUsize,
     /// How long the engine has waited, in milliseconds.
     pub(crate) slept_ms: AtomicU64,
+    /// How many commits from now on are made until none is any more; 0: all are.
+    pub(crate) commits_left: AtomicUsize,
+    /// What happens while slow work is done the next time.
+    pub(crate) meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Counts down; whether there was anything left.
@@ -142,6 +146,13 @@ impl Server {
         block_on(self.engine.store().find(Tenant::DEFAULT, &Query::default(), page)).unwrap().identifiers.len()
     }
 
+    /// What all records hold.
+    pub(crate) fn bodies(&self) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
+        let page = Page::first(usize::MAX);
+        let found = block_on(self.engine.store().find(Tenant::DEFAULT, &Query::default(), page)).unwrap();
+        found.identifiers.iter().filter_map(|identifier| self.record(identifier)).map(|record| record.body).collect()
+    }
+
     /// The record of an object, as the store has it.
     pub(crate) fn record(&self, identifier: &str) -> Option<Record> {
         block_on(self.engine.store().inner.load(Tenant::DEFAULT, &[identifier])).unwrap().pop().unwrap()
@@ -188,6 +199,9 @@ impl HeavyWork for AtOnce {
             return Box::pin(async {});
         }
         self.0.worked.fetch_add(1, Ordering::SeqCst);
+        if let Some(meanwhile) = self.0.meanwhile.lock().unwrap().take() {
+            meanwhile();
+        }
         let work = Mutex::new(Some(work));
         Box::pin(async move {
             if let Some(work) = work.lock().unwrap().take() {
@@ -261,6 +275,14 @@ impl Store for Unreliable {
         self.writable()?;
         if self.trouble.full.load(Ordering::SeqCst) {
             return Err(StoreError::Full);
+        }
+        match self.trouble.commits_left.load(Ordering::SeqCst) {
+            0 => {}
+            1 => {
+                self.trouble.commits_left.store(0, Ordering::SeqCst);
+                self.trouble.read_only.store(true, Ordering::SeqCst);
+            }
+            left => self.trouble.commits_left.store(left - 1, Ordering::SeqCst),
         }
         if take_one(&self.trouble.conflicts) {
             return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });

@@ -2,15 +2,15 @@
 //!
 //! See 2.1, section 6.1.12.
 
-use crate::codec::Interval;
 use crate::credential::Ticket;
+use crate::payload::login::TicketLease;
 use crate::structures::{Rights, UsageLimits};
 
 structure! {
     /// The request payload of Delegated Login.
     #[derive(Clone)]
     pub struct DelegatedLoginRequest {
-        LeaseTime => lease_time: Option<Interval>, V2_0..;
+        LeaseTime => lease_time: Option<TicketLease>, V2_0..;
         RequestCount => request_count: Option<i32>, V2_0..;
         UsageLimits => usage_limits: Option<UsageLimits>, V2_0..;
         Rights => rights: Rights, V2_0..;
