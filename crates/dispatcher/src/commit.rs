@@ -37,12 +37,17 @@ impl<S: Store> Engine<S> {
     pub(crate) async fn commit(&self, tenant: Tenant, mut commit: Commit) -> Result<Committed, StoreError> {
         let token = self.token();
         commit.token = token;
-        match self.store.commit(tenant, commit).await {
+        let notices = self.notices(tenant, &commit).await;
+        let committed = match self.store.commit(tenant, commit).await {
             Ok(_) => Ok(Committed::Made),
             Err(StoreError::Conflict { .. } | StoreError::Taken { .. }) => Ok(Committed::NotMade),
             Err(StoreError::UnknownOutcome { cause }) => self.settle(tenant, token, cause).await,
             Err(error) => Err(error),
+        };
+        if matches!(committed, Ok(Committed::Made)) {
+            self.channels.publish(tenant, &notices);
         }
+        committed
     }
 
     /// Logs what changed nothing. Entries of which the store cannot tell whether it took them are given to it again, in a

@@ -15,6 +15,7 @@ use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
 use crate::asynchronous::Requests;
+use crate::channel::Channels;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::response_memory::{ResponseHold, ResponseMemory};
@@ -42,6 +43,7 @@ pub struct Engine<S> {
     pub(crate) kept_results: Arc<ResponseMemory>,
     pub(crate) asynchronous: Requests,
     pub(crate) tickets: Tickets,
+    pub(crate) channels: Channels,
 }
 
 /// The answer to one request.
@@ -100,6 +102,7 @@ impl<S: Store> Engine<S> {
             kept_results: ResponseMemory::new(usize::MAX),
             asynchronous: Requests::default(),
             tickets: Tickets::default(),
+            channels: Channels::default(),
         }
     }
 
@@ -148,6 +151,9 @@ impl<S: Store> Engine<S> {
             None if self.is_asynchronous(&request) => self.accept(&request).await,
             None => self.run_batch(&request).await,
         };
+        if response.exchanges_roles {
+            session.channel = Some(self.channels.begin(request.actor, message.version));
+        }
         Response { hold: Some(request.hold), ..response }
     }
 

@@ -34,6 +34,10 @@ impl Operation for Get {
         context.plan_one(request.unique_identifier.as_ref())
     }
 
+    fn respell(response: &mut GetResponse, version: ProtocolVersion) -> Result<()> {
+        check_spelling(&response.object, version)
+    }
+
     fn handle(request: &GetRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<GetResponse>> {
         let mut object = loaded.one()?.into_inner();
         let identifier = object.identifier.clone();
@@ -51,9 +55,8 @@ impl Operation for Get {
             convert(&mut managed, format)?;
         }
         check_version(&managed, context.version)?;
-        if object.spelling != context.version && spelling::is_foreign_object(&managed, context.version) {
-            let text = "The client's version cannot spell the object";
-            return Err(Error::new(ResultReason::FeatureNotSupported, text));
+        if object.spelling != context.version {
+            check_spelling(&managed, context.version)?;
         }
         let response = GetResponse {
             object_type: object.object_type,
@@ -67,7 +70,7 @@ impl Operation for Get {
 }
 
 /// Whether the object may leave the server in clear (2.1, sections 4.17 and 4.54).
-fn check_release(object: &StoredObject, wrap_type: Option<KeyWrapType>) -> Result<()> {
+pub(crate) fn check_release(object: &StoredObject, wrap_type: Option<KeyWrapType>) -> Result<()> {
     let has = |wanted: Attribute| object.attributes().any(|attribute| *attribute == wanted);
     let wrapped =
         object.object.as_ref().and_then(ManagedObject::key_block).is_some_and(|block| block.key_wrapping_data.is_some());
@@ -84,6 +87,15 @@ fn check_release(object: &StoredObject, wrap_type: Option<KeyWrapType>) -> Resul
         Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered) | None => Ok(()),
         Some(_) => Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server does not know the Key Wrap Type")),
     }
+}
+
+/// Whether an object that another version may have brought can be spelled in this one.
+pub(crate) fn check_spelling(object: &ManagedObject, version: ProtocolVersion) -> Result<()> {
+    check_version(object, version)?;
+    if spelling::is_foreign_object(object, version) {
+        return Err(Error::new(ResultReason::FeatureNotSupported, "The client's version cannot spell the object"));
+    }
+    Ok(())
 }
 
 /// An object of a type that the client's version does not know cannot be spelled in it.

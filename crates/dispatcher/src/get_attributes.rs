@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use kmip::ProtocolVersion;
 use kmip::attribute::Attributes;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
@@ -38,6 +39,11 @@ impl Operation for GetAttributes {
         context.plan_one(request.unique_identifier.as_ref())
     }
 
+    fn respell(response: &mut GetAttributesResponse, version: ProtocolVersion) -> Result<()> {
+        spelling::attributes(&mut response.attributes, version);
+        Ok(())
+    }
+
     fn handle(
         request: &GetAttributesRequest,
         loaded: Loaded,
@@ -46,13 +52,7 @@ impl Operation for GetAttributes {
     ) -> Result<Done<GetAttributesResponse>> {
         let object = loaded.one()?;
         let mut attributes = object.view(context.now);
-        attributes.0.retain_mut(|instance| match spelling::attribute(&instance.attribute, context.version) {
-            Some(attribute) => {
-                instance.attribute = attribute;
-                true
-            }
-            None => false,
-        });
+        spelling::attributes(&mut attributes, context.version);
         let references = &request.attribute_references;
         if !references.is_empty() {
             // In the order asked for. Attributes the object does not have, or nobody knows, are left out: vCenter asks for

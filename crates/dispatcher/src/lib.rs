@@ -17,6 +17,7 @@ mod batch;
 mod cancel;
 mod certificate;
 mod change;
+mod channel;
 mod check;
 mod commit;
 mod create;
@@ -45,6 +46,7 @@ mod log;
 mod login;
 mod logout;
 mod modify_attribute;
+mod notice;
 mod object;
 mod obtain_lease;
 mod operation;
@@ -67,10 +69,12 @@ mod session;
 mod set_attribute;
 mod set_constraints;
 mod set_defaults;
+mod set_endpoint_role;
 mod spelling;
 mod ticket;
 mod view;
 
+pub use channel::Sending;
 pub use engine::{Engine, ItemLog, OFFERED, Response};
 pub use environment::{
     AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, Pending, Refused, Settings, TicketSettings,

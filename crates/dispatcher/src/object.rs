@@ -196,6 +196,16 @@ impl StoredObject {
         self.set(Attribute::LastChangeDate(DateTime(now)));
     }
 
+    /// How many bytes its material takes, about.
+    #[must_use]
+    pub(crate) fn material_length(&self) -> usize {
+        let mut writer = ttlv_codec::Writer::new();
+        if let Some(object) = &self.object {
+            object.write_tagged(&mut writer, self.spelling);
+        }
+        writer.len()
+    }
+
     /// Its material, as long as it has one.
     ///
     /// # Errors

@@ -59,6 +59,12 @@ pub(crate) trait Operation {
         Ok(Self::Prepared::default())
     }
 
+    /// Makes a response that was given to one version fit for another, as far as the tables of `kmip` do not: an answer that was
+    /// kept may be polled in any version.
+    fn respell(_response: &mut Self::Response, _version: ProtocolVersion) -> Result<()> {
+        Ok(())
+    }
+
     /// Decides what happens. May run again with fresh objects if a change collides with another.
     fn handle(
         request: &Self::Request,

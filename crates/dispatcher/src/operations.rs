@@ -58,7 +58,7 @@ macro_rules! operations {
                 return Err(Error::new(ResultReason::OperationNotSupported, text));
             }
             match operation {
-                $(Code::$name => respell_as::<<$type as Operation>::Response>(payload, from, to),)*
+                $(Code::$name => respell_as::<$type>(payload, from, to),)*
                 _ => Err(Error::general_failure("the result of an operation that is not performed any more")),
             }
         }
@@ -99,6 +99,7 @@ operations! {
         Login => crate::login::login;
         Logout => crate::logout::logout;
         DelegatedLogin => crate::delegated_login::delegated_login;
+        SetEndpointRole => crate::set_endpoint_role::set_endpoint_role;
         QueryAsynchronousRequests => crate::query_asynchronous_requests::query_asynchronous_requests;
         Process => crate::process::process;
     ]
@@ -134,8 +135,9 @@ operations! {
     Ping => crate::ping::Ping;
 }
 
-fn respell_as<T: Value>(payload: &[u8], from: ProtocolVersion, to: ProtocolVersion) -> Result<Zeroizing<Vec<u8>>> {
-    let response: T = from_bytes(payload, from).map_err(Error::general_failure)?;
+fn respell_as<O: Operation>(payload: &[u8], from: ProtocolVersion, to: ProtocolVersion) -> Result<Zeroizing<Vec<u8>>> {
+    let mut response: O::Response = from_bytes(payload, from).map_err(Error::general_failure)?;
+    O::respell(&mut response, to)?;
     Ok(Zeroizing::new(to_bytes(&response, tag::ResponsePayload, to)))
 }
 

@@ -1,7 +1,11 @@
 //! What is known of a connection.
 
+use std::sync::Arc;
+
 use kmip::credential::Credential;
 use policy::Actor;
+
+use crate::channel::Channel;
 
 /// A connection: who its certificate says the client is, and which credential it has proved.
 pub struct Session {
@@ -12,6 +16,8 @@ pub struct Session {
     verified: Vec<(Credential, Actor)>,
     /// The authenticator's generation under which all of them were verified.
     generation: u64,
+    /// What is to be sent to the client, once the server has the client's role.
+    pub(crate) channel: Option<Arc<Channel>>,
 }
 
 /// Credentials in one request, and remembered for a connection: each may cost a slow password hash. Clients send one or two.
@@ -21,7 +27,7 @@ impl Session {
     /// A connection of `peer`, an address for the records, whose certificate names the actor.
     #[must_use]
     pub fn new(certificate_actor: Actor, peer: String) -> Self {
-        Self { certificate_actor, peer, verified: Vec::new(), generation: 0 }
+        Self { certificate_actor, peer, verified: Vec::new(), generation: 0, channel: None }
     }
 
     /// Who the certificate says the client is.

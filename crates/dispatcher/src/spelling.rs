@@ -4,7 +4,7 @@
 //! stored; here they are judged before they are sent. Values that no version defines are vendors', and pass.
 
 use kmip::ProtocolVersion;
-use kmip::attribute::Attribute;
+use kmip::attribute::{Attribute, Attributes};
 use kmip::enumerations::of_tag;
 use kmip::masks::{CryptographicUsageMask, Mask as _};
 use kmip::object::ManagedObject;
@@ -21,6 +21,17 @@ pub(crate) fn attribute(attribute: &Attribute, version: ProtocolVersion) -> Opti
     }
     let value = attribute.to_tree(version).ok()?;
     (!is_foreign(attribute.tag(), &value, version)).then(|| attribute.clone())
+}
+
+/// Attributes as `version` can spell them.
+pub(crate) fn attributes(attributes: &mut Attributes, version: ProtocolVersion) {
+    attributes.0.retain_mut(|instance| match attribute(&instance.attribute, version) {
+        Some(attribute) => {
+            instance.attribute = attribute;
+            true
+        }
+        None => false,
+    });
 }
 
 /// Whether an object has a value in it that only other versions define.

@@ -3,8 +3,9 @@
 use crate::explain::{Explanation, explain, explain_first_bytes};
 use crate::framing::{self, FrameError, Request};
 use crate::listener::{Place, Server};
-use crate::service::{ItemLog, Response, Service};
+use crate::service::{ItemLog, Service};
 use crate::tls::{Trust, describe, remembering_refusal};
+use dispatcher::Sending;
 use rustls::HandshakeKind;
 use std::io;
 use std::net::SocketAddr;
@@ -193,10 +194,94 @@ async fn requests<S: Service>(
             }
             generation = trust.generation;
         }
-        if !answer(server, stream, &mut session, peer, actor, &request).await {
+        match answer(server, stream, &mut session, peer, actor, &request).await {
+            Then::GoOn => {}
+            Then::End => return,
+            Then::ExchangeRoles => {
+                info!(%peer, actor = actor.name, "the client has the server's role");
+                // In a box, as what few connections need.
+                Box::pin(requests_of_server(server, stream, &session, peer, actor, stopping, generation)).await;
+                return;
+            }
+        }
+    }
+}
+
+/// Sends requests to a client that has the server's role, until one side has enough. Each is answered before the next.
+async fn requests_of_server<S: Service>(
+    server: &Server<S>,
+    stream: &mut TlsStream<TcpStream>,
+    session: &S::Session,
+    peer: SocketAddr,
+    actor: &Identified,
+    stopping: &mut watch::Receiver<bool>,
+    mut generation: u64,
+) {
+    loop {
+        let begun = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = server.service.has_to_send(session) => None,
+            begun = framing::begin_request(stream, &server.limits) => Some(begun),
+        };
+        let sending = match begun {
+            None => server.service.next_to_send(session).await,
+            // Nothing came for long: is the client still there?
+            Some(Err(FrameError::Idle { .. })) => server.service.probe(session),
+            Some(Ok(None)) => {
+                debug!(%peer, actor = actor.name, "closed by the client");
+                return;
+            }
+            Some(Ok(Some(_))) => {
+                server.metrics.bad_frames.fetch_add(1, Relaxed);
+                warn!(%peer, actor = actor.name, "the client has the server's role and sends what nobody asked for");
+                return;
+            }
+            Some(Err(error)) => {
+                warn!(%peer, actor = actor.name, "{error}");
+                return;
+            }
+        };
+        let trust = server.trust.load_full();
+        if trust.generation != generation {
+            if !still_trusted(server, stream, &trust, peer, actor) {
+                return;
+            }
+            generation = trust.generation;
+        }
+        let request = match sending {
+            Sending::Request(request) => request,
+            Sending::Nothing => continue,
+            Sending::End(cause) => {
+                warn!(%peer, actor = actor.name, "{cause}");
+                return;
+            }
+        };
+        if let Err(error) = send(server, stream, &request).await {
+            info!(%peer, actor = actor.name, %error, "the request could not be delivered");
+            return;
+        }
+        let answered = match framing::read_response(stream, &server.limits, &server.memory).await {
+            Ok(None) => {
+                debug!(%peer, actor = actor.name, "closed by the client");
+                return;
+            }
+            Ok(Some(response)) => server.service.answered(session, &response.bytes),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(cause) = answered {
+            server.metrics.bad_frames.fetch_add(1, Relaxed);
+            warn!(%peer, actor = actor.name, "the client's answer: {cause}");
             return;
         }
     }
+}
+
+/// How a connection goes on.
+enum Then {
+    GoOn,
+    End,
+    ExchangeRoles,
 }
 
 /// After a reload, a connection that was opened before it is judged like a new one, and ends if it would get another name: what
@@ -225,7 +310,7 @@ fn still_trusted<S: Service>(
     false
 }
 
-/// Answers one request; whether the connection can go on.
+/// Answers one request; how the connection goes on.
 async fn answer<S: Service>(
     server: &Server<S>,
     stream: &mut TlsStream<TcpStream>,
@@ -233,27 +318,28 @@ async fn answer<S: Service>(
     peer: SocketAddr,
     actor: &Identified,
     request: &Request,
-) -> bool {
+) -> Then {
     let begun = Instant::now();
     // In a box, so that an idle connection does not carry the space of the largest operation.
     let response = Box::pin(server.service.handle(session, &request.bytes)).await;
-    let sent = send(server, stream, &response).await;
+    let sent = send(server, stream, &response.bytes).await;
     let took = begun.elapsed();
     server.metrics.observe(took);
     log_request(server, peer, actor, &response.items, took);
     if let Err(error) = sent {
         info!(%peer, actor = actor.name, %error, "the response could not be delivered");
-        return false;
+        return Then::End;
     }
     if response.close {
         goodbye(stream).await;
+        return Then::End;
     }
-    !response.close
+    if response.exchanges_roles { Then::ExchangeRoles } else { Then::GoOn }
 }
 
-async fn send<S: Service>(server: &Server<S>, stream: &mut TlsStream<TcpStream>, response: &Response) -> io::Result<()> {
+async fn send<S: Service>(server: &Server<S>, stream: &mut TlsStream<TcpStream>, message: &[u8]) -> io::Result<()> {
     let written = timeout(server.limits.response_timeout(), async {
-        stream.write_all(&response.bytes).await?;
+        stream.write_all(message).await?;
         stream.flush().await
     });
     written.await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not take it in time")))
@@ -308,7 +394,7 @@ async fn bad_frame<S: Service>(
     let Some(header) = error.answerable() else { return };
     // The header alone is a malformed message to the engine, which knows how to say so.
     let response = Box::pin(server.service.handle(session, header)).await;
-    if send(server, stream, &response).await.is_ok() {
+    if send(server, stream, &response.bytes).await.is_ok() {
         goodbye(stream).await;
     }
 }
@@ -335,7 +421,7 @@ async fn goodbye(stream: &mut TlsStream<TcpStream>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::Hold;
+    use crate::service::{Hold, Response};
     use zeroize::Zeroizing;
 
     /// A service whose operations need much space.
@@ -350,7 +436,13 @@ mod tests {
             let mut room = [0_u8; 60_000];
             room[0] = request[0];
             tokio::task::yield_now().await;
-            Response { bytes: Zeroizing::new(room.to_vec()), items: Vec::new(), close: false, hold: Hold::default() }
+            Response {
+                bytes: Zeroizing::new(room.to_vec()),
+                items: Vec::new(),
+                close: false,
+                hold: Hold::default(),
+                exchanges_roles: false,
+            }
         }
 
         async fn record(&self, _entry: Vec<u8>) -> Result<(), String> {

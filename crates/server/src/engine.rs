@@ -8,7 +8,7 @@ use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{
-    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Session, Settings,
+    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Sending, Session, Settings,
     TicketSettings,
 };
 use kmip::credential::Credential;
@@ -106,7 +106,29 @@ impl<S: OperatedStore> Service for EngineService<S> {
             result: item.result.to_owned(),
             cause: item.cause,
         });
-        Response { items: items.collect(), bytes: response.bytes, close: response.close, hold: Hold::new(response.hold) }
+        Response {
+            items: items.collect(),
+            bytes: response.bytes,
+            close: response.close,
+            hold: Hold::new(response.hold),
+            exchanges_roles: response.exchanges_roles,
+        }
+    }
+
+    async fn has_to_send(&self, session: &Session) {
+        self.engine.has_to_send(session).await;
+    }
+
+    async fn next_to_send(&self, session: &Session) -> Sending {
+        self.engine.next_to_send(session).await
+    }
+
+    fn probe(&self, session: &Session) -> Sending {
+        self.engine.probe(session)
+    }
+
+    fn answered(&self, session: &Session, response: &[u8]) -> Result<(), String> {
+        self.engine.answered(session, response)
     }
 
     async fn record(&self, entry: Vec<u8>) -> Result<(), String> {

@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 pub const HEADER_LENGTH: usize = 8;
 /// Tag Request Message (0x420078) and type Structure (0x01): what every request starts with.
 const REQUEST_START: [u8; 4] = [0x42, 0x00, 0x78, 0x01];
+/// The same of a response, from a client that has the server's role.
+const RESPONSE_START: [u8; 4] = [0x42, 0x00, 0x7B, 0x01];
 /// What a connection may buffer without asking: most requests are smaller, and the first bytes of an attack cost no more.
 const FIRST_LENGTH: usize = 16 * 1024;
 /// The unit in which memory beyond that is counted.
@@ -141,10 +143,36 @@ pub async fn finish_request<R: AsyncRead + Unpin>(
     limits: &Limits,
     memory: &RequestMemory,
 ) -> Result<Request, FrameError> {
+    finish(reader, begun, limits, memory, REQUEST_START).await
+}
+
+/// Reads a response of a client that has the server's role; `None`: it closed the connection instead.
+///
+/// # Errors
+/// See [`FrameError`]; the connection is of no further use.
+pub async fn read_response<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    limits: &Limits,
+    memory: &RequestMemory,
+) -> Result<Option<Request>, FrameError> {
+    let limits = Limits { idle_timeout_ms: limits.response_timeout_ms, ..*limits };
+    match begin_request(reader, &limits).await? {
+        Some(begun) => finish(reader, begun, &limits, memory, RESPONSE_START).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn finish<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    begun: Begun,
+    limits: &Limits,
+    memory: &RequestMemory,
+    start: [u8; 4],
+) -> Result<Request, FrameError> {
     let Begun { mut header, mut received } = begun;
     let deadline = Instant::now() + limits.request_timeout();
     let mut announced = HEADER_LENGTH;
-    let rest = read_rest(reader, limits, memory, &mut header, &mut received, &mut announced);
+    let rest = read_rest(reader, limits, memory, start, &mut header, &mut received, &mut announced);
     match timeout_at(deadline, rest).await {
         Ok(result) => result,
         Err(_) => Err(FrameError::Slow { received, announced, limit_ms: limits.request_timeout_ms }),
@@ -155,6 +183,7 @@ async fn read_rest<R: AsyncRead + Unpin>(
     reader: &mut R,
     limits: &Limits,
     memory: &RequestMemory,
+    start: [u8; 4],
     header: &mut [u8; HEADER_LENGTH],
     received: &mut usize,
     announced: &mut usize,
@@ -162,7 +191,7 @@ async fn read_rest<R: AsyncRead + Unpin>(
     while *received < HEADER_LENGTH {
         *received += read_some(reader, &mut header[*received..], *received, *announced).await?;
     }
-    if header[..4] != REQUEST_START {
+    if header[..4] != start {
         return Err(FrameError::NotRequest(*header));
     }
     let body = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::database::{Outcome, Work};
+use dispatcher::Sending;
 use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,13 +12,37 @@ use zeroize::Zeroizing;
 /// The engine as a connection sees it.
 pub trait Service: Send + Sync + 'static {
     /// What is remembered for a connection, such as a verified credential.
-    type Session: Send;
+    type Session: Send + Sync;
 
     /// Begins a connection of the actor its certificate names.
     fn session(&self, actor: &str, peer: SocketAddr) -> Self::Session;
 
     /// Answers one request, which may be malformed: then with an error message of the protocol.
     fn handle(&self, session: &mut Self::Session, request: &[u8]) -> impl Future<Output = Response> + Send;
+
+    /// Waits until there is something to send over a connection whose client has the server's role; for ever on others. Can be
+    /// dropped without losing anything.
+    fn has_to_send(&self, _session: &Self::Session) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// The next request to send over such a connection.
+    fn next_to_send(&self, _session: &Self::Session) -> impl Future<Output = Sending> + Send {
+        std::future::ready(Sending::Nothing)
+    }
+
+    /// A request that shows whether such a client is still there.
+    fn probe(&self, _session: &Self::Session) -> Sending {
+        Sending::Nothing
+    }
+
+    /// What such a client answered.
+    ///
+    /// # Errors
+    /// Why it is no answer to what was sent: the connection is of no further use.
+    fn answered(&self, _session: &Self::Session, _response: &[u8]) -> Result<(), String> {
+        Err("nothing was sent".to_owned())
+    }
 
     /// Makes an entry of the audit log durable: for what is done beside requests.
     fn record(&self, entry: Vec<u8>) -> impl Future<Output = Result<(), String>> + Send;
@@ -73,6 +98,8 @@ pub struct Response {
     pub close: bool,
     /// Dropped when the client has taken the response, or is gone.
     pub hold: Hold,
+    /// Whether the client has the server's role on the connection once it has taken the response.
+    pub exchanges_roles: bool,
 }
 
 /// What the service gives out for a response until it is sent, such as its part of a common memory.

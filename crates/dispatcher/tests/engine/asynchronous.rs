@@ -106,7 +106,7 @@ fn a_request_is_accepted_done_and_polled() {
         assert_eq!(done.operation, Some(Operation::Create), "{version}");
         assert!(done.correlation_value.is_none());
         let key = done.ok::<CreateResponse>().unique_identifier.0;
-        assert_eq!(client.locate(vec![name("key")]), [key.clone()]);
+        assert_eq!(client.locate(vec![name("key")]), std::slice::from_ref(&key));
         // It can be polled again.
         assert_eq!(poll_answer(&mut client, &value).ok::<CreateResponse>().unique_identifier.0, key);
     }

@@ -27,6 +27,7 @@ mod operations;
 mod ownership;
 mod paging;
 mod re_key;
+mod roles;
 mod rules;
 mod samples;
 mod server;

@@ -52,6 +52,7 @@ impl Service for Echo {
             items: vec![item],
             close: request.len() == 8,
             hold: Hold::default(),
+            exchanges_roles: false,
         }
     }
 

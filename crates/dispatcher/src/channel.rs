@@ -1,0 +1,272 @@
+//! Connections on which the server has the client's role (2.1, section 6.1.54): what is to be sent over them, and what came back.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
+
+use audit::{Action, AuditRecord, Outcome};
+use kmip::ProtocolVersion;
+use kmip::enumerations::{Enumeration as _, ResultStatus};
+use kmip::message::ResponseMessage;
+use kmip::operation::Operation as Code;
+use kmip::payload::discover_versions::DiscoverVersionsRequest;
+use kmip::result_reason::ResultReason;
+use policy::Actor;
+use store::{Change, Commit, Record, Revision, Store, Tenant};
+use zeroize::Zeroizing;
+
+use crate::engine::{Engine, OFFERED};
+use crate::error::{Error, Result};
+use crate::factory;
+use crate::internal;
+use crate::notice::{self, Notice};
+use crate::record;
+use crate::session::Session;
+
+/// Connections of one client on which the server has the client's role, and of all clients.
+const CHANNELS_PER_CLIENT_MAX: usize = 16;
+const CHANNELS_MAX: usize = 1_024;
+
+/// What may wait to be sent over one of them. A client that takes it more slowly than it is made has missed something: its
+/// connection ends, so that it knows.
+const WAITING_MAX: usize = 256;
+const WAITING_LENGTH_MAX: usize = 4 << 20;
+
+/// All such connections.
+#[derive(Debug, Default)]
+pub(crate) struct Channels {
+    open: Mutex<Vec<Weak<Channel>>>,
+    /// How many there are, so that commits need not look where there are none.
+    count: AtomicUsize,
+    /// Requests sent so far: no two have the same Server Correlation Value.
+    sent: AtomicU64,
+}
+
+/// One such connection.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    actor: Actor,
+    version: ProtocolVersion,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Arc<Notice>>,
+    length: usize,
+    /// Something did not fit.
+    lost: bool,
+    waker: Option<Waker>,
+    /// What was sent and is not answered yet.
+    asked: Option<Code>,
+}
+
+impl Channel {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, notice: &Arc<Notice>) {
+        let mut state = self.state();
+        let length = state.length + notice.size;
+        if state.waiting.len() >= WAITING_MAX || length > WAITING_LENGTH_MAX {
+            state.lost = true;
+            state.waiting.clear();
+        } else if !state.lost {
+            state.length = length;
+            state.waiting.push_back(Arc::clone(notice));
+        }
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Channels {
+    fn open(&self) -> MutexGuard<'_, Vec<Weak<Channel>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a client can have one more.
+    ///
+    /// # Errors
+    /// Server Limit Exceeded.
+    pub(crate) fn check_room(&self, actor: &Actor) -> Result<()> {
+        let living: Vec<_> = self.open().iter().filter_map(Weak::upgrade).collect();
+        let own = living.iter().filter(|channel| channel.actor == *actor).count();
+        if own >= CHANNELS_PER_CLIENT_MAX || living.len() >= CHANNELS_MAX {
+            let text = "The server has the role of the client on too many connections";
+            return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+        }
+        Ok(())
+    }
+
+    /// The server takes the client's role on a connection.
+    pub(crate) fn begin(&self, actor: Actor, version: ProtocolVersion) -> Arc<Channel> {
+        let channel = Arc::new(Channel { actor, version, state: Mutex::default() });
+        let mut open = self.open();
+        open.retain(|channel| channel.strong_count() > 0);
+        open.push(Arc::downgrade(&channel));
+        self.count.store(open.len(), Ordering::Release);
+        channel
+    }
+
+    /// Whether somebody may be told of a change.
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    fn has_listener(&self, tenant: Tenant, owner: &str) -> bool {
+        let is_for = |channel: &Arc<Channel>| channel.actor.tenant == tenant.0 && channel.actor.name == owner;
+        self.open().iter().filter_map(Weak::upgrade).any(|channel| is_for(&channel))
+    }
+
+    /// Tells those whom it concerns.
+    pub(crate) fn publish(&self, tenant: Tenant, notices: &[Arc<Notice>]) {
+        if notices.is_empty() {
+            return;
+        }
+        let mut open = self.open();
+        open.retain(|channel| channel.strong_count() > 0);
+        self.count.store(open.len(), Ordering::Release);
+        let living: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
+        drop(open);
+        for notice in notices {
+            let is_for = |channel: &&Arc<Channel>| channel.actor.tenant == tenant.0 && channel.actor.name == notice.owner();
+            living.iter().filter(is_for).for_each(|channel| channel.push(notice));
+        }
+    }
+}
+
+/// What the server sends over a connection on which it has the client's role.
+#[derive(Debug)]
+pub enum Sending {
+    /// A request, to be answered.
+    Request(Zeroizing<Vec<u8>>),
+    /// There was nothing to send after all.
+    Nothing,
+    /// The connection has to end: the client has missed something.
+    End(&'static str),
+}
+
+impl<S: Store> Engine<S> {
+    /// What there is to tell of a commit that is about to be made. Costs nothing where nobody is to be told.
+    pub(crate) async fn notices(&self, tenant: Tenant, commit: &Commit) -> Vec<Arc<Notice>> {
+        let mut notices = Vec::new();
+        if self.channels.is_empty() {
+            return notices;
+        }
+        let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        for change in &commit.changes {
+            let Change::Put(put) = change else { continue };
+            let is_hidden = internal::is_internal(&put.identifier) || factory::is_reserved(&put.identifier);
+            if is_hidden || !self.channels.has_listener(tenant, &put.owner) {
+                continue;
+            }
+            let before = match put.expected {
+                None => None,
+                // What the commit expects is what is there, or the commit is not made.
+                Some(_) => match self.store.load(tenant, &[&put.identifier]).await {
+                    Ok(mut found) => found.pop().flatten().and_then(|record| record::from_record(record).ok()),
+                    Err(_) => continue,
+                },
+            };
+            let record = Record {
+                identifier: put.identifier.clone(),
+                owner: put.owner.clone(),
+                revision: Revision(0),
+                created: Revision(0),
+                body: put.body.clone(),
+            };
+            if let Ok(object) = record::from_record(record) {
+                notices.extend(Notice::new(before, object, now));
+            }
+        }
+        notices
+    }
+
+    /// Waits until there is something to send over a connection on which the server has the client's role; for ever on others.
+    /// Can be dropped without losing anything.
+    pub async fn has_to_send(&self, session: &Session) {
+        let Some(channel) = &session.channel else { return std::future::pending().await };
+        poll_fn(|task| {
+            let mut state = channel.state();
+            if state.lost || !state.waiting.is_empty() {
+                return Poll::Ready(());
+            }
+            state.waker = Some(task.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// The next request to send. Its record is in the log before it is given out.
+    pub async fn next_to_send(&self, session: &Session) -> Sending {
+        let Some(channel) = &session.channel else { return Sending::Nothing };
+        let now_us = self.environment.clock.now_us();
+        loop {
+            let notice = {
+                let mut state = channel.state();
+                if state.lost {
+                    return Sending::End("the client did not take what the server had to tell in time");
+                }
+                let Some(notice) = state.waiting.pop_front() else { return Sending::Nothing };
+                state.length = state.length.saturating_sub(notice.size);
+                notice
+            };
+            let correlation = self.server_correlation();
+            let Some(telling) = notice.telling(channel.version, &correlation, now_us.div_euclid(1_000_000)) else { continue };
+            let record = AuditRecord {
+                time_us: now_us,
+                tenant: channel.actor.tenant,
+                actor: channel.actor.name.clone(),
+                peer: Some(session.peer.clone()),
+                action: Action::Operation(telling.operation.0),
+                identifiers: vec![telling.identifier],
+                outcome: Outcome::Success,
+            };
+            let logged = self.log(Tenant(channel.actor.tenant), || vec![record.encode()]).await;
+            if let Err(error) = logged {
+                tracing::error!(%error, "the log entry of a {:?} could not be written", telling.operation);
+                return Sending::End("the log takes nothing");
+            }
+            channel.state().asked = Some(telling.operation);
+            return Sending::Request(telling.bytes);
+        }
+    }
+
+    /// A request that only shows whether the client is still there: Discover Versions (2.1, section 6.2.1).
+    pub fn probe(&self, session: &Session) -> Sending {
+        let Some(channel) = &session.channel else { return Sending::Nothing };
+        let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        let payload = DiscoverVersionsRequest { protocol_versions: OFFERED.into_iter().map(Into::into).collect() };
+        channel.state().asked = Some(Code::DiscoverVersions);
+        Sending::Request(notice::message(Code::DiscoverVersions, &payload, channel.version, &self.server_correlation(), now))
+    }
+
+    /// What the client answered.
+    ///
+    /// # Errors
+    /// Why it is no answer to what was sent: then the connection is of no further use.
+    pub fn answered(&self, session: &Session, response: &[u8]) -> std::result::Result<(), String> {
+        let asked = session.channel.as_ref().and_then(|channel| channel.state().asked.take()).ok_or("nothing was asked")?;
+        let message = ResponseMessage::read(response, &self.settings.limits).map_err(|error| error.to_string())?;
+        let [item] = &message.items[..] else { return Err(format!("it has {} batch items", message.items.len())) };
+        if item.operation.is_some_and(|operation| operation != asked) {
+            return Err(format!("it answers {:?}, and {asked:?} was sent", item.operation));
+        }
+        if item.result_status != ResultStatus::Success {
+            let reason = item.result_reason.and_then(|reason| reason.name(message.version)).unwrap_or("no reason");
+            let operation = asked.name(message.version);
+            tracing::info!(peer = session.peer, operation, reason, "the client did not accept what the server sent");
+        }
+        Ok(())
+    }
+
+    fn server_correlation(&self) -> String {
+        let number = self.channels.sent.fetch_add(1, Ordering::Relaxed);
+        format!("kmipd-{:x}-{number:x}", self.environment.clock.now_us())
+    }
+}
