@@ -13,6 +13,7 @@ pub(crate) mod item;
 mod queue;
 mod run;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use audit::Outcome;
@@ -36,8 +37,8 @@ use crate::view::View;
 use item::{BatchIdentifier, ItemIdentifier, PendingItem};
 pub(crate) use queue::{Requests, Waiting};
 
-/// Records looked at together when the store is searched for requests.
-const CHUNK: usize = 64;
+/// Records looked at together when the store is searched for requests: each may hold a result of 4 MiB.
+const CHUNK: usize = 8;
 
 /// Whether an operation can be answered later: those that concern other requests, the connection or what the server is cannot
 /// (2.1, sections 6.1.5 and 6.1.38).
@@ -70,7 +71,7 @@ impl<S: Store> Engine<S> {
     async fn try_accept(&self, request: &Request<'_>) -> Result<Response> {
         let message = request.message;
         for item in &message.items {
-            operations::check_offered(item, message.version, &self.settings)?;
+            operations::check_offered(item.operation, message.version, &self.settings)?;
             if !may_wait(item.operation) {
                 let text = "An operation of the request cannot be performed asynchronously";
                 return Err(Error::new(ResultReason::FeatureNotSupported, text));
@@ -151,14 +152,17 @@ impl<S: Store> Engine<S> {
         // The oldest first, as they came.
         items.sort_by_key(|item| (item.submitted_us, item.identifier.batch, item.identifier.position));
         self.asynchronous.recount(items.iter().map(|item| (tenant, item.client.as_str())));
+        let mut batches = HashSet::new();
         for item in &items {
-            if item.outcome.is_none() {
+            if item.outcome.is_none() && batches.insert(item.identifier.batch) {
                 self.asynchronous.push(Waiting { tenant, batch: item.identifier.batch, count: item.count });
             }
         }
         Ok(items.len())
     }
 
+    /// The items that a query finds, without their requests and results: there may be many. What is damaged is left out, with a
+    /// line in the log: it must not keep the others from being done.
     async fn pending_items(&self, tenant: Tenant, query: &Query) -> Result<Vec<PendingItem>> {
         let mut items = Vec::new();
         let mut page = Page::first(CHUNK);
@@ -166,7 +170,10 @@ impl<S: Store> Engine<S> {
             let found = self.store.find(tenant, query, page).await?;
             let identifiers: Vec<&str> = found.identifiers.iter().map(String::as_str).collect();
             for record in self.store.load(tenant, &identifiers).await?.into_iter().flatten() {
-                items.push(PendingItem::from_kept(&Kept::from(record))?);
+                match PendingItem::from_kept(&Kept::from(record)) {
+                    Ok(item) => items.push(item.without_contents()),
+                    Err(error) => tracing::error!(%error, "an asynchronous request cannot be read"),
+                }
             }
             match found.next {
                 Some(cursor) => page.after = Some(cursor),

@@ -236,7 +236,7 @@ impl Answer {
         let mut writer = Writer::with_capacity(1024);
         let message = writer.begin(tag::ResponseMessage);
         let header = &request.message.header;
-        write_header(&mut writer, header.protocol_version, request.now_us, Some(request.message), 0);
+        write_header(&mut writer, header.protocol_version, request.now_us, request.correlation.as_ref(), 0);
         // Batch Count is the last item of the header: 16 bytes.
         let batch_count_at = writer.len() - 16;
         Self { writer, message, batch_count_at, ..Self::detached() }
@@ -369,6 +369,7 @@ impl Answer {
             close: false,
             hold: None,
             exchanges_roles: self.exchanges_roles,
+            correlation: None,
         }
     }
 }

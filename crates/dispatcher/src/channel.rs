@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
@@ -40,8 +40,6 @@ pub(crate) struct Channels {
     open: Mutex<Vec<Weak<Channel>>>,
     /// How many there are, so that commits need not look where there are none.
     count: AtomicUsize,
-    /// Requests sent so far: no two have the same Server Correlation Value.
-    sent: AtomicU64,
 }
 
 /// One such connection.
@@ -263,10 +261,5 @@ impl<S: Store> Engine<S> {
             tracing::info!(peer = session.peer, operation, reason, "the client did not accept what the server sent");
         }
         Ok(())
-    }
-
-    fn server_correlation(&self) -> String {
-        let number = self.channels.sent.fetch_add(1, Ordering::Relaxed);
-        format!("kmipd-{:x}-{number:x}", self.environment.clock.now_us())
     }
 }

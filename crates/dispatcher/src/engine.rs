@@ -1,6 +1,8 @@
 //! From the bytes of a request to the bytes of its response.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use kmip::ProtocolVersion;
 use kmip::codec::{DateTime, Value as _};
@@ -44,6 +46,9 @@ pub struct Engine<S> {
     pub(crate) asynchronous: Requests,
     pub(crate) tickets: Tickets,
     pub(crate) channels: Channels,
+    /// What Server Correlation Values of this server begin with, and how many there were.
+    correlation_start: OnceLock<u64>,
+    requests: AtomicU64,
 }
 
 /// The answer to one request.
@@ -59,6 +64,17 @@ pub struct Response {
     /// Whether the client has the server's role on the connection once it has the response, and the server the client's (2.1,
     /// section 6.1.54).
     pub exchanges_roles: bool,
+    /// What client and server call the request (2.1, sections 9.9 and 9.10), if the client called it anything: for the log.
+    pub correlation: Option<Correlation>,
+}
+
+/// What client and server call a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correlation {
+    /// The Client Correlation Value; empty if there was none. Whatever the client chose, at any length.
+    pub client: String,
+    /// The Server Correlation Value.
+    pub server: String,
 }
 
 /// What happened to one batch item. Never holds key material.
@@ -83,6 +99,8 @@ pub(crate) struct Request<'a> {
     /// What the ticket of the request allows, if it came with one.
     pub(crate) grant: Option<Arc<Grant>>,
     pub(crate) peer: &'a str,
+    /// What client and server call the request.
+    pub(crate) correlation: Option<Correlation>,
     pub(crate) now_us: i64,
     pub(crate) maximum_response_size: usize,
     pub(crate) hold: ResponseHold,
@@ -103,6 +121,8 @@ impl<S: Store> Engine<S> {
             asynchronous: Requests::default(),
             tickets: Tickets::default(),
             channels: Channels::default(),
+            correlation_start: OnceLock::new(),
+            requests: AtomicU64::new(0),
         }
     }
 
@@ -141,6 +161,7 @@ impl<S: Store> Engine<S> {
             actor,
             grant,
             peer: &session.peer,
+            correlation: self.correlation(message),
             now_us,
             maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
             continuation,
@@ -154,7 +175,29 @@ impl<S: Store> Engine<S> {
         if response.exchanges_roles {
             session.channel = Some(self.channels.begin(request.actor, message.version));
         }
-        Response { hold: Some(request.hold), ..response }
+        Response { hold: Some(request.hold), correlation: request.correlation, ..response }
+    }
+
+    /// What the request is called. A Server Correlation Value is given to those alone that use such values: there are clients of
+    /// 1.4 and 2.0 that stop at one.
+    fn correlation(&self, message: &RequestMessage<'_>) -> Option<Correlation> {
+        let header = &message.header;
+        let is_used = header.client_correlation_value.is_some() || header.server_correlation_value.is_some();
+        is_used.then(|| Correlation {
+            client: header.client_correlation_value.clone().unwrap_or_default(),
+            server: self.server_correlation(),
+        })
+    }
+
+    /// A Server Correlation Value that no other request has, of this server or another.
+    pub(crate) fn server_correlation(&self) -> String {
+        let start = self.correlation_start.get_or_init(|| {
+            let mut bytes = [0; 8];
+            // Without random bytes, the time must do.
+            let filled = catch_unwind(AssertUnwindSafe(|| self.environment.random.fill(&mut bytes).is_ok())).unwrap_or(false);
+            if filled { u64::from_be_bytes(bytes) } else { self.environment.clock.now_us().cast_unsigned() }
+        });
+        format!("{start:016x}-{:x}", self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
     /// What a header may ask for that the server cannot do, or that cannot be right.
@@ -163,6 +206,12 @@ impl<S: Store> Engine<S> {
         // 1.x spells it as a Boolean, which has no unknown value.
         if header.asynchronous_indicator.is_some_and(|preference| !preference.0.known_in(ProtocolVersion::V2_1)) {
             return Err(Error::invalid_field("Asynchronous Indicator has an unknown value"));
+        }
+        // Vendors' extensions are unknown here: a critical one stops the message as a whole (2.1, section 9.13).
+        let mut extensions = message.items.iter().flat_map(|item| &item.message_extensions);
+        if extensions.any(|extension| extension.criticality_indicator) {
+            let text = "The server does not know a critical Message Extension";
+            return Err(Error::new(ResultReason::UnknownMessageExtension, text));
         }
         if header.maximum_response_size.is_some_and(|size| size <= 0) {
             return Err(Error::invalid_field("Maximum Response Size must be positive"));
@@ -206,6 +255,10 @@ impl<S: Store> Engine<S> {
                     grant = Some(allowed);
                     actor
                 }
+                (Credential::Attestation(_), _) => {
+                    let text = "The server does not evaluate attestations";
+                    return Err(Error::new(ResultReason::AttestationFailed, text));
+                }
                 (_, Some(actor)) => actor,
                 (_, None) => {
                     let name = authenticator.verify(&session.certificate_actor, credential).await;
@@ -230,7 +283,7 @@ pub(crate) fn write_header(
     writer: &mut Writer,
     version: VersionNumbers,
     now_us: i64,
-    request: Option<&RequestMessage<'_>>,
+    correlation: Option<&Correlation>,
     batch_count: i32,
 ) {
     let spelling = ProtocolVersion::from_numbers(version.major, version.minor).unwrap_or(ProtocolVersion::V1_0);
@@ -240,8 +293,8 @@ pub(crate) fn write_header(
         nonce: None,
         server_hashed_password: None,
         attestation_types: Vec::new(),
-        client_correlation_value: request.and_then(|request| request.header.client_correlation_value.clone()),
-        server_correlation_value: None,
+        client_correlation_value: correlation.filter(|value| !value.client.is_empty()).map(|value| value.client.clone()),
+        server_correlation_value: correlation.map(|value| value.server.clone()),
         batch_count: Some(batch_count),
     };
     header.write(writer, tag::ResponseHeader, spelling);
@@ -278,5 +331,12 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
         result: reason.name(version).unwrap_or("unknown reason"),
         cause: Some(error.error.to_string()),
     };
-    Response { bytes: Zeroizing::new(writer.finish()), items: vec![item], close, hold: None, exchanges_roles: false }
+    Response {
+        bytes: Zeroizing::new(writer.finish()),
+        items: vec![item],
+        close,
+        hold: None,
+        exchanges_roles: false,
+        correlation: None,
+    }
 }

@@ -75,7 +75,7 @@ mod ticket;
 mod view;
 
 pub use channel::Sending;
-pub use engine::{Engine, ItemLog, OFFERED, Response};
+pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};
 pub use environment::{
     AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, Pending, Refused, Settings, TicketSettings,
 };

@@ -8,7 +8,6 @@ use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::{Value, from_bytes, to_bytes};
 use kmip::enumerations::{Enumeration as _, ResultStatus};
-use kmip::message::{MessageExtension, RequestBatchItem};
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
@@ -67,7 +66,7 @@ macro_rules! operations {
         pub(crate) async fn run<S: Store>(
             engine: &Engine<S>, run: &Run<'_>, view: &mut View<'_, S>, batch: &mut Batch, answer: &mut Answer,
         ) -> Result<()> {
-            check_offered(run.item, run.request.message.version, &engine.settings)?;
+            check_offered(run.item.operation, run.request.message.version, &engine.settings)?;
             if let Some(grant) = &run.request.grant {
                 grant.check_operation(run.item.operation)?;
             }
@@ -141,29 +140,21 @@ fn respell_as<O: Operation>(payload: &[u8], from: ProtocolVersion, to: ProtocolV
     Ok(Zeroizing::new(to_bytes(&response, tag::ResponsePayload, to)))
 }
 
-/// That the server performs the operation of an item, and understands what the item says.
+/// That the server performs an operation.
 ///
 /// # Errors
-/// Operation Not Supported, or Feature Not Supported.
-pub(crate) fn check_offered(item: &RequestBatchItem<'_>, version: ProtocolVersion, settings: &Settings) -> Result<()> {
-    if !offered(item.operation, version, settings) {
-        return Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation"));
+/// Operation Not Supported.
+pub(crate) fn check_offered(operation: Code, version: ProtocolVersion, settings: &Settings) -> Result<()> {
+    if offered(operation, version, settings) {
+        return Ok(());
     }
-    check_extensions(&item.message_extensions)
+    Err(Error::new(ResultReason::OperationNotSupported, "The server does not perform this operation"))
 }
 
 /// Whether the server performs an operation for clients of a version.
 #[must_use]
 pub fn offered(operation: Code, version: ProtocolVersion, settings: &Settings) -> bool {
     SUPPORTED.contains(&operation) && operation.known_in(version) && (operation != Code::Interop || settings.interop)
-}
-
-/// Vendors' extensions are unknown here: those that are critical stop the item (2.1, section 9.13).
-fn check_extensions(extensions: &[MessageExtension]) -> Result<()> {
-    if extensions.iter().any(|extension| extension.criticality_indicator) {
-        return Err(Error::new(ResultReason::FeatureNotSupported, "The server does not know a critical Message Extension"));
-    }
-    Ok(())
 }
 
 /// The path of a batch item: decode, plan, load, authorise, prepare, handle, encode, check the size, commit.

@@ -3,7 +3,7 @@
 use crate::explain::{Explanation, explain, explain_first_bytes};
 use crate::framing::{self, FrameError, Request};
 use crate::listener::{Place, Server};
-use crate::service::{ItemLog, Service};
+use crate::service::{Response, Service};
 use crate::tls::{Trust, describe, remembering_refusal};
 use dispatcher::Sending;
 use rustls::HandshakeKind;
@@ -26,6 +26,9 @@ const FIRST_BYTES: usize = 5;
 /// with unread bytes makes the system discard what was sent.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_LENGTH_MAX: usize = 256 * 1024;
+
+/// How much of a Client Correlation Value is logged, in characters.
+const CORRELATION_LENGTH: usize = 128;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve<S: Service>(server: Arc<Server<S>>, tcp: TcpStream, peer: SocketAddr, _place: Place<S>) {
@@ -325,7 +328,7 @@ async fn answer<S: Service>(
     let sent = send(server, stream, &response.bytes).await;
     let took = begun.elapsed();
     server.metrics.observe(took);
-    log_request(server, peer, actor, &response.items, took);
+    log_request(server, peer, actor, &response, took);
     if let Err(error) = sent {
         info!(%peer, actor = actor.name, %error, "the response could not be delivered");
         return Then::End;
@@ -345,7 +348,8 @@ async fn send<S: Service>(server: &Server<S>, stream: &mut TlsStream<TcpStream>,
     written.await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the client did not take it in time")))
 }
 
-fn log_request<S: Service>(server: &Server<S>, peer: SocketAddr, actor: &Identified, items: &[ItemLog], took: Duration) {
+fn log_request<S: Service>(server: &Server<S>, peer: SocketAddr, actor: &Identified, response: &Response, took: Duration) {
+    let items = &response.items;
     for item in items {
         server.metrics.count_item(&item.operation, &item.result);
     }
@@ -355,12 +359,22 @@ fn log_request<S: Service>(server: &Server<S>, peer: SocketAddr, actor: &Identif
     let identifier = joined(items.iter().map(|item| item.identifier.as_deref().unwrap_or("-")));
     let result = joined(items.iter().map(|item| item.result.as_str()));
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    // Left out where there are none.
+    let correlation = response.correlation.as_ref();
+    let client_correlation = correlation.map(|value| shortened(&value.client)).filter(|value| !value.is_empty());
+    let server_correlation = correlation.map(|value| value.server.as_str());
     if items.iter().any(|item| item.cause.is_some()) {
         let cause = joined(items.iter().map(|item| item.cause.as_deref().unwrap_or("-")));
-        info!(%peer, actor, operation, identifier, result, cause, micros, "request");
+        info!(%peer, actor, operation, identifier, result, cause, micros, client_correlation, server_correlation, "request");
     } else {
-        info!(%peer, actor, operation, identifier, result, micros, "request");
+        info!(%peer, actor, operation, identifier, result, micros, client_correlation, server_correlation, "request");
     }
+}
+
+/// The beginning of what a client chose.
+fn shortened(text: &str) -> &str {
+    let end = text.char_indices().nth(CORRELATION_LENGTH).map_or(text.len(), |(end, _)| end);
+    &text[..end]
 }
 
 fn joined<'a>(parts: impl Iterator<Item = &'a str>) -> String {
@@ -421,7 +435,7 @@ async fn goodbye(stream: &mut TlsStream<TcpStream>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::{Hold, Response};
+    use crate::service::Hold;
     use zeroize::Zeroizing;
 
     /// A service whose operations need much space.
@@ -442,6 +456,7 @@ mod tests {
                 close: false,
                 hold: Hold::default(),
                 exchanges_roles: false,
+                correlation: None,
             }
         }
 

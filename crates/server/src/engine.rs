@@ -112,6 +112,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
             close: response.close,
             hold: Hold::new(response.hold),
             exchanges_roles: response.exchanges_roles,
+            correlation: response.correlation,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::database::{Outcome, Work};
-use dispatcher::Sending;
+use dispatcher::{Correlation, Sending};
 use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -100,6 +100,8 @@ pub struct Response {
     pub hold: Hold,
     /// Whether the client has the server's role on the connection once it has taken the response.
     pub exchanges_roles: bool,
+    /// What client and server call the request, for the log line.
+    pub correlation: Option<Correlation>,
 }
 
 /// What the service gives out for a response until it is sent, such as its part of a common memory.

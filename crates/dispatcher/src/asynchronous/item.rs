@@ -152,6 +152,15 @@ impl PendingItem {
         Zeroizing::new(writer.finish())
     }
 
+    /// All but the request and the result.
+    pub(crate) fn without_contents(mut self) -> Self {
+        self.request = Zeroizing::default();
+        if let Some(outcome) = &mut self.outcome {
+            outcome.payload = None;
+        }
+        self
+    }
+
     /// What is written to the store.
     pub(crate) fn to_put(&self) -> Put {
         Put {

@@ -223,6 +223,7 @@ impl<S: Store> Engine<S> {
             actor: Actor { name: item.client.clone(), tenant: tenant.0 },
             grant: None,
             peer: &item.peer,
+            correlation: None,
             now_us,
             maximum_response_size: self.settings.response_size,
             hold: self.kept_results.begin(),

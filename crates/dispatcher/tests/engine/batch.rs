@@ -339,7 +339,7 @@ fn a_batch_without_items_is_answered() {
 }
 
 #[test]
-fn critical_extensions_stop_an_item_and_others_do_not() {
+fn critical_extensions_stop_a_message_and_others_do_not() {
     for version in VERSIONS {
         let server = Server::new();
         let mut client = server.client("fred", version);
@@ -355,9 +355,13 @@ fn critical_extensions_stop_an_item_and_others_do_not() {
             &[extension(true)],
         );
         let answers = client.send(request).items;
-        assert_eq!(statuses(&answers), [DONE, FAILED], "{version}");
-        answers[1].fails_with(ResultReason::FeatureNotSupported);
-        assert_eq!(server.objects(), 1, "{version}");
+        assert_eq!(statuses(&answers), [FAILED, FAILED], "{version}");
+        for answer in answers {
+            answer.fails_with(ResultReason::UnknownMessageExtension);
+        }
+        assert_eq!(server.objects(), 0, "{version}");
+        let request = client.request().item_with(Operation::Create, None, &create(aes()), &[extension(false)]);
+        assert_eq!(statuses(&client.send(request).items), [DONE], "{version}");
     }
 }
 

@@ -117,16 +117,62 @@ fn time_stamps_are_compared_where_the_server_is_told_to() {
 }
 
 #[test]
-fn correlation_values_come_back() {
+fn correlation_values_come_back_to_those_that_use_them() {
+    let server = Server::new();
+    let mut seen = std::collections::HashSet::new();
     for version in VERSIONS {
-        let server = Server::new();
+        let knows = version >= ProtocolVersion::V1_4;
         let mut client = server.client("fred", version);
         let request = client.request().header(|header| header.client_correlation_value = Some("job 7".to_owned()));
         let answers = client.send(request.item(Operation::Create, &create(aes())));
-        let expected = (version >= ProtocolVersion::V1_4).then(|| "job 7".to_owned());
-        assert_eq!(answers.header.client_correlation_value, expected, "{version}");
-        assert_eq!(answers.header.server_correlation_value, None);
+        assert_eq!(answers.header.client_correlation_value, knows.then(|| "job 7".to_owned()), "{version}");
+        assert_eq!(answers.header.server_correlation_value.is_some(), knows, "{version}");
+        if let Some(value) = answers.header.server_correlation_value {
+            assert!(value.len() > 16 && seen.insert(value.clone()), "{version}: {value} was there before");
+            // A client that answers with the server's value gets one again.
+            let request = client.request().header(|header| header.server_correlation_value = Some(value));
+            let answers = client.send(request.item(Operation::Create, &create(aes())));
+            assert_eq!(answers.header.client_correlation_value, None);
+            assert!(seen.insert(answers.header.server_correlation_value.unwrap()));
+        }
         assert_eq!(answers.header.nonce, None);
+        // PyKMIP stops at a Server Correlation Value that it did not ask for.
+        let request = client.request();
+        let answers = client.send(request.item(Operation::Create, &create(aes())));
+        assert_eq!((answers.header.client_correlation_value, answers.header.server_correlation_value), (None, None));
+    }
+}
+
+#[test]
+fn what_a_client_says_of_attestation_changes_nothing_and_an_attestation_proves_nothing() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        for capable in [true, false] {
+            let request = client.request().header(|header| {
+                header.attestation_capable_indicator = Some(capable);
+                header.attestation_types = vec![kmip::enumerations::AttestationType::TPMQuote];
+            });
+            let answers = client.send(request.item(Operation::Create, &create(aes())));
+            assert_eq!(answers.items[0].status, ResultStatus::Success, "{version}");
+            assert!(answers.header.attestation_types.is_empty() && answers.header.nonce.is_none());
+        }
+        let attestation = kmip::credential::Attestation {
+            nonce: kmip::credential::Nonce {
+                nonce_id: kmip::codec::ByteString(vec![1]),
+                nonce_value: kmip::codec::ByteString(vec![2]),
+            },
+            attestation_type: kmip::enumerations::AttestationType::TPMQuote,
+            attestation_measurement: Some(kmip::codec::ByteString(vec![3])),
+            attestation_assertion: None,
+        };
+        let credentials = vec![kmip::credential::Credential::Attestation(attestation)];
+        let request = client
+            .request()
+            .header(|header| header.authentication = Some(kmip::credential::Authentication { credentials }))
+            .item(Operation::Create, &create(aes()));
+        client.send(request).items[0].fails_with(ResultReason::AttestationFailed);
+        assert_eq!(server.objects(), 2);
     }
 }
 

@@ -36,5 +36,6 @@ mod sizes;
 mod states;
 mod storage;
 mod tickets;
+mod undo;
 mod unknown;
 mod usage;

@@ -153,6 +153,17 @@ impl Server {
         found.identifiers.iter().filter_map(|identifier| self.record(identifier)).map(|record| record.body).collect()
     }
 
+    /// All objects as the store has them; what is kept for later is left out.
+    pub(crate) fn snapshot(&self) -> std::collections::BTreeMap<String, (Revision, zeroize::Zeroizing<Vec<u8>>)> {
+        let page = Page::first(usize::MAX);
+        let found = block_on(self.engine.store().find(Tenant::DEFAULT, &Query::default(), page)).unwrap();
+        let objects = found.identifiers.into_iter().filter(|identifier| !identifier.starts_with('\u{1}'));
+        objects
+            .filter_map(|identifier| self.record(&identifier))
+            .map(|record| (record.identifier, (record.revision, record.body)))
+            .collect()
+    }
+
     /// The record of an object, as the store has it.
     pub(crate) fn record(&self, identifier: &str) -> Option<Record> {
         block_on(self.engine.store().inner.load(Tenant::DEFAULT, &[identifier])).unwrap().pop().unwrap()

@@ -53,6 +53,7 @@ impl Service for Echo {
             close: request.len() == 8,
             hold: Hold::default(),
             exchanges_roles: false,
+            correlation: None,
         }
     }
 
