@@ -38,7 +38,9 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
         return Err(read_only(&reference));
     }
     if !rules.applies_to.contains(object.object_type) {
-        return Err(Error::new(ResultReason::InvalidAttribute, format!("{reference} does not apply to this type of object")));
+        // Up to 1.4 adding what the object cannot have is denied (1.4, section 11.13).
+        let reason = if context.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidAttribute };
+        return Err(Error::new(reason, format!("{reference} does not apply to this type of object")));
     }
     if rules.instances == Instances::One && object.values(&reference).next().is_some() {
         return Err(creation::single_valued(&reference));

@@ -1,6 +1,7 @@
 //! Check: whether an object may be used in a certain way (2.1, section 6.1.7).
 
 use kmip::attribute::Attribute;
+use kmip::enumerations::ObjectType;
 use kmip::identifier::UniqueIdentifier;
 use kmip::masks::CryptographicUsageMask;
 use kmip::payload::check::{CheckRequest, CheckResponse};
@@ -26,6 +27,9 @@ impl Operation for Check {
 
     fn handle(request: &CheckRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<CheckResponse>> {
         let object = loaded.one()?;
+        if object.object_type == ObjectType::Template {
+            return Err(Error::new(ResultReason::IllegalObjectType, "A template is not used, but what is made from it"));
+        }
         if let Some(wanted) = request.cryptographic_usage_mask {
             let allowed = object
                 .first(|attribute| match attribute {

@@ -110,6 +110,10 @@ fn offset(request: &LocateRequest) -> usize {
 /// How many objects to find at most. Those who page are told the count of all, as long as not too many follow their page.
 fn limit(request: &LocateRequest, context: &Context<'_>) -> usize {
     let maximum = maximum(request, context);
+    if request.object_group_member == Some(ObjectGroupMember::GroupMemberDefault) {
+        // The default of a group is one object: the newest, unless some are skipped (2.1, section 6.1.28).
+        return offset(request).saturating_add(maximum.min(1));
+    }
     match request.offset_items {
         None => maximum,
         // One more tells that there are more.
@@ -161,12 +165,18 @@ fn grouped(filters: Vec<AttributeFilter>) -> Vec<(AttributeReference, Vec<TreeVa
     groups
 }
 
-/// The conditions of a request. Some clients of 1.x wrap them into a Template-Attribute.
+/// The conditions of a request. Some clients of 1.x wrap them into a Template-Attribute. A date of the largest value is as good as none
+/// (2.1, section 6.1.28) but as the end of a range.
 fn filters(request: &LocateRequest, version: ProtocolVersion) -> Result<Vec<AttributeFilter>> {
     let mut filters = request.attributes.0.clone();
     for attribute in request.template_attribute.iter().flat_map(|wrapped| wrapped.attributes.iter()) {
         filters.push(AttributeFilter::exactly(attribute, version)?);
     }
+    let is_alone = |filter: &AttributeFilter| filters.iter().filter(|other| other.reference == filter.reference).count() == 1;
+    let is_none = |filter: &AttributeFilter| filter.value == TreeValue::DateTime(i64::MAX) && is_alone(filter);
+    let says_nothing: Vec<bool> = filters.iter().map(is_none).collect();
+    let mut says_nothing = says_nothing.into_iter();
+    filters.retain(|_| says_nothing.next() != Some(true));
     Ok(filters)
 }
 

@@ -238,6 +238,40 @@ fn what_a_template_says_goes_into_the_key() {
 }
 
 #[test]
+fn of_several_templates_the_last_prevails_and_values_are_united() {
+    let group = |text: &str| Attribute::ObjectGroup(text.to_owned());
+    let length = Attribute::CryptographicLength;
+    for version in VERSIONS.into_iter().filter(|version| version.is_1x()) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        client.register(template_object("first", vec![aes()[0].clone(), length(256), group("a"), group("b")]), vec![]);
+        client.register(template_object("second", vec![length(128), group("b"), group("c")]), vec![]);
+        let names = ["first", "second"].map(kmip::structures::Name::text);
+        let mut request = crate::client::create(vec![group("d"), aes()[2].clone()]);
+        request.attributes.names.extend(names.clone());
+        let made = client.ask(Operation::Create, &request).ok::<kmip::payload::create::CreateResponse>();
+        let attributes = client.attributes(&made.unique_identifier.0);
+        assert_eq!(attributes.cryptographic_length(), Some(&128), "{version}: the last template prevails");
+        let mut groups: Vec<&Attribute> = attributes.iter().filter(|attribute| attribute.is(&group("").reference())).collect();
+        groups.sort_by_key(|group| format!("{group:?}"));
+        assert_eq!(groups, [&group("a"), &group("b"), &group("c"), &group("d")], "{version}");
+
+        // Of a pair, what is said of one key prevails over what is said of both, even by a template.
+        client.register(template_object("both", vec![Attribute::ContactInformation("both".to_owned())]), vec![]);
+        client.register(template_object("one", vec![Attribute::ContactInformation("one".to_owned())]), vec![]);
+        let mut pair = crate::client::create_key_pair();
+        pair.common_attributes.as_mut().unwrap().names.push(kmip::structures::Name::text("both"));
+        pair.public_key_attributes.as_mut().unwrap().names.push(kmip::structures::Name::text("one"));
+        let made: kmip::payload::create_key_pair::CreateKeyPairResponse = client.ask(Operation::CreateKeyPair, &pair).ok();
+        let contact = |client: &mut crate::client::Client<'_>, identifier: &str| {
+            client.attributes(identifier).contact_information().cloned()
+        };
+        assert_eq!(contact(&mut client, &made.private_key_unique_identifier.0).as_deref(), Some("both"), "{version}");
+        assert_eq!(contact(&mut client, &made.public_key_unique_identifier.0).as_deref(), Some("one"), "{version}");
+    }
+}
+
+#[test]
 fn the_server_keeps_what_it_knows_of_a_key_that_is_held_elsewhere() {
     for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
         let server = Server::new();

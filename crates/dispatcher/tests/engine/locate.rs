@@ -313,6 +313,34 @@ fn fresh_members_of_a_group_are_handed_out_in_the_order_they_were_made() {
 }
 
 #[test]
+fn the_default_member_of_a_group_is_its_newest() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_1) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let members: Vec<String> = (0..3).map(|_| client.create(aes_and([group("g")]))).collect();
+        let mut request = locate(version, vec![group("g")]);
+        request.object_group_member = Some(ObjectGroupMember::GroupMemberDefault);
+        assert_eq!(client.locate_with(request), members[2..], "{version}");
+    }
+}
+
+#[test]
+fn a_date_of_the_largest_value_is_as_good_as_none() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let early = client.create(aes());
+        server.set_time(START + 10);
+        let late = client.create(aes());
+        let date = |date| Attribute::InitialDate(DateTime(date));
+        assert_eq!(client.locate(vec![date(i64::MAX)]), [late.as_str(), &early], "{version}");
+        assert_eq!(client.locate(vec![date(START + 5), date(i64::MAX)]), [late.as_str()], "{version}: no end");
+        let deactivation = Attribute::DeactivationDate(DateTime(i64::MAX));
+        assert_eq!(client.locate(vec![deactivation]).len(), 2, "{version}: they have none");
+    }
+}
+
+#[test]
 fn conditions_may_be_wrapped_in_1_x() {
     // FortiGate sends them in a Template-Attribute.
     for version in VERSIONS.into_iter().filter(|version| version.is_1x()) {

@@ -3,21 +3,29 @@
 use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
-use kmip::enumerations::{RevocationReasonCode, State};
+use kmip::enumerations::{RevocationReasonCode, State, UsageLimitsUnit};
+use kmip::masks::StorageStatusMask;
 use kmip::payload::get::GetResponse;
 use kmip::result_reason::ResultReason;
+use kmip::structures::UsageLimits;
 
-use crate::client::{aes, aes_and};
+use crate::client::{aes_and, locate};
 use crate::server::{START, Server, VERSIONS};
 
 /// What is known of a key, and nothing else.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Key {
     activation: Option<i64>,
     deactivation: Option<i64>,
     compromised: bool,
     destroyed: bool,
+    archived: bool,
+    /// What is left of its Usage Limits.
+    left: i64,
 }
+
+/// The Usage Limits of every key.
+const TOTAL: i64 = 20;
 
 impl Key {
     fn state(self, now: i64) -> State {
@@ -65,11 +73,17 @@ fn random_lives_follow_the_model() {
             let mut client = server.client("fred", version);
             let shown = format!("seed {seed} step {step} in {version}");
             if keys.is_empty() || dice.below(8) == 0 {
-                let mut key = Key::default();
-                let mut attributes = aes();
+                let (activation, deactivation) = (None, None);
+                let mut key =
+                    Key { activation, deactivation, compromised: false, destroyed: false, archived: false, left: TOTAL };
+                let mut attributes = aes_and([Attribute::UsageLimits(UsageLimits {
+                    usage_limits_total: TOTAL,
+                    usage_limits_count: None,
+                    usage_limits_unit: UsageLimitsUnit::Object,
+                })]);
                 if dice.below(2) == 0 {
                     key.activation = Some(now + dice.below(60) as i64 - 20);
-                    attributes = aes_and([Attribute::ActivationDate(DateTime(key.activation.unwrap()))]);
+                    attributes.push(Attribute::ActivationDate(DateTime(key.activation.unwrap())));
                 }
                 keys.push((client.create(attributes), key));
                 continue;
@@ -77,7 +91,23 @@ fn random_lives_follow_the_model() {
             let at = dice.below(keys.len() as u64) as usize;
             let (identifier, key) = &mut keys[at];
             let state = key.state(now);
-            let (done, may): (Result<(), ResultReason>, bool) = match dice.below(7) {
+            let what = dice.below(10);
+            let amount = 1 + dice.below(6) as i64;
+            if key.archived && matches!(what, 1..=5 | 7 | 9) {
+                // Whatever its state is: it has to be recovered first.
+                let done = match what {
+                    1 => client.activate(identifier).map(drop),
+                    2 => client.revoke(identifier, RevocationReasonCode::Superseded).map(drop),
+                    3 => client.revoke(identifier, RevocationReasonCode::KeyCompromise).map(drop),
+                    4 => client.destroy(identifier).map(drop),
+                    5 => client.get(identifier).result::<GetResponse>().map(drop),
+                    7 => client.archive(identifier).map(drop),
+                    _ => client.allocate(identifier, amount).map(drop),
+                };
+                assert_eq!(done, Err(ResultReason::ObjectArchived), "{shown} {what} {key:?}");
+                continue;
+            }
+            let (done, may): (Result<(), ResultReason>, bool) = match what {
                 0 => {
                     now += dice.below(30) as i64;
                     server.set_time(now);
@@ -118,8 +148,34 @@ fn random_lives_follow_the_model() {
                     let got = answer.result::<GetResponse>().map(drop);
                     (got, !key.destroyed)
                 }
+                7 => {
+                    let done = client.archive(identifier).map(drop);
+                    let expected = if key.destroyed { Err(ResultReason::ObjectDestroyed.at(version)) } else { Ok(()) };
+                    assert_eq!(done, expected, "{shown} {key:?}");
+                    key.archived = !key.destroyed;
+                    continue;
+                }
+                8 => {
+                    assert_eq!(client.recover(identifier).map(drop), Ok(()), "{shown} {key:?}");
+                    key.archived = false;
+                    continue;
+                }
+                9 => {
+                    let done = client.allocate(identifier, amount).map(drop);
+                    let expected = match state {
+                        State::Active if amount <= key.left => Ok(()),
+                        State::Active => Err(ResultReason::UsageLimitExceeded.at(version)),
+                        _ => Err(ResultReason::PermissionDenied),
+                    };
+                    assert_eq!(done, expected, "{shown} {key:?}");
+                    key.left -= if done.is_ok() { amount } else { 0 };
+                    continue;
+                }
                 _ => {
                     assert_eq!(client.state(identifier), state, "{shown} {key:?}");
+                    let attributes = client.attributes(identifier);
+                    assert_eq!(attributes.usage_limits().unwrap().usage_limits_count, Some(key.left), "{shown} {key:?}");
+                    assert_eq!(attributes.archive_date().is_some(), key.archived, "{shown} {key:?}");
                     continue;
                 }
             };
@@ -129,10 +185,15 @@ fn random_lives_follow_the_model() {
         // In the end everybody is what the model says, and is found by it.
         let mut client = server.client("fred", ProtocolVersion::V2_1);
         for state in [State::PreActive, State::Active, State::Deactivated, State::Compromised] {
-            let mut expected: Vec<&str> =
-                keys.iter().filter(|(_, key)| key.state(now) == state).map(|(identifier, _)| identifier.as_str()).collect();
-            expected.reverse();
-            assert_eq!(client.locate(vec![Attribute::State(state)]), expected, "seed {seed} {state:?}");
+            for (archived, kept) in [(false, StorageStatusMask::OnLineStorage), (true, StorageStatusMask::ArchivalStorage)] {
+                let is_meant = |key: &Key| key.state(now) == state && key.archived == archived;
+                let meant = keys.iter().filter(|(_, key)| is_meant(key));
+                let mut expected: Vec<&str> = meant.map(|(identifier, _)| identifier.as_str()).collect();
+                expected.reverse();
+                let mut request = locate(client.version, vec![Attribute::State(state)]);
+                request.storage_status_mask = Some(kept);
+                assert_eq!(client.locate_with(request), expected, "seed {seed} {state:?} {kept:?}");
+            }
         }
         assert_eq!(server.objects(), keys.len());
     }

@@ -119,7 +119,9 @@ fn by_type(request: Request, object_type: ObjectType, version: ProtocolVersion, 
     let cannot_be_re_keyed = if version.is_1x() { Denied } else { Type };
     match request {
         // A template has no life but that it is there until it is destroyed.
-        Request::Activate | Request::Deactivate | Request::Compromise if object_type == ObjectType::Template => Type,
+        Request::Check | Request::Activate | Request::Deactivate | Request::Compromise if object_type == ObjectType::Template => {
+            Type
+        }
         Request::Allocate if !is_key => Type,
         Request::ReKey if object_type != ObjectType::SymmetricKey => cannot_be_re_keyed,
         Request::ReKeyKeyPair if object_type != ObjectType::PrivateKey => cannot_be_re_keyed,
