@@ -206,16 +206,14 @@ impl StoredObject {
         writer.len()
     }
 
-    /// Its material, as long as it has one.
+    /// Its material, as long as it has one. Of a key that is held elsewhere it is what is known of it (1.2, section 2.1.3), which Get
+    /// returns without a Key Value.
     ///
     /// # Errors
-    /// Object Destroyed, or Key Value Not Present for an object whose key is held elsewhere.
+    /// Object Destroyed, or Key Value Not Present where there is nothing.
     pub(crate) fn material(&self) -> Result<&ManagedObject> {
         use kmip::result_reason::ResultReason;
         match &self.object {
-            Some(object) if object.key_block().is_some_and(|block| block.key_value.is_none()) => {
-                Err(Error::key_value_not_present())
-            }
             Some(object) => Ok(object),
             None if self.is_destroyed() => Err(Error::new(ResultReason::ObjectDestroyed, "The object has been destroyed")),
             None => Err(Error::key_value_not_present()),

@@ -7,6 +7,7 @@
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Instances};
 use kmip::codec::{DateTime, Interval};
 use kmip::enumerations::{LinkType, ObjectType};
+use kmip::object::KeyBlock;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use ttlv_codec::Tag;
@@ -56,7 +57,10 @@ pub(crate) fn check(existing: &StoredObject, wanted: ObjectType, context: &Conte
         let reason = if context.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidObjectType };
         return Err(Error::new(reason, "An object of this type cannot be re-keyed so"));
     }
-    existing.material()?;
+    let is_elsewhere = |block: &KeyBlock| block.key_value.is_none();
+    if existing.material()?.key_block().is_some_and(is_elsewhere) {
+        return Err(Error::key_value_not_present());
+    }
     if existing.linked(LinkType::ReplacementObjectLink).is_some() {
         return Err(Error::new(ResultReason::PermissionDenied, "The object has been replaced already"));
     }
