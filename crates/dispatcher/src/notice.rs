@@ -15,8 +15,8 @@ use kmip::{ProtocolVersion, tag};
 use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
-use crate::get;
 use crate::object::StoredObject;
+use crate::release;
 use crate::spelling;
 
 /// Something a client is to be told.
@@ -71,8 +71,8 @@ impl Notice {
     /// A new object that may leave the server.
     fn put(&self, version: ProtocolVersion) -> Option<PutRequest> {
         let managed = self.object.object.as_ref().filter(|_| self.before.is_none())?;
-        get::check_release(&self.object, None).ok()?;
-        get::check_spelling(managed, version).ok()?;
+        release::check_release(&self.object, None).ok()?;
+        release::check_spelling(managed, version).ok()?;
         let replaced = self.object.attributes().find_map(|attribute| match attribute {
             Attribute::Link(link) if link.link_type == LinkType::ReplacedObjectLink => match &link.linked_object_identifier {
                 ObjectReference::Identifier(identifier) => Some(UniqueIdentifier(identifier.clone())),

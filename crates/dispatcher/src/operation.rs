@@ -93,6 +93,8 @@ pub(crate) struct Material<'a> {
 pub(crate) struct Plan {
     /// Objects by identifier. Each must exist, and the actor must hold the operation's permission on it.
     pub(crate) objects: Vec<String>,
+    /// An object that need not exist. If it does, the actor must hold the operation's permission on it.
+    pub(crate) perhaps: Option<String>,
     /// Objects by what they are.
     pub(crate) search: Option<Search>,
     /// Names that no other living object of the actor may have.
@@ -139,6 +141,8 @@ pub(crate) struct Found {
 pub(crate) struct Loaded {
     /// The objects, in the order of the plan, and those that were followed from them.
     pub(crate) objects: Vec<Authorised>,
+    /// The object that need not exist.
+    pub(crate) perhaps: Option<Authorised>,
     /// The templates, in the order of the plan. Shared, because the work of a heavy operation reads them on another thread.
     pub(crate) templates: Arc<Vec<StoredObject>>,
     /// What the search found, in its order.

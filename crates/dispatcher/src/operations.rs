@@ -127,6 +127,8 @@ operations! {
     Log => crate::log::Log;
     AdjustAttribute => crate::adjust_attribute::AdjustAttribute;
     SetAttribute => crate::set_attribute::SetAttribute;
+    Import => crate::import::Import;
+    Export => crate::export::Export;
     Interop => crate::interop::Interop;
     SetDefaults => crate::set_defaults::SetDefaults;
     SetConstraints => crate::set_constraints::SetConstraints;
@@ -333,6 +335,15 @@ async fn load<O: Operation, S: Store>(
         }
         next = guarded(|| O::follow(payload, &loaded.objects, context))?;
         own.extend(next.iter().cloned());
+    }
+    if let Some(identifier) = plan.perhaps {
+        if factory::is_reserved(&identifier) {
+            return Err(Error::invalid_field("The server keeps this Unique Identifier to itself"));
+        }
+        if let Some(object) = view.load(&[&identifier]).await?.pop().flatten() {
+            loaded.perhaps = Some(authorise(context, O::PERMISSION, object)?);
+        }
+        own.push(identifier);
     }
     let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {

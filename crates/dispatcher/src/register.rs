@@ -44,21 +44,7 @@ impl Operation for Register {
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
-        let mut managed = request.object.clone();
-        if let ManagedObject::Template(template) = &managed {
-            creation::check_count(template.attributes.0.len(), context.settings)?;
-            // A template is found by the Name among its attributes (1.4, section 2.2.6).
-            let names = template.attributes.iter().filter(|attribute| matches!(attribute, Attribute::Name(_)));
-            for name in names.cloned() {
-                if !object.attributes().any(|known| *known == name) {
-                    object.add(name);
-                }
-            }
-        }
-        if let Some(block) = managed.key_block_mut() {
-            learn(&mut object, request.object_type, block)?;
-        }
-        object.object = Some(managed);
+        take_in(&mut object, request.object.clone(), context)?;
         context.factory.complete(&mut object);
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
@@ -66,6 +52,29 @@ impl Operation for Register {
             .with(Change::Write(Box::new(object)))
             .returning(UniqueIdentifierEnumeration::Register, &identifier))
     }
+}
+
+/// Gives an object what the client brought.
+///
+/// # Errors
+/// Invalid Field where the attributes and the Key Block contradict each other, Index Out Of Bounds for a large template.
+pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, context: &Context<'_>) -> Result<()> {
+    if let ManagedObject::Template(template) = &managed {
+        creation::check_count(template.attributes.0.len(), context.settings)?;
+        // A template is found by the Name among its attributes (1.4, section 2.2.6).
+        let names = template.attributes.iter().filter(|attribute| matches!(attribute, Attribute::Name(_)));
+        for name in names.cloned() {
+            if !object.attributes().any(|known| *known == name) {
+                object.add(name);
+            }
+        }
+    }
+    let object_type = object.object_type;
+    if let Some(block) = managed.key_block_mut() {
+        learn(object, object_type, block)?;
+    }
+    object.object = Some(managed);
+    Ok(())
 }
 
 /// Brings attributes and key block together: algorithm and length must not contradict each other, and what only one of them

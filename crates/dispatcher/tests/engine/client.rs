@@ -19,6 +19,7 @@ use kmip::payload::create::{CreateRequest, CreateResponse};
 use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
 use kmip::payload::delete_attribute::{DeleteAttributeRequest, DeleteAttributeResponse};
 use kmip::payload::destroy::{DestroyRequest, DestroyResponse};
+use kmip::payload::export::ExportRequest;
 use kmip::payload::get::{GetRequest, GetResponse};
 use kmip::payload::get_attribute_list::{GetAttributeListRequest, GetAttributeListResponse};
 use kmip::payload::get_attributes::{GetAttributesRequest, GetAttributesResponse};
@@ -392,6 +393,16 @@ pub(crate) fn register(object: ManagedObject, attributes: Vec<Attribute>) -> Reg
         attributes: template(attributes),
         object,
         protection_storage_masks: None,
+    }
+}
+
+pub(crate) fn export(identifier: Option<&str>) -> ExportRequest {
+    ExportRequest {
+        unique_identifier: object(identifier),
+        key_format_type: None,
+        key_wrap_type: None,
+        key_compression_type: None,
+        key_wrapping_specification: None,
     }
 }
 

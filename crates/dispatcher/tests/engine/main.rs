@@ -16,6 +16,7 @@ mod factory;
 mod failures;
 mod fidelity;
 mod header;
+mod import_export;
 mod lifecycle;
 mod limits;
 mod locate;

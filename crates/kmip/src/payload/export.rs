@@ -28,6 +28,7 @@ structure! {
         ObjectType => object_type: ObjectType, V1_4..;
         UniqueIdentifier => unique_identifier: UniqueIdentifier, V1_4..;
         Attribute / Attributes => attributes: Attributes, V1_4..;
-        AnyManagedObject => object: ManagedObject, V1_4..;
+        /// None of a destroyed object.
+        AnyManagedObject => object: Option<ManagedObject>, V1_4..;
     }
 }

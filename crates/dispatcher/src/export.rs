@@ -1,0 +1,63 @@
+//! Export: an object with all its attributes, as Import takes it (2.1, section 6.1.18). What must not leave the server by Get must not
+//! leave it so either.
+
+use kmip::ProtocolVersion;
+use kmip::identifier::UniqueIdentifier;
+use kmip::payload::export::{ExportRequest, ExportResponse};
+use policy::Permission;
+
+use crate::error::Result;
+use crate::operation::{Context, Done, Loaded, Operation, Placeholder, Plan};
+use crate::release::{self, Form};
+use crate::spelling;
+
+pub(crate) struct Export;
+
+impl Operation for Export {
+    type Request = ExportRequest;
+    type Response = ExportResponse;
+    type Prepared = ();
+
+    const PERMISSION: Permission = Permission::Export;
+    const RELEASES_MATERIAL: bool = true;
+
+    fn plan(request: &ExportRequest, context: &Context<'_>) -> Result<Plan> {
+        form(request).check()?;
+        context.plan_one(request.unique_identifier.as_ref())
+    }
+
+    fn respell(response: &mut ExportResponse, version: ProtocolVersion) -> Result<()> {
+        spelling::attributes(&mut response.attributes, version);
+        response.object.as_ref().map_or(Ok(()), |object| release::check_spelling(object, version))
+    }
+
+    fn handle(request: &ExportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ExportResponse>> {
+        let object = loaded.one()?.into_inner();
+        let identifier = object.identifier.clone();
+        // Of a destroyed object there is no material to return; its attributes are.
+        let managed = if object.is_destroyed() { None } else { Some(release::release(&object, &form(request), context)?) };
+        let mut attributes = object.view(context.now);
+        spelling::attributes(&mut attributes, context.version);
+        let response = ExportResponse {
+            object_type: object.object_type,
+            unique_identifier: UniqueIdentifier(identifier.clone()),
+            attributes,
+            object: managed,
+        };
+        let mut done = Done::reply(response).about(&identifier);
+        done.placeholder = Placeholder::Set(identifier);
+        if done.response.object.is_some() {
+            done.changes.extend(release::used(object));
+        }
+        Ok(done)
+    }
+}
+
+const fn form(request: &ExportRequest) -> Form<'_> {
+    Form {
+        format: request.key_format_type,
+        wrap_type: request.key_wrap_type,
+        compression: request.key_compression_type,
+        wrapping: request.key_wrapping_specification.as_ref(),
+    }
+}

@@ -1,0 +1,195 @@
+//! Import: an object with all its attributes, its identifier among them, as another server exported it (2.1, section 6.1.25).
+//!
+//! Who sets an attribute does not matter here: all are taken over as they are, also those that only the server sets. What is missing
+//! is set as for an object that is registered.
+
+use kmip::attribute::{Attribute, AttributeInstance, Instances};
+use kmip::codec::DateTime;
+use kmip::enumerations::{Enumeration as _, KeyWrapType, State, UniqueIdentifierEnumeration};
+use kmip::identifier::UniqueIdentifier;
+use kmip::payload::import::{ImportRequest, ImportResponse};
+use kmip::result_reason::ResultReason;
+use kmip::structures::Name;
+use kmip::tag;
+use policy::Permission;
+use ttlv_codec::Tag;
+
+use crate::creation::{self, Origin};
+use crate::error::{Error, Result};
+use crate::object::{Instance, StoredObject};
+use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::register;
+
+/// The longest identifier that is taken over, in bytes. Clients are known that hold 64.
+const IDENTIFIER_MAX: usize = 128;
+
+/// Attributes that are not kept but follow from the object.
+const COMPUTED: [Tag; 3] = [tag::UniqueIdentifier, tag::ObjectType, tag::State];
+
+pub(crate) struct Import;
+
+impl Operation for Import {
+    type Request = ImportRequest;
+    type Response = ImportResponse;
+    type Prepared = ();
+
+    const PERMISSION: Permission = Permission::Import;
+
+    fn plan(request: &ImportRequest, context: &Context<'_>) -> Result<Plan> {
+        let object_type = request.object.object_type();
+        match request.object_type {
+            Some(stated) if stated != object_type => {
+                return Err(Error::invalid_field("Object Type differs from the type of the object"));
+            }
+            None if !context.version.is_1x() => {
+                return Err(Error::new(ResultReason::InvalidMessage, "Object Type is missing"));
+            }
+            _ => {}
+        }
+        if !object_type.known_in(context.version) {
+            return Err(Error::new(ResultReason::InvalidObjectType, "The version does not know this Object Type"));
+        }
+        check_wrapping(request)?;
+        let UniqueIdentifier(identifier) = &request.unique_identifier;
+        if identifier.len() > IDENTIFIER_MAX {
+            return Err(Error::invalid_field(format!("Unique Identifier has more than {IDENTIFIER_MAX} bytes")));
+        }
+        if identifier.chars().any(char::is_control) {
+            return Err(Error::invalid_field("Unique Identifier must not hold control characters"));
+        }
+        creation::check_count(request.attributes.0.len(), context.settings)?;
+        let mut plan = Plan { perhaps: (!identifier.is_empty()).then(|| identifier.clone()), ..Plan::default() };
+        if !context.version.is_1x() {
+            plan.free_names = names(request);
+        }
+        Ok(plan)
+    }
+
+    fn handle(request: &ImportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ImportResponse>> {
+        let existing = loaded.perhaps;
+        if existing.is_some() && request.replace_existing != Some(true) {
+            return Err(Error::new(ResultReason::ObjectAlreadyExists, "An object has this Unique Identifier already"));
+        }
+        let identifier = match &request.unique_identifier.0 {
+            // The server assigns one (2.1, section 6.1.25).
+            none if none.is_empty() => context.new_identifier()?,
+            given => given.clone(),
+        };
+        let owner = context.actor.name.clone();
+        let mut object = StoredObject::new(identifier.clone(), owner, request.object.object_type(), context.version);
+        object.revision = existing.and_then(|existing| existing.revision);
+        for instance in &request.attributes.0 {
+            take_over(&mut object, instance)?;
+        }
+        creation::check_values(&object)?;
+        creation::check_dates(&object)?;
+        assume_state(&mut object, request, context.now);
+        register::take_in(&mut object, request.object.clone(), context)?;
+        let given = object.instances.clone();
+        creation::complete(&mut object, Origin::Registered, context)?;
+        // What the server sets for new objects gives way to what the object comes with, but for what is true of its material alone.
+        let is_given = |attribute: &Attribute| {
+            attribute.tag() != tag::KeyFormatType && given.iter().any(|instance| instance.attribute.is(&attribute.reference()))
+        };
+        let set: Vec<Instance> = object.instances.drain(..).filter(|instance| !is_given(&instance.attribute)).collect();
+        object.instances =
+            given.into_iter().filter(|instance| instance.attribute.tag() != tag::KeyFormatType).chain(set).collect();
+        if object.is_destroyed() {
+            object.object = None;
+        }
+        let response = ImportResponse { unique_identifier: UniqueIdentifier(identifier.clone()) };
+        let mut done = Done::reply(response).with(Change::Write(Box::new(object)));
+        done = done.returning(UniqueIdentifierEnumeration::Import, &identifier);
+        Ok(done)
+    }
+}
+
+/// The wrapping of the object and what the request says about it must fit.
+///
+/// # Errors
+/// Key Wrap Type Not Supported.
+fn check_wrapping(request: &ImportRequest) -> Result<()> {
+    let wrapped = request.object.key_block().is_some_and(|block| block.key_wrapping_data.is_some());
+    match request.key_wrap_type {
+        Some(KeyWrapType::NotWrapped) if wrapped => {
+            Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server cannot unwrap the object"))
+        }
+        Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered) | None => Ok(()),
+        Some(_) => Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server does not know the Key Wrap Type")),
+    }
+}
+
+/// The names that the object of a request will have.
+fn names(request: &ImportRequest) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    for attribute in request.attributes.iter() {
+        if let Attribute::Name(name) = attribute
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// Gives an object an attribute as it was.
+fn take_over(object: &mut StoredObject, given: &AttributeInstance) -> Result<()> {
+    let AttributeInstance { index, attribute } = given;
+    let reference = attribute.reference();
+    let rules = attribute.rules();
+    let invalid = |text: &'static str| Err(Error::new(ResultReason::InvalidAttributeValue, text));
+    match attribute {
+        Attribute::UniqueIdentifier(UniqueIdentifier(other)) if *other != object.identifier => {
+            return invalid("Unique Identifier of the attributes differs from that of the object");
+        }
+        Attribute::ObjectType(other) if *other != object.object_type => {
+            return invalid("Object Type of the attributes differs from the type of the object");
+        }
+        Attribute::Name(name) if name.name_value.is_empty() => return invalid("A Name must not be empty"),
+        Attribute::CryptographicLength(length) if *length < 0 => return invalid("Cryptographic Length must not be negative"),
+        _ => {}
+    }
+    if COMPUTED.contains(&attribute.tag()) {
+        return Ok(());
+    }
+    if !rules.applies_to.contains(object.object_type) {
+        let text = format!("{reference} does not apply to this type of object");
+        return Err(Error::new(ResultReason::InvalidAttribute, text));
+    }
+    if rules.instances == Instances::One && object.values(&reference).next().is_some() {
+        return Err(creation::single_valued(&reference));
+    }
+    if object.values(&reference).any(|other| other.attribute == *attribute) {
+        return Err(creation::given_twice(&reference));
+    }
+    match index {
+        Some(index) if !StoredObject::INDICES.contains(index) => return Err(creation::wrong_index(&reference)),
+        Some(index) if object.values(&reference).all(|other| other.index != *index) => {
+            object.instances.push(Instance { index: *index, attribute: attribute.clone() });
+        }
+        _ => {
+            object.add(attribute.clone());
+        }
+    }
+    Ok(())
+}
+
+/// A State follows from dates. Where an object comes with a state and without the date that makes it, it has reached it now. Where
+/// its dates say something else, they are right: time has passed since the export.
+fn assume_state(object: &mut StoredObject, request: &ImportRequest, now: i64) {
+    let Some(state) = request.attributes.state() else { return };
+    let dates = object.dates();
+    let date = DateTime(now);
+    if matches!(*state, State::Destroyed | State::DestroyedCompromised) && dates.destroy.is_none() {
+        object.set(Attribute::DestroyDate(date));
+    }
+    if matches!(*state, State::Compromised | State::DestroyedCompromised) && dates.compromise.is_none() {
+        object.set(Attribute::CompromiseDate(date));
+    }
+    if matches!(*state, State::Deactivated) && dates.deactivation.is_none() {
+        object.set(Attribute::DeactivationDate(date));
+    }
+    if matches!(*state, State::Active) && dates.activation.is_none() {
+        object.set(Attribute::ActivationDate(date));
+    }
+}
