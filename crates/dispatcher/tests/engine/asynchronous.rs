@@ -674,3 +674,86 @@ fn query_says_so() {
         assert!(response.operations.contains(&operation), "{operation:?}");
     }
 }
+
+#[test]
+fn a_commit_whose_outcome_is_unknown_is_found_out() {
+    for (made, lost) in [(1, 0), (0, 1), (0, 3), (1, 2)] {
+        let server = Server::new();
+        let mut client = server.client("fred", V2);
+        let request = client.request().item(Operation::CreateKeyPair, &create_key_pair());
+        let value = submit(&mut client, request).remove(0);
+        server.trouble.unknown_made.store(made, Ordering::SeqCst);
+        server.trouble.unknown_lost.store(lost, Ordering::SeqCst);
+        assert_eq!(work(&server), 1);
+        assert_eq!(poll_answer(&mut client, &value).status, ResultStatus::Success, "{made} {lost}");
+        assert_eq!(client.locate(vec![]).len(), 2, "{made} {lost}: done once");
+        assert_eq!(server.trouble.worked.load(Ordering::SeqCst), 1);
+    }
+}
+
+/// Workers, pollers, cancellers and those that want it now: each request is done once or never, and everybody is told the same.
+#[test]
+fn many_at_once_agree_on_what_became_of_each_request() {
+    const CLIENTS: usize = 4;
+    const REQUESTS: usize = 24;
+    let server = Server::new();
+    let all: std::sync::Mutex<Vec<(String, ByteString)>> = std::sync::Mutex::default();
+    let said_canceled: std::sync::Mutex<Vec<ByteString>> = std::sync::Mutex::default();
+    let submitting = std::sync::atomic::AtomicUsize::new(CLIENTS);
+    std::thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let (server, all, said_canceled, submitting) = (&server, &all, &said_canceled, &submitting);
+            scope.spawn(move || {
+                let mut client = server.client("fred", V2);
+                for turn in 0..REQUESTS {
+                    let text = format!("{number}-{turn}");
+                    let request = client.request().item(Operation::Create, &create(aes_and([name(&text)])));
+                    let value = submit(&mut client, request).remove(0);
+                    match turn % 4 {
+                        0 => {
+                            if cancel(&mut client, &value) == CancellationResult::Canceled {
+                                said_canceled.lock().unwrap().push(value.clone());
+                            }
+                        }
+                        1 => {
+                            let done = process(&mut client, &value);
+                            assert!(matches!(done, Ok(_) | Err(ResultReason::DuplicateProcessRequest)), "{done:?}");
+                            assert_ne!(poll_answer(&mut client, &value).status, ResultStatus::OperationPending);
+                        }
+                        2 => {
+                            poll_answer(&mut client, &value);
+                        }
+                        _ => {}
+                    }
+                    all.lock().unwrap().push((text, value));
+                }
+                submitting.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        for _ in 0..3 {
+            let (server, submitting) = (&server, &submitting);
+            scope.spawn(move || {
+                while submitting.load(Ordering::SeqCst) > 0 {
+                    work(server);
+                    std::thread::yield_now();
+                }
+            });
+        }
+    });
+    work(&server);
+    let mut client = server.client("fred", V2);
+    let all = all.into_inner().unwrap();
+    assert_eq!(all.len(), CLIENTS * REQUESTS);
+    let said_canceled = said_canceled.into_inner().unwrap();
+    for (text, value) in all {
+        let answer = poll_answer(&mut client, &value);
+        let found = client.locate(vec![name(&text)]);
+        if said_canceled.contains(&value) {
+            answer.fails_with(ResultReason::OperationCanceledByRequester);
+            assert!(found.is_empty(), "{text}");
+        } else {
+            assert_eq!(found, [answer.ok::<CreateResponse>().unique_identifier.0], "{text}");
+        }
+    }
+    assert!(outstanding(&mut client).is_empty());
+}
