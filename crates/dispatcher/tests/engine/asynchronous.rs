@@ -1,8 +1,5 @@
 //! Requests that are answered later: accepted, processed, polled, cancelled, removed; over restarts and in every version.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use audit::Outcome;
 use dispatcher::{AsynchronousSettings, Settings};
 use kmip::ProtocolVersion;
@@ -34,38 +31,38 @@ use crate::server::{START, Server, VERSIONS, block_on};
 const V2: ProtocolVersion = ProtocolVersion::V2_1;
 
 /// A message that demands to be answered later.
-fn mandatory(request: Request) -> Request {
+pub(crate) fn mandatory(request: Request) -> Request {
     request.header(|header| header.asynchronous_indicator = Some(AsynchronousPreference(AsynchronousIndicator::Mandatory)))
 }
 
-fn value_of(answer: &Answer) -> ByteString {
+pub(crate) fn value_of(answer: &Answer) -> ByteString {
     assert_eq!(answer.status, ResultStatus::OperationPending, "{:?} {:?}", answer.reason, answer.message);
     assert!(answer.payload.is_none() && answer.reason.is_none());
     answer.correlation_value.clone().expect("what is pending has a correlation value")
 }
 
 /// Has a message accepted; the correlation values of its items.
-fn submit(client: &mut Client<'_>, request: Request) -> Vec<ByteString> {
+pub(crate) fn submit(client: &mut Client<'_>, request: Request) -> Vec<ByteString> {
     client.send(mandatory(request)).items.iter().map(value_of).collect()
 }
 
-fn poll_answer(client: &mut Client<'_>, value: &ByteString) -> Answer {
+pub(crate) fn poll_answer(client: &mut Client<'_>, value: &ByteString) -> Answer {
     let request = client.request().item(Operation::Poll, &PollRequest { asynchronous_correlation_value: value.clone() });
     client.send(request).items.remove(0)
 }
 
-fn cancel(client: &mut Client<'_>, value: &ByteString) -> CancellationResult {
+pub(crate) fn cancel(client: &mut Client<'_>, value: &ByteString) -> CancellationResult {
     let request = CancelRequest { asynchronous_correlation_value: value.clone() };
     let response: CancelResponse = client.ask(Operation::Cancel, &request).ok();
     assert_eq!(response.asynchronous_correlation_value, *value);
     response.cancellation_result
 }
 
-fn process(client: &mut Client<'_>, value: &ByteString) -> Result<ProcessResponse, ResultReason> {
+pub(crate) fn process(client: &mut Client<'_>, value: &ByteString) -> Result<ProcessResponse, ResultReason> {
     client.ask(Operation::Process, &ProcessRequest { asynchronous_correlation_value: value.clone() }).result()
 }
 
-fn outstanding_of(
+pub(crate) fn outstanding_of(
     client: &mut Client<'_>,
     values: Option<Vec<ByteString>>,
     operations: Option<Vec<Operation>>,
@@ -78,11 +75,11 @@ fn outstanding_of(
     client.ask(Operation::QueryAsynchronousRequests, &request).ok::<QueryAsynchronousRequestsResponse>().asynchronous_requests
 }
 
-fn outstanding(client: &mut Client<'_>) -> Vec<AsynchronousRequest> {
+pub(crate) fn outstanding(client: &mut Client<'_>) -> Vec<AsynchronousRequest> {
     outstanding_of(client, None, None)
 }
 
-fn work(server: &Server) -> usize {
+pub(crate) fn work(server: &Server) -> usize {
     block_on(server.engine.work_off())
 }
 
@@ -286,38 +283,6 @@ fn a_cancelled_request_is_never_done() {
 }
 
 #[test]
-fn what_is_cancelled_while_a_worker_has_it_is_not_done() {
-    let server = Server::new();
-    let mut client = server.client("fred", V2);
-    let request = client.request().item(Operation::CreateKeyPair, &create_key_pair());
-    let value = submit(&mut client, request).remove(0);
-    // The key is being generated when the client changes its mind.
-    let cancelled = std::sync::Mutex::new(None);
-    std::thread::scope(|scope| {
-        let (server, value, cancelled) = (&server, &value, &cancelled);
-        *server.trouble.meanwhile.lock().unwrap() = Some(Box::new({
-            let (started, begun) = std::sync::mpsc::channel();
-            let (done, ended) = std::sync::mpsc::channel::<()>();
-            scope.spawn(move || {
-                begun.recv().unwrap();
-                let mut client = server.client("fred", V2);
-                let stage = outstanding(&mut client)[0].processing_stage;
-                *cancelled.lock().unwrap() = Some((stage, cancel(&mut client, value)));
-                done.send(()).unwrap();
-            });
-            move || {
-                started.send(()).unwrap();
-                ended.recv().unwrap();
-            }
-        }));
-        work(server);
-    });
-    assert_eq!(*cancelled.lock().unwrap(), Some((ProcessingStage::InProcess, CancellationResult::Canceled)));
-    assert!(client.locate(vec![]).is_empty());
-    poll_answer(&mut client, &value).fails_with(ResultReason::OperationCanceledByRequester);
-}
-
-#[test]
 fn process_makes_a_request_synchronous() {
     let server = Server::new();
     let mut client = server.client("fred", V2);
@@ -417,102 +382,6 @@ fn what_cannot_be_answered_later_is_refused() {
     let request = request.header(|header| header.asynchronous_indicator = unknown);
     client.send(request).items[0].fails_with(ResultReason::InvalidField);
     assert_eq!(server.objects(), 0);
-}
-
-#[test]
-fn a_request_survives_the_end_of_its_server_and_is_done_once() {
-    let servers = Server::several(3);
-    let mut client = servers[0].client("fred", V2);
-    let request = client.request().item(Operation::Create, &create(aes_and([name("one")]))).item(Operation::Get, &get(None));
-    let first = submit(&mut client, request);
-    let request = client.request().item(Operation::Create, &create(aes_and([name("two")])));
-    let second = submit(&mut client, request);
-    work(&servers[0]);
-    let request = client.request().item(Operation::Create, &create(aes_and([name("three")])));
-    let third = submit(&mut client, request);
-    // The first server is gone, the next one begins.
-    assert_eq!(block_on(servers[1].engine.resume()).unwrap(), 4);
-    assert_eq!(work(&servers[1]), 1);
-    // And so does another, which finds nothing to do, although it was told of everything.
-    assert_eq!(block_on(servers[2].engine.resume()).unwrap(), 4);
-    assert_eq!(work(&servers[2]), 0);
-    let mut client = servers[2].client("fred", V2);
-    let key = poll_answer(&mut client, &first[0]).ok::<CreateResponse>().unique_identifier.0;
-    assert_eq!(poll_answer(&mut client, &first[1]).ok::<GetResponse>().unique_identifier.0, key);
-    poll_answer(&mut client, &second[0]).ok::<CreateResponse>();
-    poll_answer(&mut client, &third[0]).ok::<CreateResponse>();
-    for text in ["one", "two", "three"] {
-        assert_eq!(client.locate(vec![name(text)]).len(), 1, "{text}");
-    }
-}
-
-#[test]
-fn two_servers_that_have_the_same_request_do_it_once() {
-    let servers = Server::several(2);
-    let mut client = servers[0].client("fred", V2);
-    let request = client.request().item(Operation::Create, &create(aes()));
-    let value = submit(&mut client, request).remove(0);
-    block_on(servers[1].engine.resume()).unwrap();
-    std::thread::scope(|scope| {
-        for server in &servers {
-            scope.spawn(|| work(server));
-        }
-    });
-    let key = poll_answer(&mut client, &value).ok::<CreateResponse>().unique_identifier.0;
-    assert_eq!(client.locate(vec![]), [key]);
-}
-
-#[test]
-fn a_batch_goes_on_where_it_was_left() {
-    let servers = Server::several(2);
-    let mut client = servers[0].client("fred", V2);
-    let request = client.request().item(Operation::Create, &create(aes())).item(Operation::Activate, &activate(None));
-    let values = submit(&mut client, request);
-    // The store takes the first result and no further one.
-    servers[0].trouble.commits_left.store(1, Ordering::SeqCst);
-    work(&servers[0]);
-    let key = poll_answer(&mut servers[1].client("fred", V2), &values[0]).ok::<CreateResponse>().unique_identifier.0;
-    assert_eq!(poll_answer(&mut servers[1].client("fred", V2), &values[1]).status, ResultStatus::OperationPending);
-    block_on(servers[1].engine.resume()).unwrap();
-    work(&servers[1]);
-    let mut client = servers[1].client("fred", V2);
-    assert_eq!(poll_answer(&mut client, &values[1]).status, ResultStatus::Success, "the ID Placeholder was kept");
-    assert_eq!(client.state(&key), kmip::enumerations::State::Active);
-}
-
-#[test]
-fn what_collides_is_done_again_and_slow_work_is_not() {
-    let server = Server::new();
-    let mut client = server.client("fred", V2);
-    let request = client.request().item(Operation::CreateKeyPair, &create_key_pair());
-    let value = submit(&mut client, request).remove(0);
-    server.trouble.conflicts.store(5, Ordering::SeqCst);
-    assert_eq!(work(&server), 1);
-    assert_eq!(server.trouble.worked.load(Ordering::SeqCst), 1);
-    assert_eq!(poll_answer(&mut client, &value).status, ResultStatus::Success);
-    assert_eq!(client.locate(vec![]).len(), 2);
-}
-
-#[test]
-fn a_store_that_takes_nothing_only_delays_a_request() {
-    let server = Server::new();
-    let mut client = server.client("fred", V2);
-    let request = client.request().item(Operation::Create, &create(aes()));
-    let value = submit(&mut client, request).remove(0);
-    server.trouble.read_only.store(true, Ordering::SeqCst);
-    assert_eq!(work(&server), 0);
-    let refused = client.request().item(Operation::Create, &create(aes()));
-    client.send(mandatory(refused)).items[0].fails_with(ResultReason::GeneralFailure);
-    server.trouble.read_only.store(false, Ordering::SeqCst);
-    assert_eq!(work(&server), 1);
-    poll_answer(&mut client, &value).ok::<CreateResponse>();
-    assert_eq!(server.engine.asynchronous_requests(), 1, "what was refused takes no place");
-    // A result is given out although the disk is full.
-    let request = client.request().item(Operation::Locate, &locate(V2, vec![]));
-    let value = submit(&mut client, request).remove(0);
-    work(&server);
-    server.trouble.full.store(true, Ordering::SeqCst);
-    poll_answer(&mut client, &value).ok::<LocateResponse>();
 }
 
 #[test]
@@ -634,33 +503,6 @@ fn no_password_is_kept_with_a_request() {
 }
 
 #[test]
-fn workers_wait_for_requests_and_do_them() {
-    let server = Arc::new(Server::new());
-    let mut client = server.client("fred", V2);
-    let mut values = Vec::new();
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    for _ in 0..2 {
-        let server = Arc::clone(&server);
-        // They never end: the process does.
-        std::thread::spawn(move || block_on(server.engine.work()));
-    }
-    for _ in 0..20 {
-        let request = client.request().item(Operation::Create, &create(aes()));
-        values.extend(submit(&mut client, request));
-    }
-    for value in &values {
-        let begun = std::time::Instant::now();
-        while poll_answer(&mut client, value).status == ResultStatus::OperationPending {
-            assert!(begun.elapsed().as_secs() < 30, "no worker does it");
-            std::thread::yield_now();
-        }
-        poll_answer(&mut client, value).ok::<CreateResponse>();
-    }
-    drop((stop, stopped));
-    assert_eq!(client.locate(vec![]).len(), 20);
-}
-
-#[test]
 fn query_says_so() {
     let server = Server::new();
     let mut client = server.client("fred", V2);
@@ -673,87 +515,4 @@ fn query_says_so() {
     for operation in [Operation::Poll, Operation::Cancel, Operation::Process, Operation::QueryAsynchronousRequests] {
         assert!(response.operations.contains(&operation), "{operation:?}");
     }
-}
-
-#[test]
-fn a_commit_whose_outcome_is_unknown_is_found_out() {
-    for (made, lost) in [(1, 0), (0, 1), (0, 3), (1, 2)] {
-        let server = Server::new();
-        let mut client = server.client("fred", V2);
-        let request = client.request().item(Operation::CreateKeyPair, &create_key_pair());
-        let value = submit(&mut client, request).remove(0);
-        server.trouble.unknown_made.store(made, Ordering::SeqCst);
-        server.trouble.unknown_lost.store(lost, Ordering::SeqCst);
-        assert_eq!(work(&server), 1);
-        assert_eq!(poll_answer(&mut client, &value).status, ResultStatus::Success, "{made} {lost}");
-        assert_eq!(client.locate(vec![]).len(), 2, "{made} {lost}: done once");
-        assert_eq!(server.trouble.worked.load(Ordering::SeqCst), 1);
-    }
-}
-
-/// Workers, pollers, cancellers and those that want it now: each request is done once or never, and everybody is told the same.
-#[test]
-fn many_at_once_agree_on_what_became_of_each_request() {
-    const CLIENTS: usize = 4;
-    const REQUESTS: usize = 24;
-    let server = Server::new();
-    let all: std::sync::Mutex<Vec<(String, ByteString)>> = std::sync::Mutex::default();
-    let said_canceled: std::sync::Mutex<Vec<ByteString>> = std::sync::Mutex::default();
-    let submitting = std::sync::atomic::AtomicUsize::new(CLIENTS);
-    std::thread::scope(|scope| {
-        for number in 0..CLIENTS {
-            let (server, all, said_canceled, submitting) = (&server, &all, &said_canceled, &submitting);
-            scope.spawn(move || {
-                let mut client = server.client("fred", V2);
-                for turn in 0..REQUESTS {
-                    let text = format!("{number}-{turn}");
-                    let request = client.request().item(Operation::Create, &create(aes_and([name(&text)])));
-                    let value = submit(&mut client, request).remove(0);
-                    match turn % 4 {
-                        0 => {
-                            if cancel(&mut client, &value) == CancellationResult::Canceled {
-                                said_canceled.lock().unwrap().push(value.clone());
-                            }
-                        }
-                        1 => {
-                            let done = process(&mut client, &value);
-                            assert!(matches!(done, Ok(_) | Err(ResultReason::DuplicateProcessRequest)), "{done:?}");
-                            assert_ne!(poll_answer(&mut client, &value).status, ResultStatus::OperationPending);
-                        }
-                        2 => {
-                            poll_answer(&mut client, &value);
-                        }
-                        _ => {}
-                    }
-                    all.lock().unwrap().push((text, value));
-                }
-                submitting.fetch_sub(1, Ordering::SeqCst);
-            });
-        }
-        for _ in 0..3 {
-            let (server, submitting) = (&server, &submitting);
-            scope.spawn(move || {
-                while submitting.load(Ordering::SeqCst) > 0 {
-                    work(server);
-                    std::thread::yield_now();
-                }
-            });
-        }
-    });
-    work(&server);
-    let mut client = server.client("fred", V2);
-    let all = all.into_inner().unwrap();
-    assert_eq!(all.len(), CLIENTS * REQUESTS);
-    let said_canceled = said_canceled.into_inner().unwrap();
-    for (text, value) in all {
-        let answer = poll_answer(&mut client, &value);
-        let found = client.locate(vec![name(&text)]);
-        if said_canceled.contains(&value) {
-            answer.fails_with(ResultReason::OperationCanceledByRequester);
-            assert!(found.is_empty(), "{text}");
-        } else {
-            assert_eq!(found, [answer.ok::<CreateResponse>().unique_identifier.0], "{text}");
-        }
-    }
-    assert!(outstanding(&mut client).is_empty());
 }

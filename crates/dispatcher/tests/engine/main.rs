@@ -6,6 +6,7 @@
 
 mod adjust;
 mod asynchronous;
+mod asynchronous_trouble;
 mod attributes;
 mod batch;
 mod client;
