@@ -19,6 +19,7 @@ use ttlv_codec::{Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::certificate;
+use crate::conversion;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::keys;
@@ -296,6 +297,9 @@ pub(crate) enum Origin {
 /// # Errors
 /// Server Limit Exceeded for an object that is too large, Constraint Violation.
 pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Context<'_>) -> Result<()> {
+    if origin == Origin::Generated {
+        comply_with_format(object)?;
+    }
     if let Some(managed) = &object.object {
         check_size(managed, context.settings)?;
     }
@@ -325,6 +329,21 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     }
     describe(object);
     context.factory.check(object)
+}
+
+/// Gives a generated key the format that was asked for (2.1, section 4.26).
+///
+/// # Errors
+/// Key Format Type Not Supported.
+fn comply_with_format(object: &mut StoredObject) -> Result<()> {
+    let stated = object.first(|attribute| match attribute {
+        Attribute::KeyFormatType(format) => Some(*format),
+        _ => None,
+    });
+    match (stated, &mut object.object) {
+        (Some(format), Some(managed)) => conversion::convert(managed, format),
+        _ => Ok(()),
+    }
 }
 
 /// The generator of aws-lc-rs: CTR_DRBG with AES-256.

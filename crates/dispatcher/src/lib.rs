@@ -20,6 +20,7 @@ mod change;
 mod channel;
 mod check;
 mod commit;
+mod conversion;
 mod create;
 mod create_key_pair;
 mod creation;

@@ -4,12 +4,13 @@
 use kmip::attribute::{Attribute, TemplateAttribute};
 use kmip::enumerations::{LinkType, ObjectType, RecommendedCurve, UniqueIdentifierEnumeration as Kind};
 use kmip::identifier::UniqueIdentifier;
-use kmip::object::{KeyMaterial, KeyValue};
+use kmip::object::KeyValue;
 use kmip::payload::re_key_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
 use kmip::result_reason::ResultReason;
 use policy::Permission;
 
 use crate::authorise::Authorised;
+use crate::conversion;
 use crate::create_key_pair::{self, Pair, Wanted};
 use crate::creation;
 use crate::error::{Error, Result};
@@ -149,6 +150,5 @@ fn wanted(private: &StoredObject, given: Wanted) -> Wanted {
 fn curve(private: &StoredObject) -> Option<RecommendedCurve> {
     let block = private.object.as_ref()?.key_block()?;
     let Some(KeyValue::Plain(plain)) = &block.key_value else { return None };
-    let KeyMaterial::Bytes(bytes) = &plain.key_material else { return None };
-    crypto::PrivateKey::parse(block.key_format_type, bytes.expose()).ok()?.facts().curve
+    conversion::private(block.key_format_type, &plain.key_material).ok()?.facts().curve
 }

@@ -8,6 +8,7 @@ use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::result_reason::ResultReason;
 use policy::Permission;
 
+use crate::conversion;
 use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
@@ -135,10 +136,10 @@ fn agree<T: PartialEq>(what: &str, stated: Option<T>, in_block: Option<T>) -> Re
 
 /// Algorithm and length as the key itself has them, where it can be read.
 fn facts(object_type: ObjectType, block: &KeyBlock) -> Option<(CryptographicAlgorithm, i32)> {
-    let KeyMaterial::Bytes(bytes) = plain_material(block)? else { return None };
+    let material = plain_material(block)?;
     let facts = match object_type {
-        ObjectType::PrivateKey => crypto::PrivateKey::parse(block.key_format_type, bytes.expose()).ok()?.facts(),
-        ObjectType::PublicKey => crypto::PublicKey::parse(block.key_format_type, bytes.expose()).ok()?.facts(),
+        ObjectType::PrivateKey => conversion::private(block.key_format_type, material).ok()?.facts(),
+        ObjectType::PublicKey => conversion::public(block.key_format_type, material).ok()?.facts(),
         _ => return None,
     };
     Some((facts.algorithm, i32::try_from(facts.length).ok()?))
@@ -149,7 +150,7 @@ fn material_bits(block: &KeyBlock) -> Option<i32> {
     let raw = matches!(block.key_format_type, KeyFormatType::Raw | KeyFormatType::Opaque);
     match plain_material(block)? {
         KeyMaterial::Bytes(bytes) if raw => i32::try_from(bytes.len().checked_mul(8)?).ok(),
-        _ => None,
+        material => i32::try_from(conversion::bytes(block.key_format_type, material).ok()?.len().checked_mul(8)?).ok(),
     }
 }
 

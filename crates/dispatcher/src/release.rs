@@ -2,11 +2,12 @@
 
 use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
-use kmip::enumerations::{Enumeration as _, KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType};
-use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
+use kmip::enumerations::{Enumeration as _, KeyCompressionType, KeyFormatType, KeyWrapType};
+use kmip::object::ManagedObject;
 use kmip::result_reason::ResultReason;
 use kmip::structures::KeyWrappingSpecification;
 
+use crate::conversion;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context};
@@ -49,7 +50,7 @@ pub(crate) fn release(object: &StoredObject, form: &Form<'_>, context: &Context<
     let mut managed = object.material()?.clone();
     check_release(object, form.wrap_type)?;
     if let Some(format) = form.format {
-        convert(&mut managed, format)?;
+        conversion::convert(&mut managed, format)?;
     }
     check_version(&managed, context.version)?;
     if object.spelling != context.version {
@@ -108,35 +109,5 @@ fn check_version(object: &ManagedObject, version: ProtocolVersion) -> Result<()>
             "The client's version does not know the Key Format Type of the object",
         ));
     }
-    Ok(())
-}
-
-/// Gives a key another encoding.
-fn convert(object: &mut ManagedObject, wanted: KeyFormatType) -> Result<()> {
-    let unsupported =
-        || Error::new(ResultReason::KeyFormatTypeNotSupported, "The object is not available in this Key Format Type");
-    let object_type = object.object_type();
-    let Some(block) = object.key_block_mut() else {
-        // A certificate has one format only.
-        let x509 = object_type == ObjectType::Certificate && wanted == KeyFormatType::X_509;
-        return if x509 { Ok(()) } else { Err(unsupported()) };
-    };
-    if block.key_format_type == wanted {
-        return Ok(());
-    }
-    let Some(KeyValue::Plain(plain)) = &mut block.key_value else { return Err(unsupported()) };
-    let KeyMaterial::Bytes(bytes) = &plain.key_material else { return Err(unsupported()) };
-    let converted = match (object_type, block.key_format_type, wanted) {
-        (ObjectType::PrivateKey, format, wanted) => crypto::PrivateKey::parse(format, bytes.expose())
-            .and_then(|key| key.encode(wanted))
-            .map_err(|cause| unsupported().because(cause))?,
-        (ObjectType::PublicKey, format, wanted) => crypto::PublicKey::parse(format, bytes.expose())
-            .and_then(|key| key.encode(wanted))
-            .map(kmip::Secret::new)
-            .map_err(|cause| unsupported().because(cause))?,
-        _ => return Err(unsupported()),
-    };
-    plain.key_material = KeyMaterial::Bytes(converted);
-    block.key_format_type = wanted;
     Ok(())
 }

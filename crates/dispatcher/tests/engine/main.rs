@@ -16,6 +16,7 @@ mod credentials;
 mod factory;
 mod failures;
 mod fidelity;
+mod formats;
 mod header;
 mod import_export;
 mod lifecycle;

@@ -1,0 +1,178 @@
+//! Key Format Types: what a key is returned in, and that it stays the same key.
+
+use kmip::Secret;
+use kmip::attribute::Attribute;
+use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType as Format, ObjectType, RecommendedCurve};
+use kmip::object::{KeyMaterial, KeyValue, ManagedObject, PrivateKey, PublicKey, SymmetricKey};
+use kmip::operation::Operation;
+use kmip::payload::create_key_pair::CreateKeyPairResponse;
+use kmip::payload::get::GetResponse;
+use kmip::result_reason::ResultReason;
+use kmip::structures::{TransparentECPrivateKey, TransparentECPublicKey, TransparentRSAPrivateKey, TransparentSymmetricKey};
+
+use crate::client::{Answer, Client, aes, aes_and, create_key_pair, get, template};
+use crate::objects::{KEY, block, every_type, secret_data, symmetric_key};
+use crate::server::{Server, VERSIONS};
+
+fn get_as(client: &mut Client<'_>, identifier: &str, format: Format) -> Answer {
+    let mut request = get(Some(identifier));
+    request.key_format_type = Some(format);
+    client.ask(Operation::Get, &request)
+}
+
+#[track_caller]
+fn object_as(client: &mut Client<'_>, identifier: &str, format: Format) -> ManagedObject {
+    let object = get_as(client, identifier, format).ok::<GetResponse>().object;
+    assert_eq!(object.key_block().unwrap().key_format_type, format);
+    object
+}
+
+fn material(object: &ManagedObject) -> &KeyMaterial {
+    match &object.key_block().unwrap().key_value {
+        Some(KeyValue::Plain(plain)) => &plain.key_material,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn pair(client: &mut Client<'_>, attributes: Vec<Attribute>) -> (String, String) {
+    let mut request = create_key_pair();
+    request.common_attributes = Some(template(attributes));
+    let made: CreateKeyPairResponse = client.ask(Operation::CreateKeyPair, &request).ok();
+    (made.private_key_unique_identifier.0, made.public_key_unique_identifier.0)
+}
+
+/// Registers a key as it was got in every format, and gets it from there in every format.
+fn round_trips(client: &mut Client<'_>, identifier: &str, formats: &[Format]) {
+    let version = client.version;
+    let formats: Vec<Format> = formats.iter().copied().filter(|format| format.known_in(version)).collect();
+    let wanted: Vec<ManagedObject> = formats.iter().map(|format| object_as(client, identifier, *format)).collect();
+    for from in &wanted {
+        let copy = client.register(from.clone(), vec![]);
+        assert_eq!(&client.object(&copy), from, "{version}: as it was registered");
+        for (format, expected) in formats.iter().zip(&wanted) {
+            assert_eq!(&object_as(client, &copy, *format), expected, "{version} {format:?}");
+        }
+        let attributes = client.attributes(&copy);
+        let block = from.key_block().unwrap();
+        assert_eq!(attributes.cryptographic_length().copied(), block.cryptographic_length, "{version}");
+    }
+}
+
+#[test]
+fn rsa_keys_in_every_format() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let rsa = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::RSA), Attribute::CryptographicLength(2048)];
+        let (private, public) = pair(&mut client, rsa);
+        round_trips(&mut client, &private, &[Format::PKCS_1, Format::PKCS_8, Format::TransparentRSAPrivateKey]);
+        round_trips(&mut client, &public, &[Format::PKCS_1, Format::X_509, Format::TransparentRSAPublicKey]);
+        let numbers: TransparentRSAPrivateKey =
+            material(&object_as(&mut client, &private, Format::TransparentRSAPrivateKey)).transparent().unwrap();
+        assert!(numbers.p.is_some() && numbers.crt_coefficient.is_some(), "{version}: all the numbers");
+        for format in [Format::ECPrivateKey, Format::Raw, Format::TransparentSymmetricKey, Format::X_509] {
+            get_as(&mut client, &private, format).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        }
+    }
+}
+
+#[test]
+fn elliptic_curve_keys_in_every_format() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        for (length, curve) in [(256, RecommendedCurve::P_256), (521, RecommendedCurve::P_521)] {
+            let ec =
+                vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), Attribute::CryptographicLength(length)];
+            let (private, public) = pair(&mut client, ec);
+            let transparent = [
+                (Format::TransparentECDSAPrivateKey, Format::TransparentECDSAPublicKey),
+                (Format::TransparentECDHPrivateKey, Format::TransparentECDHPublicKey),
+                (Format::TransparentECMQVPrivateKey, Format::TransparentECMQVPublicKey),
+                (Format::TransparentECPrivateKey, Format::TransparentECPublicKey),
+            ];
+            for (of_private, of_public) in transparent.into_iter().filter(|(format, _)| format.known_in(version)) {
+                round_trips(&mut client, &private, &[Format::PKCS_8, Format::ECPrivateKey, of_private]);
+                round_trips(&mut client, &public, &[Format::X_509, of_public]);
+                let key: TransparentECPrivateKey = material(&object_as(&mut client, &private, of_private)).transparent().unwrap();
+                assert_eq!(key.recommended_curve, curve, "{version}");
+                let key: TransparentECPublicKey = material(&object_as(&mut client, &public, of_public)).transparent().unwrap();
+                assert_eq!(key.recommended_curve, curve, "{version}");
+            }
+            get_as(&mut client, &private, Format::PKCS_1).fails_with(ResultReason::KeyFormatTypeNotSupported);
+            get_as(&mut client, &public, Format::TransparentRSAPublicKey).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        }
+    }
+}
+
+#[test]
+fn symmetric_keys_and_secrets() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = client.register(symmetric_key(), aes());
+        round_trips(&mut client, &key, &[Format::Raw, Format::TransparentSymmetricKey]);
+        let fields = object_as(&mut client, &key, Format::TransparentSymmetricKey);
+        let fields: TransparentSymmetricKey = material(&fields).transparent().unwrap();
+        assert_eq!(fields.key, Secret::from_slice(KEY), "{version}");
+        assert_eq!(material(&object_as(&mut client, &key, Format::Opaque)), &KeyMaterial::Bytes(Secret::from_slice(KEY)));
+        get_as(&mut client, &key, Format::PKCS_8).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        // Of what is opaque nobody knows the encoding.
+        let opaque = block(Format::Opaque, KEY, Some(CryptographicAlgorithm::AES));
+        let opaque = client.register(ManagedObject::SymmetricKey(SymmetricKey { key_block: opaque }), vec![]);
+        get_as(&mut client, &opaque, Format::Raw).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        let secret = client.register(secret_data(), vec![]);
+        assert_eq!(material(&object_as(&mut client, &secret, Format::Raw)), material(&secret_data()), "{version}");
+    }
+}
+
+#[test]
+fn every_format_is_kept_as_it_came() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        for format in Format::ROW.values.iter().map(|row| Format(row.value)).filter(|format| format.known_in(version)) {
+            // Bytes in a format are as they are, whether the server understands them or not.
+            for private in [true, false] {
+                let key_block = block(format, KEY, Some(CryptographicAlgorithm::DSA));
+                let object = match private {
+                    true => ManagedObject::PrivateKey(PrivateKey { key_block }),
+                    false => ManagedObject::PublicKey(PublicKey { key_block }),
+                };
+                let identifier = client.register(object.clone(), vec![]);
+                assert_eq!(client.object(&identifier), object, "{version} {format:?}");
+                if !version.is_1x() {
+                    assert_eq!(client.attributes(&identifier).key_format_type(), Some(&format), "{version}");
+                }
+                assert_eq!(object_as(&mut client, &identifier, format), object, "{version} {format:?}");
+                let other = if format == Format::X_509 { Format::PKCS_1 } else { Format::X_509 };
+                get_as(&mut client, &identifier, other).fails_with(ResultReason::KeyFormatTypeNotSupported);
+            }
+        }
+        for object in every_type(version).into_iter().filter(|object| object.key_block().is_none()) {
+            let is_certificate = object.object_type() == ObjectType::Certificate;
+            let identifier = client.register(object.clone(), vec![]);
+            let answer = get_as(&mut client, &identifier, Format::X_509);
+            if is_certificate {
+                assert_eq!(answer.ok::<GetResponse>().object, object, "{version}");
+            } else {
+                answer.fails_with(ResultReason::KeyFormatTypeNotSupported);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_is_made_in_the_format_that_is_asked_for() {
+    for version in VERSIONS.into_iter().filter(|version| !version.is_1x()) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = client.create(aes_and([Attribute::KeyFormatType(Format::TransparentSymmetricKey)]));
+        let object = client.object(&key);
+        assert_eq!(object.key_block().unwrap().key_format_type, Format::TransparentSymmetricKey, "{version}");
+        assert_eq!(client.attributes(&key).key_format_type(), Some(&Format::TransparentSymmetricKey));
+        let impossible = crate::client::create(aes_and([Attribute::KeyFormatType(Format::PKCS_1)]));
+        client.ask(Operation::Create, &impossible).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        assert_eq!(server.objects(), 1);
+    }
+}
