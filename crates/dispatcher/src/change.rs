@@ -10,6 +10,7 @@ use crate::creation;
 use crate::error::{Error, Result};
 use crate::object::{Instance, StoredObject};
 use crate::operation::Context;
+use crate::spelling;
 
 /// An attribute that clients must not touch.
 pub(crate) fn read_only(reference: &AttributeReference) -> Error {
@@ -51,6 +52,7 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
         // A date that could not be changed any more cannot be given for the first time either.
         check(rules.client_modifies, object, &reference, Some(&attribute), context.now)?;
     }
+    spelling::check(&attribute, context.version)?;
     let attribute = creation::completed(attribute)?;
     if object.values(&reference).any(|other| other.attribute == attribute) {
         return Err(creation::given_twice(&reference));
@@ -79,6 +81,7 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
 /// Invalid Attribute Value, and those of limits.
 pub(crate) fn replace(object: &mut StoredObject, at: usize, new: Attribute, context: &Context<'_>) -> Result<AttributeInstance> {
     let reference = new.reference();
+    spelling::check(&new, context.version)?;
     let attribute = creation::completed(new)?;
     let doubled = |(other, instance): (usize, &Instance)| other != at && instance.attribute == attribute;
     if object.instances.iter().enumerate().any(doubled) {

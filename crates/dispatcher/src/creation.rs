@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::keys;
 use crate::object::{Instance, StoredObject};
 use crate::operation::{Context, Plan};
+use crate::spelling;
 
 /// Attributes the server sets, but which a request that makes an object may state: they say what is to be made.
 const STATED_BY_CLIENT: &[Tag] = &[
@@ -208,6 +209,7 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
         if rules.instances == Instances::One && taken > 0 {
             return Err(single_valued(&reference));
         }
+        spelling::check(&attribute, context.version)?;
         let attribute = completed(attribute)?;
         if object.values(&reference).any(|other| other.attribute == attribute) {
             return Err(given_twice(&reference));

@@ -8,7 +8,10 @@ use kmip::attribute::{Attribute, Attributes};
 use kmip::enumerations::of_tag;
 use kmip::masks::{CryptographicUsageMask, Mask as _};
 use kmip::object::ManagedObject;
+use kmip::result_reason::ResultReason;
 use ttlv_codec::{Reader, Tag, Tree, TreeValue, Writer};
+
+use crate::error::{Error, Result};
 
 /// An attribute as `version` can spell it: without the bits of a mask that only other versions define, and not at all if
 /// its value is one that only other versions define.
@@ -21,6 +24,21 @@ pub(crate) fn attribute(attribute: &Attribute, version: ProtocolVersion) -> Opti
     }
     let value = attribute.to_tree(version).ok()?;
     (!is_foreign(attribute.tag(), &value, version)).then(|| attribute.clone())
+}
+
+/// Refuses an attribute with a value that the client's own version does not define, but another one.
+///
+/// # Errors
+/// Invalid Attribute Value.
+pub(crate) fn check(attribute: &Attribute, version: ProtocolVersion) -> Result<()> {
+    // Masks lose the bits that are not the version's when they are read.
+    let is_spelled = matches!(attribute, Attribute::CryptographicUsageMask(_) | Attribute::Vendor(_))
+        || !is_foreign(attribute.tag(), &attribute.to_tree(version)?, version);
+    if is_spelled {
+        return Ok(());
+    }
+    let text = format!("{} has a value that version {version} does not define", attribute.reference());
+    Err(Error::new(ResultReason::InvalidAttributeValue, text))
 }
 
 /// Attributes as `version` can spell them.

@@ -4,7 +4,7 @@ use dispatcher::Settings;
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes, VendorAttribute};
 use kmip::codec::DateTime;
-use kmip::enumerations::{ObjectType, RevocationReasonCode, State};
+use kmip::enumerations::{CryptographicAlgorithm, LinkType, ObjectType, RevocationReasonCode, State};
 use kmip::masks::CryptographicUsageMask;
 use kmip::operation::Operation;
 use kmip::payload::add_attribute::{AddAttributeRequest, AddAttributeResponse};
@@ -12,7 +12,7 @@ use kmip::payload::delete_attribute::{DeleteAttributeRequest, DeleteAttributeRes
 use kmip::payload::get_attributes::GetAttributesResponse;
 use kmip::payload::modify_attribute::ModifyAttributeResponse;
 use kmip::result_reason::ResultReason;
-use kmip::structures::UsageLimits;
+use kmip::structures::{Link, UsageLimits};
 use kmip::tag;
 use ttlv_codec::{Tag, Tree, TreeValue};
 
@@ -213,6 +213,27 @@ fn attributes_belong_to_types_of_objects() {
         let opaque = client.register(opaque_object(), vec![]);
         let refused = if version.is_1x() { ResultReason::PermissionDenied } else { refused };
         assert_eq!(client.add(&opaque, parameters).unwrap_err(), refused, "{version}");
+    }
+}
+
+#[test]
+fn a_value_of_another_version_is_refused_as_it_comes() {
+    // Both came with 1.4; a name that a later version gave a number is none of an older one.
+    let link =
+        || Attribute::Link(Link { link_type: LinkType::PKCS_12CertificateLink, linked_object_identifier: "certificate".into() });
+    let cipher = || Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ChaCha20);
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = client.create(aes());
+        let is_known = version >= ProtocolVersion::V1_4;
+        let invalid = ResultReason::InvalidAttributeValue.at(version);
+        assert_eq!(client.add(&key, link()).map(drop), if is_known { Ok(()) } else { Err(invalid) }, "{version}");
+        if !is_known {
+            let attributes = vec![cipher(), Attribute::CryptographicLength(256)];
+            client.ask(Operation::Create, &create(attributes)).fails_with(ResultReason::InvalidAttributeValue);
+            client.ask(Operation::Create, &create(aes_and([link()]))).fails_with(ResultReason::InvalidAttributeValue);
+        }
     }
 }
 

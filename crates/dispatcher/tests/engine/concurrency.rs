@@ -5,13 +5,15 @@ use std::thread;
 
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeReference, VendorAttribute};
-use kmip::enumerations::State;
+use kmip::enumerations::{LinkType, State};
 use kmip::operation::Operation;
 use kmip::payload::create::CreateResponse;
+use kmip::payload::re_key::ReKeyResponse;
 use kmip::result_reason::ResultReason;
+use kmip::structures::Link;
 use ttlv_codec::TreeValue;
 
-use crate::client::{aes, aes_and, create, name};
+use crate::client::{aes, aes_and, create, name, re_key};
 use crate::server::{Server, VERSIONS};
 
 const THREADS: usize = 8;
@@ -70,6 +72,79 @@ fn one_of_many_activations_succeeds() {
             let wrong = ResultReason::WrongKeyLifecycleState.at(version);
             assert!(results.iter().all(|result| result.is_ok() || *result == Err(wrong)), "{version} {results:?}");
             assert_eq!(server.client("fred", version).state(&key), State::Active);
+        }
+    }
+}
+
+#[test]
+fn re_key_against_activate_is_one_after_the_other() {
+    for version in [ProtocolVersion::V1_2, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for round in 0..20 {
+            let text = format!("round {round}");
+            let key = server.client("fred", version).create(aes_and([name(&text)]));
+            let results = together(&server, version, |thread, client| match thread % 2 {
+                0 => client.activate(&key).map(|_| None),
+                _ => {
+                    let answer = client.ask(Operation::ReKey, &re_key(Some(&key)));
+                    answer.result::<ReKeyResponse>().map(|response| Some(response.unique_identifier.0))
+                }
+            });
+            let activated = results.iter().filter(|result| matches!(result, Ok(None))).count();
+            let replaced: Vec<&String> = results.iter().filter_map(|result| result.as_ref().ok()?.as_ref()).collect();
+            assert_eq!((activated, replaced.len()), (1, 1), "{version} {results:?}");
+            let mut client = server.client("fred", version);
+            assert_eq!(client.state(&key), State::Active, "{version}");
+            // The name is the new key's, whichever came first, and the links lead both ways.
+            assert_eq!(client.locate(vec![name(&text)]), [replaced[0].as_str()], "{version}");
+            let linked = |client: &mut crate::client::Client<'_>, from: &str, kind: LinkType, to: &str| {
+                let link = Attribute::Link(Link { link_type: kind, linked_object_identifier: to.into() });
+                client.attributes(from).iter().any(|attribute| *attribute == link)
+            };
+            assert!(linked(&mut client, &key, LinkType::ReplacementObjectLink, replaced[0]), "{version}");
+            assert!(linked(&mut client, replaced[0], LinkType::ReplacedObjectLink, &key), "{version}");
+        }
+    }
+}
+
+#[test]
+fn modify_against_destroy_loses_neither() {
+    for version in [ProtocolVersion::V1_2, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for _ in 0..20 {
+            let contact = |text: String| Attribute::ContactInformation(text);
+            let key = server.client("fred", version).create(aes_and([contact("nobody".to_owned())]));
+            let results = together(&server, version, |thread, client| match thread {
+                0 => client.destroy(&key).map(drop),
+                _ => client.modify(&key, contact(thread.to_string())).map(drop),
+            });
+            assert!(results.iter().all(Result::is_ok), "{version} {results:?}");
+            let mut client = server.client("fred", version);
+            let attributes = client.attributes(&key);
+            assert_eq!(attributes.state(), Some(&State::Destroyed), "{version}: no change brought it back");
+            assert_ne!(attributes.contact_information().map(String::as_str), Some("nobody"), "{version}");
+            client.get(&key).fails_with(ResultReason::ObjectDestroyed);
+        }
+    }
+}
+
+#[test]
+fn archive_against_activate_is_one_after_the_other() {
+    for version in [ProtocolVersion::V1_0, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        for _ in 0..20 {
+            let key = server.client("fred", version).create(aes());
+            let results = together(&server, version, |thread, client| match thread % 2 {
+                0 => client.archive(&key).map(drop),
+                _ => client.activate(&key).map(drop),
+            });
+            let done = |parity| (0..).zip(&results).filter(|(thread, result)| thread % 2 == parity && result.is_ok()).count();
+            assert_eq!(done(0), 1, "{version}: it is archived once");
+            let mut client = server.client("fred", version);
+            client.recover(&key).unwrap();
+            // What was archived first was not activated.
+            let expected = if done(1) == 1 { State::Active } else { State::PreActive };
+            assert_eq!(client.state(&key), expected, "{version} {results:?}");
         }
     }
 }
