@@ -373,6 +373,12 @@ fn message_extensions_and_correlation_values_are_optional() {
         run.messages("", &header(&field(name, "TextString", "x")), &header("")).unwrap();
     }
     assert!(run.messages("", &header(""), &header(&field("Nonce", "TextString", "x"))).is_err());
+    // The server's is its own choice, the client's is echoed.
+    let both = |name: &str| (header(&field(name, "TextString", "x")), header(&field(name, "TextString", "y")));
+    let (expected, actual) = both("ServerCorrelationValue");
+    run.messages("", &expected, &actual).unwrap();
+    let (expected, actual) = both("ClientCorrelationValue");
+    assert!(run.messages("", &expected, &actual).is_err());
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Judge<'_> {
     /// Fields whose content is the server's own.
     fn varies(&self, name: &str, attribute: Option<&str>) -> bool {
         match name {
-            "TimeStamp" | "LeaseTime" | "ResultMessage" | "Nonce" | "ServerInformation" => true,
+            "TimeStamp" | "LeaseTime" | "ResultMessage" | "Nonce" | "ServerInformation" | "ServerCorrelationValue" => true,
             "AttributeValue" => attribute == Some("Lease Time"),
             // The format of generated material is the server's choice unless the client named one.
             "KeyFormatType" => {
