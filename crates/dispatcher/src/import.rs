@@ -34,6 +34,7 @@ impl Operation for Import {
     type Prepared = ();
 
     const PERMISSION: Permission = Permission::Import;
+    const USES_FACTORY: bool = true;
 
     fn plan(request: &ImportRequest, context: &Context<'_>) -> Result<Plan> {
         let object_type = request.object.object_type();

@@ -12,6 +12,7 @@ use kmip::operation::Operation;
 use kmip::payload::create::{CreateRequest, CreateResponse};
 use kmip::payload::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
 use kmip::payload::get_constraints::{GetConstraintsRequest, GetConstraintsResponse};
+use kmip::payload::import::ImportRequest;
 use kmip::payload::interop::{InteropRequest, InteropResponse};
 use kmip::payload::query::{QueryRequest, QueryResponse};
 use kmip::payload::set_constraints::{SetConstraintsRequest, SetConstraintsResponse};
@@ -116,6 +117,18 @@ fn new_objects_satisfy_the_constraints_in_every_version() {
         let key = setter.create(aes());
         constrain(&mut setter, Some(all.clone())).unwrap();
         client.ask(Operation::ReKey, &re_key(Some(&key))).fails_with(ResultReason::ConstraintViolation);
+        // And so is one that comes from another server.
+        if Operation::Import.known_in(version) {
+            let imported = ImportRequest {
+                unique_identifier: "imported".into(),
+                object_type: (!version.is_1x()).then_some(ObjectType::SymmetricKey),
+                replace_existing: None,
+                key_wrap_type: None,
+                attributes: aes().into_iter().collect(),
+                object: symmetric_key(),
+            };
+            client.ask(Operation::Import, &imported).fails_with(ResultReason::ConstraintViolation);
+        }
         // Other types, and other clients, are free.
         client.register(secret_data(), vec![]);
         client.create_key_pair();
