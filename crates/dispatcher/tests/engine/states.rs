@@ -20,7 +20,7 @@ use kmip::result_reason::ResultReason;
 use kmip::structures::UsageLimits;
 use kmip::tag;
 
-use crate::client::{Client, activate, add, delete, destroy, get, get_attributes, modify, re_key, revoke};
+use crate::client::{Client, activate, add, delete, destroy, export, get, get_attributes, modify, re_key, revoke};
 use crate::objects::every_type;
 use crate::server::Server;
 
@@ -78,10 +78,11 @@ enum Request {
     Recover,
     ReKey,
     ReKeyKeyPair,
+    Export,
 }
 
 #[rustfmt::skip]
-const TABLE: [(Request, [Outcome; 6]); 19] = [
+const TABLE: [(Request, [Outcome; 6]); 20] = [
     //                         Pre-Active Active  Deactivated Compromised Destroyed Destroyed Compromised
     (Request::Get,              [Done,    Done,   Done,       Done,       Gone,     Gone]),
     (Request::GetAttributes,    [Done,    Done,   Done,       Done,       Done,     Done]),
@@ -101,6 +102,8 @@ const TABLE: [(Request, [Outcome; 6]); 19] = [
     (Request::Archive,          [Done,    Done,   Done,       Done,       Gone,     Gone]),
     (Request::Recover,          [Done,    Done,   Done,       Done,       Done,     Done]),
     (Request::ReKey,            [Done,    Done,   Done,       Done,       Gone,     Gone]),
+    // Of what is destroyed, its attributes.
+    (Request::Export,           [Done,    Done,   Done,       Done,       Done,     Done]),
     // The keys here are no pair.
     (Request::ReKeyKeyPair,     [Denied,  Denied, Denied,     Denied,     Gone,     Gone]),
 ];
@@ -211,6 +214,7 @@ fn ask(client: &mut Client<'_>, request: Request, identifier: &str) -> Result<()
         Request::Destroy => send(client, Operation::Destroy, &destroy(id)),
         Request::Archive => client.archive(identifier).map(drop),
         Request::Recover => client.recover(identifier).map(drop),
+        Request::Export => send(client, Operation::Export, &export(id)),
         Request::ReKey => send(client, Operation::ReKey, &re_key(id)),
         Request::ReKeyKeyPair => {
             let request = ReKeyKeyPairRequest {
@@ -234,6 +238,7 @@ const fn operation(request: Request) -> Operation {
         Request::Set => Operation::SetAttribute,
         Request::Adjust => Operation::AdjustAttribute,
         Request::ReKeyKeyPair => Operation::ReKeyKeyPair,
+        Request::Export => Operation::Export,
         _ => Operation::Get,
     }
 }
