@@ -1,5 +1,5 @@
 //! What clients that took the server's role are told: a Put for a new object, a Notify for a changed one (2.1, sections 6.2.2 and
-//! 6.2.3).
+//! 6.2.3). What is told is what commits change: a state that comes true by its date alone is not.
 
 use std::sync::Arc;
 
