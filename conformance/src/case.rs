@@ -26,6 +26,8 @@ pub struct Case {
     pub path: PathBuf,
     /// The protocol version of its first request.
     pub version: ProtocolVersion,
+    /// Marked `[EXACT]` in front of its first request: responses are compared byte by byte, masks apart.
+    pub exact: bool,
     /// What is sent and expected, in order.
     pub steps: Vec<Step>,
 }
@@ -97,7 +99,8 @@ impl Case {
             .collect();
         let first = steps.first().ok_or("no request")?;
         let version = version_of(&first.request).ok_or("the first request has no known protocol version")?;
-        let mut case = Self { name, path: path.to_owned(), version, steps };
+        let exact = text.split("<RequestMessage>").next().is_some_and(|before| before.contains("[EXACT]"));
+        let mut case = Self { name, path: path.to_owned(), version, exact, steps };
         corrections::of_case(&mut case);
         Ok(case)
     }

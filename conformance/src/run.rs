@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use kmip::ProtocolVersion;
 use kmip::text::xml::Element;
 use ttlv_codec::{Limits, Tree};
 
 use crate::bindings::Bindings;
 use crate::case::{Case, Step, version_of};
-use crate::compare::{Synchronous, compare_items, compare_messages};
+use crate::compare::{Synchronous, compare_bytes, compare_items, compare_messages};
 use crate::connection::Exchange;
 use crate::text;
 
@@ -44,7 +43,7 @@ pub fn run_case(case: &Case, bindings: &mut Bindings, endpoint: &mut impl Exchan
             waiting.pop_front();
             continue;
         }
-        let synchronous = run_step(step, case.version, bindings, endpoint, repeat_for).map_err(failed)?;
+        let synchronous = run_step(step, case, bindings, endpoint, repeat_for).map_err(failed)?;
         waiting.extend(synchronous);
     }
     Ok(())
@@ -72,7 +71,7 @@ fn collect(step: &Step, synchronous: &Synchronous, bindings: &mut Bindings) -> R
 
 fn run_step(
     step: &Step,
-    version: ProtocolVersion,
+    case: &Case,
     bindings: &mut Bindings,
     endpoint: &mut impl Exchange,
     repeat_for: Duration,
@@ -82,14 +81,18 @@ fn run_step(
     loop {
         let filled = bindings.fill(&step.request);
         let request = filled.to_tree().map_err(|error| format!("the request is not KMIP: {error}"))?;
-        let response = endpoint.exchange(&step.client, &request.to_bytes()).map_err(|error| format!("no response: {error}"))?;
-        let response = Tree::parse(&response, &RESPONSE_LIMITS).map_err(|error| format!("the response is not TTLV: {error}"))?;
-        let actual = Element::from_tree(&response, version_of(&filled).unwrap_or(version));
+        let bytes = endpoint.exchange(&step.client, &request.to_bytes()).map_err(|error| format!("no response: {error}"))?;
+        let response = Tree::parse(&bytes, &RESPONSE_LIMITS).map_err(|error| format!("the response is not TTLV: {error}"))?;
+        let actual = Element::from_tree(&response, version_of(&filled).unwrap_or(case.version));
         if actual.name != "ResponseMessage" {
             return Err(format!("expected ResponseMessage, got {}", actual.name));
         }
         let mut learnt = bindings.clone();
-        let verdict = compare_messages(&mut learnt, &step.request, &filled, &step.response, &actual);
+        let verdict = if case.exact {
+            compare_bytes(&mut learnt, &filled, &step.response, &bytes, &actual).map(|()| Vec::new())
+        } else {
+            compare_messages(&mut learnt, &step.request, &filled, &step.response, &actual)
+        };
         match verdict {
             Ok(synchronous) => {
                 *bindings = learnt;

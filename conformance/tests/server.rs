@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first thing that is not as it should be")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -40,7 +40,18 @@ impl Server {
             }
             said.push_str(&line);
         };
-        Self { process, address, directory, _output: output }
+        let server = Self { process, address, directory, _output: output };
+        server.add_user("Fred", "password1");
+        server
+    }
+
+    /// Makes an account that cases name.
+    fn add_user(&self, name: &str, password: &str) {
+        let mut command = Command::new(kmipd());
+        command.args(["user", "add", name, "--password-stdin", "--config"]);
+        let mut child = command.arg(self.directory.path().join("kmip-dev/kmipd.toml")).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(password.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "the user {name} could not be added");
     }
 
     fn certificates(&self) -> PathBuf {

@@ -4,10 +4,13 @@
 
 mod attributes;
 mod discovery;
+mod exact;
 mod locate;
 #[cfg(test)]
 mod tests;
 mod value;
+
+pub use exact::compare_bytes;
 
 use kmip::text::xml::Element;
 use ttlv_codec::ItemType;

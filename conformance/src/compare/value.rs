@@ -63,11 +63,8 @@ impl Judge<'_> {
 
     /// A name of the file: a date relative to now, or something to be bound.
     fn named_value(&mut self, expected: &Element, actual: &Element) -> Verdict {
-        if let Some(seconds) = seconds_of_now(&expected.value) {
-            let received = date_of(actual);
-            let near = received.is_some_and(|received| (received - seconds).abs() <= NOW_TOLERANCE_S);
-            let wanted = || format!("{} within {NOW_TOLERANCE_S} s", date_text(seconds));
-            return if near { Ok(()) } else { Err(self.difference(wanted(), describe(actual))) };
+        if let Some(near) = near_now(expected, actual) {
+            return near.map_err(|wanted| self.difference(wanted, describe(actual)));
         }
         // Get answers with the object that was asked for; some files name another one.
         if self.operation == "Get" && expected.name == "UniqueIdentifier" {
@@ -134,6 +131,16 @@ impl Judge<'_> {
             },
         }
     }
+}
+
+/// Whether the date that was received is near the one that `$NOW` or an offset from it means; `None`: no such date is expected.
+///
+/// # Errors
+/// What is wanted, in words.
+pub(super) fn near_now(expected: &Element, actual: &Element) -> Option<Result<(), String>> {
+    let seconds = seconds_of_now(&expected.value)?;
+    let near = date_of(actual).is_some_and(|received| (received - seconds).abs() <= NOW_TOLERANCE_S);
+    Some(if near { Ok(()) } else { Err(format!("{} within {NOW_TOLERANCE_S} s", date_text(seconds))) })
 }
 
 /// Whether two values are the same: as numbers where names differ, and without regard to the case of hexadecimal digits.
