@@ -189,7 +189,7 @@ fn other_collections_pass_too() {
 }
 
 /// What the rules permit to differ, as the operation, the field and its value in our own cases.
-const MAY_VARY: [&str; 6] = [
+const MAY_VARY: [&str; 9] = [
     // Generated material and its format.
     "Get KeyMaterial ",
     "Get KeyFormatType Raw",
@@ -199,6 +199,10 @@ const MAY_VARY: [&str; 6] = [
     "Create UniqueIdentifier $",
     // Larger where a limit may have kept foreign objects out of the list.
     "Locate LocatedItems ",
+    // The server's own choices, new each time.
+    " AsynchronousCorrelationValue $",
+    " TicketValue $",
+    "ObtainLease LeaseTime ",
     // The server's own words.
     " ResultMessage ",
 ];
@@ -215,8 +219,11 @@ fn nothing_may_vary_in_an_exact_case_but_what_is_masked() {
 
 #[test]
 fn every_missing_field_is_noticed() {
+    let mut found = unnoticed(DefectKind::Missing, &RULED);
+    // The contents of Query are the server's own, fields within fields included.
+    found.retain(|field| !field.starts_with("Query "));
     // Index 0 is the one field that may be left out.
-    assert_eq!(unnoticed(DefectKind::Missing, &RULED), BTreeSet::from(["DeleteAttribute AttributeIndex 0".to_owned()]));
+    assert_eq!(found, BTreeSet::from(["DeleteAttribute AttributeIndex 0".to_owned()]));
 }
 
 #[test]
