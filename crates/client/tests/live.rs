@@ -267,3 +267,42 @@ fn the_program_makes_key_pairs_and_asks_questions() {
     let document = json(&one_of_two);
     assert!(document["objects"][0].get("error").is_none() && document["objects"][1].get("error").is_some(), "{document}");
 }
+
+#[test]
+fn the_program_replaces_keys_and_lists_those_the_server_replaces() {
+    let kmipd = Kmipd::start();
+    let run = |arguments: &[&str]| kmipd.kmip(arguments);
+    let key = stdout(&run(&["create", "--length", "128", "--name", "by hand"]));
+    let new = stdout(&run(&["re-key", &key, "--offset", "0"]));
+    assert_eq!(stdout(&run(&["locate", "--name", "by hand"])), new);
+    let refused = run(&["re-key", &key]);
+    assert_eq!(refused.status.code(), Some(1), "there is one replacement only");
+
+    let rotating = |name: &str, interval: &str| {
+        let (interval, automatic) = (format!("RotateInterval={interval}"), "RotateAutomatic=true");
+        stdout(&run(&["create", "--name", name, "--attribute", automatic, "--attribute", &interval]))
+    };
+    let later = rotating("in a day", "86400");
+    let sooner = rotating("in an hour", "3600");
+    let listed = stdout(&run(&["rotations"]));
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert!(lines[0].contains(&sooner) && lines[0].ends_with("every 3600 s  generation 0  in an hour"), "{listed}");
+    assert!(lines[1].contains(&later), "{listed}");
+    let document = json(&run(&["--json", "rotations"]));
+    assert_eq!(document["rotations"][1]["unique_identifier"], later.as_str());
+    assert_eq!(document["rotations"][1]["is_due"], false);
+    assert_eq!(run(&["--protocol", "1.4", "rotations"]).status.code(), Some(1));
+
+    // The server replaces what is due by itself.
+    let old = rotating("in a second", "1");
+    let name = ["locate", "--name", "in a second"];
+    let begun = std::time::Instant::now();
+    while stdout(&run(&name)) == old {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it is not rotated");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let latest = json(&run(&["--json", "rotations"]));
+    let latest = latest["rotations"].as_array().unwrap().iter().find(|key| key["name"] == "in a second").unwrap();
+    assert!(latest["rotate_generation"].as_i64().unwrap() >= 1);
+}

@@ -21,6 +21,7 @@ use crate::channel::Channels;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::response_memory::{ResponseHold, ResponseMemory};
+use crate::rotation::Failures;
 use crate::session::{CREDENTIALS_MAX, Session};
 use crate::ticket::{Grant, Tickets};
 
@@ -46,6 +47,7 @@ pub struct Engine<S> {
     pub(crate) asynchronous: Requests,
     pub(crate) tickets: Tickets,
     pub(crate) channels: Channels,
+    pub(crate) rotation_failures: Failures,
     /// What Server Correlation Values of this server begin with, and how many there were.
     correlation_start: OnceLock<u64>,
     requests: AtomicU64,
@@ -121,6 +123,7 @@ impl<S: Store> Engine<S> {
             asynchronous: Requests::default(),
             tickets: Tickets::default(),
             channels: Channels::default(),
+            rotation_failures: Failures::default(),
             correlation_start: OnceLock::new(),
             requests: AtomicU64::new(0),
         }

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::lifecycle;
 use crate::object::StoredObject;
 use crate::record::spelling_of;
+use crate::rotation;
 
 // Tags from the range that the standard leaves to vendors; they never leave the store.
 /// Only living objects have this one for a Name, so that a name can be looked up among them alone.
@@ -29,6 +30,8 @@ const LIVING_NAME: Tag = Tag(0x54_0003);
 /// Whether the object is destroyed: most searches are for the others.
 const DESTROYED: Tag = Tag(0x54_0004);
 
+/// When a key is to be rotated, as a number. Only keys that the server is to rotate have it.
+const ROTATION: Tag = Tag(0x54_0006);
 /// Only objects that everybody may read have this one, so that a search for others' objects meets no more than these.
 const PUBLIC: Tag = Tag(0x54_0005);
 
@@ -91,6 +94,9 @@ pub(crate) fn of_object(object: &StoredObject) -> Keys {
             keys.terms.push(living_name(attribute));
         }
     }
+    if let Some(due) = rotation::due(object) {
+        keys.numbers.push(Number { field: ROTATION.0, value: due });
+    }
     keys.terms.push(object_type(object.object_type));
     keys.terms.push(destroyed(object.is_destroyed()));
     if object.is_public() {
@@ -105,6 +111,12 @@ pub(crate) fn living_name(name: &Attribute) -> Term {
     let mut writer = Writer::new();
     name.write_as(tag::Name, &mut writer, spelling_of(name));
     Term { field: LIVING_NAME.0, value: short(writer.bytes()) }
+}
+
+/// The range that finds what is to be rotated up to a moment.
+#[must_use]
+pub(crate) fn to_rotate(now: i64) -> Range {
+    Range { field: ROTATION.0, from: i64::MIN, to: now }
 }
 
 /// The term of an object type.

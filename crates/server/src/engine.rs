@@ -8,8 +8,8 @@ use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{
-    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Sending, Session, Settings,
-    TicketSettings,
+    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Rotations, Sending, Session,
+    Settings, TicketSettings,
 };
 use kmip::credential::Credential;
 use policy::Actor;
@@ -29,6 +29,8 @@ const PASSWORDS_PER_CLIENT_MAX: usize = 4;
 /// How long the answer to a wrong password waits: guessing over one connection is slow, a typing mistake is not punished.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
+/// How often keys are looked for that are to be rotated. Intervals of rotation are days; looking costs nothing where nothing is due.
+const ROTATION_PERIOD: Duration = Duration::from_secs(5);
 /// How often the server looks whether its store takes writes.
 const HEALTH_PERIOD: Duration = Duration::from_secs(1);
 
@@ -174,6 +176,20 @@ impl<S: OperatedStore> Service for EngineService<S> {
 
     async fn work(&self) {
         self.engine.work().await;
+    }
+
+    async fn rotate(&self) {
+        loop {
+            // While the store takes nothing, nothing is rotated; it is due still when it does.
+            if self.engine.store().writable().is_ok() {
+                match self.engine.rotate().await {
+                    Ok(rotations) if rotations == Rotations::default() => {}
+                    Ok(rotations) => tracing::info!(done = rotations.done, failed = rotations.failed, "keys were rotated"),
+                    Err(cause) => tracing::warn!(%cause, "what is to be rotated cannot be told; it is tried again"),
+                }
+            }
+            tokio::time::sleep(ROTATION_PERIOD).await;
+        }
     }
 
     async fn tend(&self) {

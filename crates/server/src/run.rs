@@ -137,6 +137,10 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         let server = Arc::clone(&server);
         async move { server.service().tend().await }
     });
+    tasks.spawn({
+        let server = Arc::clone(&server);
+        async move { server.service().rotate().await }
+    });
     for _ in 0..workers {
         let server = Arc::clone(&server);
         tasks.spawn(async move { server.service().work().await });

@@ -68,6 +68,11 @@ pub trait Service: Send + Sync + 'static {
         std::future::pending()
     }
 
+    /// Rotates the keys that are due, until it is dropped.
+    fn rotate(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// Does what is to be done from time to time, beside requests, until it is dropped.
     fn tend(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()

@@ -31,6 +31,7 @@ mod ownership;
 mod paging;
 mod re_key;
 mod roles;
+mod rotation;
 mod rules;
 mod samples;
 mod server;

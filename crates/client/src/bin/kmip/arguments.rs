@@ -41,6 +41,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Attributes,
     },
+    /// Put a new key, or key pair, in place of one: name its symmetric or private key
+    ReKey(ReKey),
+    /// List the keys that the server rotates, those that are due next first (2.1 and later)
+    Rotations,
     /// Make objects Active
     Activate(Identifiers),
     /// Revoke objects: Deactivated, or Compromised if that is the reason
@@ -227,6 +231,15 @@ pub(crate) struct Identifiers {
     /// The objects
     #[arg(required = true, value_name = "IDENTIFIER")]
     pub(crate) identifiers: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ReKey {
+    /// The key
+    pub(crate) identifier: String,
+    /// The new key becomes active so many seconds from now, and its other dates are moved by as much
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) offset: Option<u32>,
 }
 
 #[derive(Args)]

@@ -21,7 +21,7 @@ use crate::arguments::{
 };
 use crate::attribute_text::{self as text, assignment, date, enumeration, usage};
 use crate::output::{self, Failure, Output};
-use crate::{input, material};
+use crate::{input, material, rotations};
 
 /// Runs a command that needs the server.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -80,6 +80,14 @@ impl Session {
             Command::Register(arguments) => self.register(arguments).await,
             Command::Get(arguments) => self.get(arguments).await,
             Command::Locate(arguments) => self.locate(arguments).await,
+            Command::ReKey(arguments) => {
+                let output = self.output;
+                rotations::re_key(self.client().await?, output, &arguments).await
+            }
+            Command::Rotations => {
+                let output = self.output;
+                rotations::list(self.client().await?, output).await
+            }
             Command::Attributes { command } => self.attributes(command).await,
             Command::Activate(objects) => {
                 self.each(&objects.identifiers, "activated", async |client, id| client.activate(id).await).await

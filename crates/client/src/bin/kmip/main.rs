@@ -6,6 +6,7 @@ mod commands;
 mod input;
 mod material;
 mod output;
+mod rotations;
 mod ttlv;
 
 use std::process::ExitCode;
