@@ -14,7 +14,7 @@ use crate::conversion;
 use crate::create_key_pair::{self, Pair, Wanted};
 use crate::creation;
 use crate::error::{Error, Result};
-use crate::object::StoredObject;
+use crate::object::{Instance, StoredObject};
 use crate::operation::{Change, Context, Done, Loaded, Material, Operation, Plan};
 use crate::replacement;
 
@@ -106,8 +106,8 @@ impl Operation for ReKeyKeyPair {
             });
             create_key_pair::finish_half(half, pair, context)?;
         }
-        private.add(creation::link(LinkType::PublicKeyLink, &public.identifier));
-        public.add(creation::link(LinkType::PrivateKeyLink, &private.identifier));
+        link_first(&mut private, creation::link(LinkType::PublicKeyLink, &public.identifier));
+        link_first(&mut public, creation::link(LinkType::PrivateKeyLink, &private.identifier));
         replacement::retire(&mut old_private, &private.identifier, context.now);
         replacement::retire(&mut old_public, &public.identifier, context.now);
         let (private_id, public_id) = (private.identifier.clone(), public.identifier.clone());
@@ -123,6 +123,17 @@ impl Operation for ReKeyKeyPair {
         }
         // The ID Placeholder names the private key, which is therefore returned last.
         Ok(done.returning(Kind::ReKeyKeyPairPublicKey, &public_id).returning(Kind::ReKeyKeyPairPrivateKey, &private_id))
+    }
+}
+
+/// Links one half with the other, before its link with the key it replaces: in 1.x, where values have indices, the pair comes first (TC-133).
+fn link_first(half: &mut StoredObject, other: Attribute) {
+    let is_back = |instance: &Instance| matches!(&instance.attribute, Attribute::Link(link) if link.link_type == LinkType::ReplacedObjectLink);
+    let (back, rest): (Vec<Instance>, Vec<Instance>) = std::mem::take(&mut half.instances).into_iter().partition(is_back);
+    half.instances = rest;
+    half.add(other);
+    for instance in back {
+        half.add(instance.attribute);
     }
 }
 
