@@ -227,7 +227,11 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let index = match index {
         Some(index) => index,
         None => {
-            tracing::warn!("there is no saved index that fits; it is made from snapshot and journal");
+            match &snapshot {
+                Some(_) => tracing::warn!("there is no saved index that fits; it is made from snapshot and journal"),
+                // A young store: neither was due yet.
+                None => tracing::info!("no index was saved yet; it is made from the journal"),
+            }
             let index = history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?;
             check_index(&index, &keyring, &head)?;
             index
