@@ -2,12 +2,16 @@
 //! leave it so either.
 
 use kmip::ProtocolVersion;
+use kmip::enumerations::KeyFormatType;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::export::{ExportRequest, ExportResponse};
 use policy::Permission;
 
-use crate::error::Result;
+use crate::authorise::Authorised;
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
 use crate::operation::{Context, Done, Loaded, Operation, Placeholder, Plan};
+use crate::pkcs12;
 use crate::release::{self, Form};
 use crate::spelling;
 
@@ -31,11 +35,18 @@ impl Operation for Export {
         response.object.as_ref().map_or(Ok(()), |object| release::check_spelling(object, version))
     }
 
+    fn follow(request: &ExportRequest, loaded: &[Authorised], _: &Context<'_>) -> Result<Vec<String>> {
+        if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
+    }
+
     fn handle(request: &ExportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ExportResponse>> {
-        let object = loaded.one()?.into_inner();
+        let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
+        let object = objects.next().ok_or_else(Error::object_not_found)?;
+        let others: Vec<StoredObject> = objects.collect();
         let identifier = object.identifier.clone();
         // Of a destroyed object there is no material to return; its attributes are.
-        let managed = if object.is_destroyed() { None } else { Some(release::release(&object, &form(request), context)?) };
+        let managed =
+            if object.is_destroyed() { None } else { Some(release::release(&object, &others, &form(request), context)?) };
         let mut attributes = object.view(context.now);
         spelling::attributes(&mut attributes, context.version);
         let response = ExportResponse {

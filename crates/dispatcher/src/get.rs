@@ -1,12 +1,16 @@
 //! Get: the object itself, in the format it is stored in or one it can be converted to (2.1, section 6.1.19).
 
 use kmip::ProtocolVersion;
+use kmip::enumerations::KeyFormatType;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::get::{GetRequest, GetResponse};
 use policy::Permission;
 
-use crate::error::Result;
+use crate::authorise::Authorised;
+use crate::error::{Error, Result};
+use crate::object::StoredObject;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
+use crate::pkcs12;
 use crate::release::{self, Form};
 
 pub(crate) struct Get;
@@ -28,13 +32,19 @@ impl Operation for Get {
         release::check_spelling(&response.object, version)
     }
 
+    fn follow(request: &GetRequest, loaded: &[Authorised], _: &Context<'_>) -> Result<Vec<String>> {
+        if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
+    }
+
     fn handle(request: &GetRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<GetResponse>> {
-        let object = loaded.one()?.into_inner();
+        let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
+        let object = objects.next().ok_or_else(Error::object_not_found)?;
+        let others: Vec<StoredObject> = objects.collect();
         let identifier = object.identifier.clone();
         let response = GetResponse {
             object_type: object.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),
-            object: release::release(&object, &form(request), context)?,
+            object: release::release(&object, &others, &form(request), context)?,
         };
         let mut done = Done::reply(response).about(&identifier);
         done.changes.extend(release::used(object));

@@ -55,6 +55,7 @@ mod obtain_lease;
 mod operation;
 mod operations;
 mod ping;
+mod pkcs12;
 mod poll;
 mod process;
 mod query;

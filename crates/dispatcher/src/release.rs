@@ -11,6 +11,7 @@ use crate::conversion;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context};
+use crate::pkcs12;
 use crate::spelling;
 
 /// What a request says about the form of the object.
@@ -41,15 +42,22 @@ impl Form<'_> {
     }
 }
 
-/// The object in the form that the request asks for.
+/// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it.
 ///
 /// # Errors
 /// Object Destroyed, Key Value Not Present, Not Extractable, Sensitive, Key Wrap Type Not Supported, Key Format Type Not Supported,
 /// and Invalid Object Type or Feature Not Supported for what the client's version cannot spell.
-pub(crate) fn release(object: &StoredObject, form: &Form<'_>, context: &Context<'_>) -> Result<ManagedObject> {
+pub(crate) fn release(
+    object: &StoredObject,
+    others: &[StoredObject],
+    form: &Form<'_>,
+    context: &Context<'_>,
+) -> Result<ManagedObject> {
     let mut managed = object.material()?.clone();
     check_release(object, form.wrap_type)?;
-    if let Some(format) = form.format {
+    if !others.is_empty() {
+        managed = pkcs12::file(object, others, context)?;
+    } else if let Some(format) = form.format {
         conversion::convert(&mut managed, format)?;
     }
     check_version(&managed, context.version)?;

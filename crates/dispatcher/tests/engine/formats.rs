@@ -176,3 +176,39 @@ fn a_key_is_made_in_the_format_that_is_asked_for() {
         assert_eq!(server.objects(), 1);
     }
 }
+
+#[test]
+fn a_private_key_as_a_pkcs12_file() {
+    use kmip::codec::DateTime;
+    use kmip::enumerations::{LinkType, RevocationReasonCode};
+    use kmip::structures::Link;
+    let link = |link_type, identifier: &str| Attribute::Link(Link { link_type, linked_object_identifier: identifier.into() });
+    for version in VERSIONS.into_iter().filter(|version| Format::PKCS_12.known_in(*version)) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let ec = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), Attribute::CryptographicLength(256)];
+        let (private, _) = pair(&mut client, ec);
+        get_as(&mut client, &private, Format::PKCS_12).fails_with(ResultReason::InvalidField);
+        let early = Attribute::ActivationDate(DateTime(crate::server::START - 1));
+        let ManagedObject::SecretData(mut secret) = secret_data() else { panic!("it is secret data") };
+        secret.key_block = block(Format::Opaque, b"password", None);
+        let password = client.register(ManagedObject::SecretData(secret), vec![early]);
+        client.add(&private, link(LinkType::PKCS_12PasswordLink, &password)).unwrap();
+        let file = object_as(&mut client, &private, Format::PKCS_12);
+        let Some(KeyValue::Wrapped(bytes)) = &file.key_block().unwrap().key_value else { panic!("a file is bytes") };
+        // A PFX of version 3; nothing of the key is in clear in it.
+        assert_eq!(&bytes.expose()[..1], [0x30], "{version}");
+        assert!(bytes.expose().windows(3).any(|window| window == [0x02, 0x01, 0x03]));
+        let der = object_as(&mut client, &private, Format::PKCS_8);
+        let KeyMaterial::Bytes(der) = material(&der) else { panic!("PKCS#8 is bytes") };
+        let secret = &der.expose()[36..68];
+        assert!(!bytes.expose().windows(secret.len()).any(|window| window == secret), "{version}");
+        // Another's password cannot be used, nor one that is not Active any more.
+        client.revoke(&password, RevocationReasonCode::CessationOfOperation).unwrap();
+        get_as(&mut client, &private, Format::PKCS_12).fails_with(ResultReason::WrongKeyLifecycleState);
+        let other = server.client("barney", version).register(secret_data(), vec![]);
+        let (stranger, _) = client.create_key_pair();
+        client.add(&stranger, link(LinkType::PKCS_12PasswordLink, &other)).unwrap();
+        get_as(&mut client, &stranger, Format::PKCS_12).fails_with(ResultReason::PermissionDenied);
+    }
+}
