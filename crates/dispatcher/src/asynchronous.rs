@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::internal::{self, Kept};
 use crate::operation::Batch;
 use crate::operations;
+use crate::search::yield_once;
 use crate::view::View;
 
 use item::{BatchIdentifier, ItemIdentifier, PendingItem};
@@ -114,13 +115,16 @@ impl<S: Store> Engine<S> {
             changes.push(Change::Put(pending.to_put()));
         }
         let commit = Commit { changes, log: encode(answer.records()), ..Commit::default() };
-        match self.commit(tenant(request), commit).await? {
-            Committed::Made => {}
-            Committed::NotMade => return Err(Error::kept_changing()),
-        }
+        let accepted = match self.commit(tenant(request), commit).await {
+            Ok(Committed::Made) => Ok(answer.end()),
+            // It may be in the store: then it is done now, and not by surprise after the next start.
+            Err(error @ StoreError::UnknownOutcome { .. }) => Err(error.into()),
+            Ok(Committed::NotMade) => return Err(Error::kept_changing()),
+            Err(error) => return Err(error.into()),
+        };
         place.keep();
         self.asynchronous.push(Waiting { tenant: tenant(request), batch, count });
-        Ok(answer.end())
+        accepted
     }
 
     fn new_batch(&self) -> Result<BatchIdentifier> {
@@ -179,6 +183,7 @@ impl<S: Store> Engine<S> {
                 Some(cursor) => page.after = Some(cursor),
                 None => return Ok(items),
             }
+            yield_once().await;
         }
     }
 
@@ -201,10 +206,11 @@ impl<S: Store> Engine<S> {
             let ItemIdentifier { batch, .. } = item.identifier;
             let last = ItemIdentifier { batch, position: item.count.saturating_sub(1) };
             // What comes after an item in its batch needs to know what it did.
-            let is_needed = match self.load_pending(tenant, last).await? {
-                Some(last) => last.outcome.is_none(),
-                None => false,
-            };
+            let is_needed = self.asynchronous.is_open(batch)
+                || match self.load_pending(tenant, last).await? {
+                    Some(last) => last.outcome.is_none(),
+                    None => false,
+                };
             let Some(expected) = item.revision.filter(|_| !is_needed) else { continue };
             let change = Change::Remove { identifier: item.identifier.record(), expected };
             match self.commit(tenant, Commit { changes: vec![change], ..Commit::default() }).await? {

@@ -47,6 +47,8 @@ pub(crate) struct Channels {
 pub(crate) struct Channel {
     actor: Actor,
     version: ProtocolVersion,
+    /// The authenticator's generation under which a credential proved the actor; `None`: the certificate did.
+    proved_under: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -102,8 +104,8 @@ impl Channels {
     }
 
     /// The server takes the client's role on a connection.
-    pub(crate) fn begin(&self, actor: Actor, version: ProtocolVersion) -> Arc<Channel> {
-        let channel = Arc::new(Channel { actor, version, state: Mutex::default() });
+    pub(crate) fn begin(&self, actor: Actor, version: ProtocolVersion, proved_under: Option<u64>) -> Arc<Channel> {
+        let channel = Arc::new(Channel { actor, version, proved_under, state: Mutex::default() });
         let mut open = self.open();
         open.retain(|channel| channel.strong_count() > 0);
         open.push(Arc::downgrade(&channel));
@@ -204,6 +206,10 @@ impl<S: Store> Engine<S> {
     pub async fn next_to_send(&self, session: &Session) -> Sending {
         let Some(channel) = &session.channel else { return Sending::Nothing };
         let now_us = self.environment.clock.now_us();
+        let generation = self.environment.authenticator.generation();
+        if channel.proved_under.is_some_and(|proved| proved != generation) {
+            return Sending::End("the users have changed: the client has to prove again who it is");
+        }
         loop {
             let notice = {
                 let mut state = channel.state();

@@ -100,6 +100,8 @@ pub(crate) struct Request<'a> {
     pub(crate) actor: Actor,
     /// What the ticket of the request allows, if it came with one.
     pub(crate) grant: Option<Arc<Grant>>,
+    /// The authenticator's generation under which a credential proved who asks; `None`: the certificate did.
+    pub(crate) proved_under: Option<u64>,
     pub(crate) peer: &'a str,
     /// What client and server call the request.
     pub(crate) correlation: Option<Correlation>,
@@ -149,8 +151,10 @@ impl<S: Store> Engine<S> {
     }
 
     async fn answer(&self, session: &mut Session, message: &RequestMessage<'_>, now_us: i64) -> Response {
+        // Read before anything is verified: a change of the users meanwhile makes what was verified stale, never fresh.
+        let generation = self.environment.authenticator.generation();
         let actor = match &message.header.authentication {
-            Some(authentication) => self.authenticate(session, authentication, now_us).await,
+            Some(authentication) => self.authenticate(session, authentication, now_us, generation).await,
             None => Ok((session.certificate_actor.clone(), None)),
         };
         let ((actor, grant), refused) = match actor {
@@ -163,6 +167,7 @@ impl<S: Store> Engine<S> {
             message,
             actor,
             grant,
+            proved_under: message.header.authentication.as_ref().map(|_| generation),
             peer: &session.peer,
             correlation: self.correlation(message),
             now_us,
@@ -176,7 +181,7 @@ impl<S: Store> Engine<S> {
             None => self.run_batch(&request).await,
         };
         if response.exchanges_roles {
-            session.channel = Some(self.channels.begin(request.actor, message.version));
+            session.channel = Some(self.channels.begin(request.actor, message.version, request.proved_under));
         }
         Response { hold: Some(request.hold), correlation: request.correlation, ..response }
     }
@@ -236,6 +241,7 @@ impl<S: Store> Engine<S> {
         session: &mut Session,
         authentication: &Authentication,
         now_us: i64,
+        generation: u64,
     ) -> Result<(Actor, Option<Arc<Grant>>)> {
         let refused = || Error::new(ResultReason::AuthenticationNotSuccessful, "The credential could not be verified");
         if authentication.credentials.len() > CREDENTIALS_MAX {
@@ -243,8 +249,6 @@ impl<S: Store> Engine<S> {
             return Err(Error::new(ResultReason::ServerLimitExceeded, text));
         }
         let authenticator = &self.environment.authenticator;
-        // Read before anything is verified: a change of the users meanwhile makes what was verified stale, never fresh.
-        let generation = authenticator.generation();
         let mut actor: Option<Actor> = None;
         let mut grant = None;
         for credential in &authentication.credentials {
@@ -254,7 +258,7 @@ impl<S: Store> Engine<S> {
                     if grant.is_some() {
                         return Err(refused().because("the request has several tickets"));
                     }
-                    let (actor, allowed) = self.tickets.begin_request(&credential.ticket, now_us)?;
+                    let (actor, allowed) = self.tickets.begin_request(&credential.ticket, now_us, generation)?;
                     grant = Some(allowed);
                     actor
                 }

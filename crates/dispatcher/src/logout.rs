@@ -14,6 +14,7 @@ use crate::view::View;
 pub(crate) async fn logout<S: Store>(engine: &Engine<S>, run: &Run<'_>, _: &View<'_, S>) -> Result<Reply> {
     let version = run.request.message.version;
     let request = LogoutRequest::read(&run.item.payload, version)?;
-    let ticket = engine.tickets.own(&request.ticket, &run.request.actor, run.request.now_us)?;
+    let generation = engine.environment.authenticator.generation();
+    let ticket = engine.tickets.own(&request.ticket, &run.request.actor, run.request.now_us, generation)?;
     Ok(Reply::success(Code::Logout, &LogoutResponse {}, version).with(Effect::Withdraw(ticket)))
 }

@@ -131,7 +131,7 @@ impl Hits<'_> {
 }
 
 /// Lets other work of this thread go on: a store that answers at once would otherwise hold it through a whole search.
-async fn yield_once() {
+pub(crate) async fn yield_once() {
     let mut yielded = false;
     poll_fn(|task| {
         if std::mem::replace(&mut yielded, true) {

@@ -45,6 +45,8 @@ pub(crate) struct Ticket {
 pub(crate) struct Grant {
     actor: Actor,
     expires_us: i64,
+    /// The authenticator's generation under which a credential proved the actor; `None`: the certificate did.
+    proved_under: Option<u64>,
     /// What it may be used for; `None`: all that the actor may do.
     rights: Option<Vec<Allowance>>,
     left: Mutex<Left>,
@@ -195,7 +197,7 @@ impl Tickets {
         if request.grant.is_some() {
             return Err(Error::new(ResultReason::PermissionDenied, "A ticket cannot be used to obtain another"));
         }
-        let grant = grant(&request.actor, request.now_us, wish, settings)?;
+        let grant = Grant { proved_under: request.proved_under, ..grant(&request.actor, request.now_us, wish, settings)? };
         let mut tickets = self.tickets();
         tickets.retain(|_, ticket| ticket.grant.expires_us > request.now_us);
         let own = tickets.values().filter(|ticket| ticket.grant.actor == request.actor).count();
@@ -222,11 +224,12 @@ impl Tickets {
         self.tickets().remove(identifier);
     }
 
-    /// The ticket that a client shows, if it is one.
+    /// The ticket that a client shows, if it is one. One that a credential was good for ends with any change of the users, as what
+    /// is remembered of that credential does: whoever was removed, or has another password, is to prove himself again.
     ///
     /// # Errors
     /// Invalid Ticket.
-    pub(crate) fn find(&self, shown: &credential::Ticket, now_us: i64) -> Result<(TicketIdentifier, Arc<Grant>)> {
+    fn find(&self, shown: &credential::Ticket, now_us: i64, generation: u64) -> Result<(TicketIdentifier, Arc<Grant>)> {
         if shown.ticket_type != TicketType::Login {
             return Err(invalid().because("its type is unknown"));
         }
@@ -241,6 +244,9 @@ impl Tickets {
         if ticket.grant.expires_us <= now_us {
             return Err(invalid().because("it has expired"));
         }
+        if ticket.grant.proved_under.is_some_and(|proved| proved != generation) {
+            return Err(invalid().because("the users have changed since it was given out"));
+        }
         Ok((*identifier, Arc::clone(&ticket.grant)))
     }
 
@@ -248,8 +254,8 @@ impl Tickets {
     ///
     /// # Errors
     /// Invalid Ticket, or Usage Limit Exceeded.
-    pub(crate) fn begin_request(&self, shown: &credential::Ticket, now_us: i64) -> Result<(Actor, Arc<Grant>)> {
-        let (_, grant) = self.find(shown, now_us)?;
+    pub(crate) fn begin_request(&self, shown: &credential::Ticket, now_us: i64, generation: u64) -> Result<(Actor, Arc<Grant>)> {
+        let (_, grant) = self.find(shown, now_us, generation)?;
         {
             let mut left = grant.left();
             if left.requests == Some(0) {
@@ -264,8 +270,14 @@ impl Tickets {
     ///
     /// # Errors
     /// Invalid Ticket.
-    pub(crate) fn own(&self, shown: &credential::Ticket, actor: &Actor, now_us: i64) -> Result<TicketIdentifier> {
-        let (identifier, grant) = self.find(shown, now_us)?;
+    pub(crate) fn own(
+        &self,
+        shown: &credential::Ticket,
+        actor: &Actor,
+        now_us: i64,
+        generation: u64,
+    ) -> Result<TicketIdentifier> {
+        let (identifier, grant) = self.find(shown, now_us, generation)?;
         if grant.actor == *actor { Ok(identifier) } else { Err(invalid().because("it belongs to another client")) }
     }
 }
@@ -298,7 +310,7 @@ fn grant(actor: &Actor, now_us: i64, wish: Wish, settings: &TicketSettings) -> R
     };
     let left = Left { requests: wish.request_count.map(i64::from), operations, rights: rights_left };
     let expires_us = now_us.saturating_add(i64::from(lease_time_s) * 1_000_000);
-    Ok(Grant { actor: actor.clone(), expires_us, rights, left: Mutex::new(left) })
+    Ok(Grant { actor: actor.clone(), expires_us, proved_under: None, rights, left: Mutex::new(left) })
 }
 
 /// How many operations Usage Limits allow. What it counts here are operations (2.1, section 7.40), so that bytes mean nothing.

@@ -89,6 +89,12 @@ impl Requests {
         .await
     }
 
+    /// Whether a batch waits for a worker, or one has it.
+    pub(crate) fn is_open(&self, batch: BatchIdentifier) -> bool {
+        let state = self.state();
+        state.running.contains(&batch) || state.waiting.iter().any(|waiting| waiting.batch == batch)
+    }
+
     /// Whether a worker has it.
     pub(crate) fn is_running(&self, batch: BatchIdentifier) -> bool {
         self.state().running.contains(&batch)

@@ -61,19 +61,36 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Processes a batch out of its turn, as Process asks; if a worker has it, waits for the worker.
+    /// Processes a batch out of its turn, as Process asks; if a worker has it, waits for the worker, and does what that one could
+    /// not do.
     pub(crate) async fn run_now(&self, waiting: Waiting) -> Result<()> {
-        match self.asynchronous.take(waiting).await {
-            Some(running) => self.run_pending(running.waiting).await,
-            None => Ok(()),
+        let running = loop {
+            if let Some(running) = self.asynchronous.take(waiting).await {
+                break running;
+            }
+        };
+        let done = self.run_pending(waiting).await;
+        drop(running);
+        if done.is_err() {
+            // It is as far as it was, and waits for a worker as before.
+            self.asynchronous.push(waiting);
         }
+        done
     }
 
     /// Runs what is not done of a batch. Boxed: Process, itself an operation, runs operations.
     fn run_pending(&self, waiting: Waiting) -> Pending<'_, Result<()>> {
         Box::pin(async move {
             let Waiting { tenant, batch, count } = waiting;
-            let Some(first) = self.load_pending(tenant, ItemIdentifier { batch, position: 0 }).await? else { return Ok(()) };
+            // One that was cancelled may have been removed already.
+            let mut first = None;
+            for identifier in ItemIdentifier::of(batch, count) {
+                first = self.load_pending(tenant, identifier).await?;
+                if first.is_some() {
+                    break;
+                }
+            }
+            let Some(first) = first else { return Ok(()) };
             if first.continuation == BatchErrorContinuationOption::Undo && count > 1 {
                 return self.run_pending_undoable(waiting).await;
             }
@@ -222,6 +239,7 @@ impl<S: Store> Engine<S> {
             message: &message,
             actor: Actor { name: item.client.clone(), tenant: tenant.0 },
             grant: None,
+            proved_under: None,
             peer: &item.peer,
             correlation: None,
             now_us,

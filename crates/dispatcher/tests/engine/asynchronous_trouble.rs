@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use dispatcher::{AsynchronousSettings, Settings};
 use kmip::ProtocolVersion;
 use kmip::codec::ByteString;
-use kmip::enumerations::{CancellationResult, ProcessingStage, ResultStatus};
+use kmip::enumerations::{BatchErrorContinuationOption, CancellationResult, ProcessingStage, ResultStatus};
 use kmip::operation::Operation;
 use kmip::payload::create::CreateResponse;
 use kmip::payload::get::GetResponse;
@@ -14,7 +15,7 @@ use kmip::result_reason::ResultReason;
 
 use crate::asynchronous::{cancel, mandatory, outstanding, poll_answer, process, submit, work};
 use crate::client::{activate, aes, aes_and, create, create_key_pair, get, locate, name};
-use crate::server::{Server, block_on};
+use crate::server::{START, Server, block_on};
 
 const V2: ProtocolVersion = ProtocolVersion::V2_1;
 
@@ -248,4 +249,38 @@ fn many_at_once_agree_on_what_became_of_each_request() {
         }
     }
     assert!(outstanding(&mut client).is_empty());
+}
+
+#[test]
+fn a_request_whose_processing_failed_waits_for_a_worker_again() {
+    let server = Server::new();
+    let mut client = server.client("fred", V2);
+    let request = client.request().item(Operation::Create, &create(aes()));
+    let value = submit(&mut client, request).remove(0);
+    server.trouble.read_only.store(true, Ordering::SeqCst);
+    process(&mut client, &value).unwrap_err();
+    server.trouble.read_only.store(false, Ordering::SeqCst);
+    assert_eq!(work(&server), 1);
+    poll_answer(&mut client, &value).ok::<CreateResponse>();
+}
+
+#[test]
+fn what_was_cancelled_around_an_item_is_not_removed_before_that_is_done() {
+    let asynchronous = AsynchronousSettings { keep_s: 60, ..AsynchronousSettings::default() };
+    let server = Server::with(Settings { asynchronous, ..Settings::default() });
+    let mut client = server.client("fred", V2);
+    let mut request = client.request();
+    for _ in 0..3 {
+        request = request.item(Operation::Create, &create(aes()));
+    }
+    let continuation = Some(BatchErrorContinuationOption::Continue);
+    let values = submit(&mut client, request.header(|header| header.batch_error_continuation_option = continuation));
+    for value in [&values[0], &values[2]] {
+        assert_eq!(cancel(&mut client, value), CancellationResult::Canceled);
+    }
+    server.set_time(START + 61);
+    block_on(server.engine.sweep()).unwrap();
+    work(&server);
+    poll_answer(&mut client, &values[1]).ok::<CreateResponse>();
+    assert_eq!(block_on(server.engine.sweep()).unwrap(), 2);
 }

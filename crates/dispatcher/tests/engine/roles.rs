@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use dispatcher::{Sending, Session};
 use kmip::ProtocolVersion;
+use kmip::Secret;
 use kmip::attribute::{Attribute, AttributeReference};
 use kmip::codec::{DateTime, Value as _};
+use kmip::credential::{Authentication, Credential, SecretText, UsernameAndPassword};
 use kmip::enumerations::{BatchErrorContinuationOption, EndpointRole, PutFunction, ResultStatus, RevocationReasonCode, State};
 use kmip::message::{RequestHeader, RequestMessage, ResponseHeader};
 use kmip::operation::Operation;
@@ -309,4 +311,28 @@ fn roles_that_cannot_be_taken() {
     server.client("barney", V2).create(aes());
     assert!(matches!(block_on(server.engine.next_to_send(&client.session)), Sending::Nothing));
     let _: &Session = &client.session;
+}
+
+#[test]
+fn a_role_that_a_password_was_good_for_ends_when_the_users_change() {
+    let server = Server::new();
+    let mut client = server.client("gateway", V2);
+    let wilma = Credential::UsernameAndPassword(UsernameAndPassword {
+        username: "wilma".to_owned(),
+        password: Some(SecretText(Secret::from_slice(b"password of wilma"))),
+    });
+    let request = SetEndpointRoleRequest { endpoint_role: EndpointRole::Client };
+    let request = client.request().item(Operation::SetEndpointRole, &request);
+    let authentication = Some(Authentication { credentials: vec![wilma] });
+    let answers = client.send(request.header(|header| header.authentication = authentication));
+    answers.items[0].ok::<SetEndpointRoleResponse>();
+    let of_certificate = listener(&server, "wilma", V2);
+    let mut wilma = server.client("wilma", V2);
+    wilma.create(aes());
+    put(&client);
+    wilma.create(aes());
+    server.users_changed();
+    assert!(matches!(block_on(server.engine.next_to_send(&client.session)), Sending::End(_)));
+    put(&of_certificate);
+    put(&of_certificate);
 }

@@ -18,8 +18,9 @@ use kmip::payload::login::{LoginRequest, LoginResponse, TicketLease};
 use kmip::payload::logout::{LogoutRequest, LogoutResponse};
 use kmip::payload::query::QueryRequest;
 use kmip::payload::query_asynchronous_requests::QueryAsynchronousRequestsRequest;
+use kmip::payload::set_constraints::SetConstraintsRequest;
 use kmip::result_reason::ResultReason;
-use kmip::structures::{ObjectGroups, Objects, Operations, Right, Rights, UsageLimits};
+use kmip::structures::{Constraints, ObjectGroups, Objects, Operations, Right, Rights, UsageLimits};
 
 use crate::client::{
     Answer, Client, Request, activate, aes, aes_and, create, destroy, get, get_attributes, locate, name, register,
@@ -116,6 +117,12 @@ fn a_ticket_belongs_to_the_user_of_the_credential_it_was_obtained_with() {
     let request = client.request().header(|header| header.authentication = authentication(vec![fred, shown]));
     client.send(request.item(Operation::Locate, &locate(V2, vec![]))).items[0]
         .fails_with(ResultReason::AuthenticationNotSuccessful);
+    // Whoever is removed has no use of what the password was good for; a ticket of a certificate goes on.
+    let of_certificate = log_in(&mut client, &login());
+    server.users_changed();
+    ask(&mut client, &ticket, Operation::Locate, &locate(V2, vec![])).fails_with(ResultReason::InvalidTicket);
+    let answer = ask(&mut client, &of_certificate, Operation::Locate, &locate(V2, vec![]));
+    assert_eq!(answer.status, ResultStatus::Success);
 }
 
 #[test]
@@ -299,6 +306,11 @@ fn rights_reach_new_objects_only_where_they_name_none() {
     ask(&mut agent, &on_one, Operation::Register, &register(symmetric_key(), vec![])).fails_with(ResultReason::NotAuthorised);
     assert_eq!(ask(&mut agent, &on_one, Operation::Activate, &activate(Some(&one))).status, ResultStatus::Success);
     ask(&mut agent, &nothing, Operation::Locate, &locate(V2, vec![])).fails_with(ResultReason::NotAuthorised);
+    // Nor the rules for all objects that are made from now on, not even when there are some already.
+    let set = SetConstraintsRequest { constraints: Some(Constraints { constraints: vec![] }) };
+    assert_eq!(fred.ask(Operation::SetConstraints, &set).status, ResultStatus::Success);
+    ask(&mut agent, &on_one, Operation::SetConstraints, &set).fails_with(ResultReason::NotAuthorised);
+    assert_eq!(ask(&mut agent, &everything, Operation::SetConstraints, &set).status, ResultStatus::Success);
     // Tickets beget none: limits would be worth nothing.
     for ticket in [&everything, &log_in(&mut fred, &login())] {
         ask(&mut agent, ticket, Operation::Login, &login()).fails_with(ResultReason::PermissionDenied);
