@@ -45,7 +45,7 @@ impl Operation for Check {
             }
         }
         let limit = object.first(|attribute| match attribute {
-            Attribute::UsageLimits(limits) => limits.usage_limits_count,
+            Attribute::UsageLimits(limits) => limits.usage_limits_count.or(Some(limits.usage_limits_total)),
             _ => None,
         });
         if let (Some(wanted), Some(left)) = (request.usage_limits_count, limit)

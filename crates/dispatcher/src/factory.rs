@@ -113,7 +113,8 @@ impl Factory {
                 defaults.attributes.iter().filter(|attribute| object.values(&attribute.reference()).next().is_none()).collect();
             for attribute in absent {
                 if attribute.rules().applies_to.contains(object.object_type) {
-                    object.add(attribute.clone());
+                    // They were judged when they were set. What the server fills in begins with each object.
+                    object.add(creation::completed(attribute.clone()).unwrap_or_else(|_| attribute.clone()));
                 }
             }
         }

@@ -23,7 +23,7 @@ use kmip::payload::re_key::ReKeyRequest;
 use kmip::payload::re_key_key_pair::ReKeyKeyPairRequest;
 use kmip::tag;
 use policy::Actor;
-use store::{Page, Query, Store, Tenant};
+use store::{Page, Query, Store, StoreError, Tenant};
 use ttlv_codec::Writer;
 
 use crate::engine::Engine;
@@ -137,11 +137,14 @@ impl<S: Store> Engine<S> {
 
     /// Rotates a key, if it still is to be; `None`: it is not.
     async fn rotate_one(&self, identifier: &str, now: i64) -> Result<Option<Result<(), String>>, String> {
-        let loaded = self.store.load(Tenant::DEFAULT, &[identifier]).await.map_err(|error| error.to_string())?;
+        let loaded = match self.store.load(Tenant::DEFAULT, &[identifier]).await {
+            // One damaged record must not keep the other keys from their rotation.
+            Err(error @ StoreError::Damaged { .. }) => return Ok(Some(Err(error.to_string()))),
+            loaded => loaded.map_err(|error| error.to_string())?,
+        };
         let Some(record) = loaded.into_iter().next().flatten() else { return Ok(None) };
         let object = match record::from_record(record) {
             Ok(object) => object,
-            // One damaged record must not keep the other keys from their rotation.
             Err(error) => return Ok(Some(Err(error.to_string()))),
         };
         if due(&object).is_none_or(|due| due > now) {
@@ -149,6 +152,8 @@ impl<S: Store> Engine<S> {
         }
         let offset = offset(&object);
         if offset.is_none() && object.state(now) == State::Deactivated {
+            // Looked at again in an hour: it is due for ever, unless somebody gives it an offset.
+            self.rotation_failures.note(identifier, now);
             return Ok(None);
         }
         let request = match request(&object, offset) {

@@ -147,6 +147,11 @@ pub(crate) fn enter(index: &mut Index, keyring: &Keyring, change: &Changed) -> R
     let contents = keyring.open(&layout::label(number.tenant, &place), sealed);
     let record = contents.and_then(|contents| decode_record(contents, true));
     let record = record.map_err(|error| OpenError::sealing(name(number), error))?;
+    if place.revision != place.created && index.place(number.tenant, &record.identifier).is_none() {
+        // It was changed and then removed while the index or the snapshot was written that lacks it: its removal follows. Entered
+        // here it would stand after younger ones, where the removal would not find it.
+        return Ok(());
+    }
     index.put(number.tenant, &record.identifier, &record.owner, place, record.facets);
     Ok(())
 }

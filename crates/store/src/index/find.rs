@@ -115,6 +115,14 @@ impl Objects {
             Some(owner) => consider(*owner),
             None => self.owners.living().for_each(consider),
         }
+        if !ranges.is_empty() && cheapest.is_empty() {
+            // Nobody has a number in the range.
+            return (Candidates::Gathered(BinaryHeap::new()), usize::MAX, Vec::new());
+        }
+        if all {
+            // Then the records of everybody are walked along, not only those of owners who have a number in the range.
+            walked = bound as usize;
+        }
         let patience = if ranges.is_empty() || walked <= gathered { usize::MAX } else { gathered / PATIENCE };
         if all {
             return (Candidates::All, patience, cheapest);
