@@ -130,11 +130,15 @@ pub(crate) fn rebuild_index(
     until: u64,
 ) -> Result<Index, OpenError> {
     let mut index = Index::new(keyring.term_hasher());
-    read(snapshot, journal, keyring, until, |change, _| enter(&mut index, keyring, change))?;
+    read(snapshot, journal, keyring, until, |change, frame| match frame {
+        Some(_) => enter(&mut index, keyring, change),
+        None => put(&mut index, keyring, change),
+    })?;
     Ok(index)
 }
 
-/// Enters a change into the index.
+/// Enters what a frame changed into an index that has what was there before it, but perhaps for records that are removed by a
+/// later frame: an index or a snapshot is written while the store is used.
 pub(crate) fn enter(index: &mut Index, keyring: &Keyring, change: &Changed) -> Result<(), OpenError> {
     let number = change.number;
     let Some(sealed) = &change.sealed else {
@@ -144,14 +148,19 @@ pub(crate) fn enter(index: &mut Index, keyring: &Keyring, change: &Changed) -> R
         return Ok(());
     };
     let place = place(number, sealed);
+    let is_known = place.revision == place.created || identifier(index, number).is_some();
+    // One that was changed and then removed while the others were written: its removal follows. Entered here it would stand after
+    // younger ones, where the removal would not find it.
+    if is_known { put(index, keyring, change) } else { Ok(()) }
+}
+
+/// Enters a record as it is.
+fn put(index: &mut Index, keyring: &Keyring, change: &Changed) -> Result<(), OpenError> {
+    let (number, Some(sealed)) = (change.number, &change.sealed) else { return Ok(()) };
+    let place = place(number, sealed);
     let contents = keyring.open(&layout::label(number.tenant, &place), sealed);
     let record = contents.and_then(|contents| decode_record(contents, true));
     let record = record.map_err(|error| OpenError::sealing(name(number), error))?;
-    if place.revision != place.created && index.place(number.tenant, &record.identifier).is_none() {
-        // It was changed and then removed while the index or the snapshot was written that lacks it: its removal follows. Entered
-        // here it would stand after younger ones, where the removal would not find it.
-        return Ok(());
-    }
     index.put(number.tenant, &record.identifier, &record.owner, place, record.facets);
     Ok(())
 }
