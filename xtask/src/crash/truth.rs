@@ -176,20 +176,29 @@ pub(crate) fn find(client: &mut blocking::Client, name: &str) -> Result<Option<S
 /// # Errors
 /// In words, when there is no answer that says it.
 pub(crate) fn count(client: &mut blocking::Client) -> Result<usize, String> {
-    let request = LocateRequest {
-        maximum_items: Some(1),
-        // Those who page are told the number of all.
-        offset_items: Some(0),
-        storage_status_mask: Some(StorageStatusMask::OnLineStorage | StorageStatusMask::DestroyedStorage),
-        object_group_member: None,
-        object_class_mask: None,
-        attributes: AttributeList::new().filters(client.version()).map_err(|error| error.to_string())?,
-        template_attribute: None,
-    };
-    let answer = client.call(&request).map_err(|error| format!("Locate of all: {error}"))?;
-    let all = answer.located_items.and_then(|items| usize::try_from(items).ok());
-    all.ok_or_else(|| "Locate of all does not say how many there are".to_owned())
+    let mut all = 0;
+    // In pages: the server counts ahead of a page only so far.
+    loop {
+        let request = LocateRequest {
+            maximum_items: Some(PAGE),
+            offset_items: Some(i32::try_from(all).map_err(|_| "Locate of all finds more than can be counted".to_owned())?),
+            storage_status_mask: Some(StorageStatusMask::OnLineStorage | StorageStatusMask::DestroyedStorage),
+            object_group_member: None,
+            object_class_mask: None,
+            attributes: AttributeList::new().filters(client.version()).map_err(|error| error.to_string())?,
+            template_attribute: None,
+        };
+        let answer = client.call(&request).map_err(|error| format!("Locate of all: {error}"))?;
+        let found = answer.unique_identifiers.len();
+        all += found;
+        if usize::try_from(PAGE).is_ok_and(|page| found < page) {
+            return Ok(all);
+        }
+    }
 }
+
+/// How many objects are located at a time: as many as the server gives out.
+const PAGE: i32 = 65_536;
 
 #[cfg(test)]
 mod tests {
