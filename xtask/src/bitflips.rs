@@ -155,6 +155,8 @@ fn judge(contents: &Arc<Contents>, directory: &Path, flip: &Flip) -> Result<(Fat
     });
     let Ok(outcome) = receiver.recv_timeout(HANG) else { return Err(format!("no end after {} s", HANG.as_secs())) };
     match outcome? {
+        // The index is made of what the others have: there is always a way to make it again.
+        Some(refusal) if flip.kind == Kind::Index => Err(format!("a damaged index was not made again: {refusal}")),
         Some(refusal) if names_something(&refusal) => Ok((Fate::Refused, Some(refusal))),
         Some(refusal) => Err(format!("the error does not name what is damaged: {refusal}")),
         None if flip.is_there(directory) => Ok((Fate::Harmless, None)),

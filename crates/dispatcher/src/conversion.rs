@@ -6,7 +6,7 @@
 use crypto::{CryptoError, PrivateKey, PublicKey, RsaPrivateComponents, RsaPublicComponents};
 use kmip::codec::{BigInteger, Value, from_bytes, to_bytes};
 use kmip::enumerations::{KeyFormatType as Format, ObjectType, RecommendedCurve};
-use kmip::object::{KeyMaterial, KeyValue, ManagedObject};
+use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
 use kmip::result_reason::ResultReason;
 use kmip::structures::{
     TransparentECPrivateKey, TransparentECPublicKey, TransparentRSAPrivateKey, TransparentRSAPublicKey, TransparentSymmetricKey,
@@ -33,8 +33,7 @@ pub(crate) fn convert(object: &mut ManagedObject, wanted: Format) -> Result<()> 
     if format == wanted {
         return Ok(());
     }
-    let Some(KeyValue::Plain(plain)) = &mut block.key_value else { return Err(unsupported()) };
-    let material = &plain.key_material;
+    let material = plain_material(block).ok_or_else(unsupported)?;
     let converted = match object_type {
         ObjectType::PrivateKey => private(format, material).and_then(|key| write_private(&key, wanted)),
         ObjectType::PublicKey => public(format, material).and_then(|key| write_public(&key, wanted)),
@@ -46,9 +45,20 @@ pub(crate) fn convert(object: &mut ManagedObject, wanted: Format) -> Result<()> 
         },
         _ => return Err(unsupported()),
     };
-    plain.key_material = converted.map_err(|cause| unsupported().because(cause))?;
+    let converted = converted.map_err(|cause| unsupported().because(cause))?;
+    if let Some(KeyValue::Plain(plain)) = &mut block.key_value {
+        plain.key_material = converted;
+    }
     block.key_format_type = wanted;
     Ok(())
+}
+
+/// The material of a key block, unless it is wrapped: what was wrapped without an encoding looks like a key and is none.
+pub(crate) fn plain_material(block: &KeyBlock) -> Option<&KeyMaterial> {
+    match &block.key_value {
+        Some(KeyValue::Plain(plain)) if block.key_wrapping_data.is_none() => Some(&plain.key_material),
+        _ => None,
+    }
 }
 
 /// Reads a private key in any format that is understood.
@@ -221,4 +231,41 @@ fn big(bytes: &[u8]) -> BigInteger {
     }
     number.extend_from_slice(bytes);
     BigInteger(Secret::new(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use kmip::enumerations::WrappingMethod;
+    use kmip::object::{PlainKeyValue, SymmetricKey};
+    use kmip::structures::KeyWrappingData;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrapped_is_not_read_as_a_key() {
+        let key = |key_wrapping_data| {
+            let key_material = KeyMaterial::Bytes(Secret::from_slice(&[7; 24]));
+            let key_block = KeyBlock {
+                key_format_type: Format::Raw,
+                key_compression_type: None,
+                key_value: Some(KeyValue::Plain(PlainKeyValue { key_material, attributes: None })),
+                cryptographic_algorithm: None,
+                cryptographic_length: None,
+                key_wrapping_data,
+            };
+            ManagedObject::SymmetricKey(SymmetricKey { key_block })
+        };
+        assert!(convert(&mut key(None), Format::TransparentSymmetricKey).is_ok());
+        let mut wrapped = key(Some(KeyWrappingData {
+            wrapping_method: WrappingMethod::Encrypt,
+            encryption_key_information: None,
+            mac_signature_key_information: None,
+            mac_signature: None,
+            iv_counter_nonce: None,
+            encoding_option: None,
+        }));
+        let error = convert(&mut wrapped, Format::TransparentSymmetricKey).unwrap_err();
+        assert_eq!(error.reason, ResultReason::KeyFormatTypeNotSupported);
+        assert!(convert(&mut wrapped, Format::Raw).is_ok(), "as it is, it can be had");
+    }
 }

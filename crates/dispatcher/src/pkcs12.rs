@@ -101,9 +101,8 @@ pub(crate) fn file(key: &StoredObject, others: &[StoredObject], context: &Contex
         _ => None,
     });
     let block = key.material()?.key_block().ok_or_else(unsupported)?;
-    let Some(KeyValue::Plain(plain)) = &block.key_value else { return Err(unsupported()) };
-    let private =
-        conversion::private(block.key_format_type, &plain.key_material).map_err(|cause| unsupported().because(cause))?;
+    let material = conversion::plain_material(block).ok_or_else(unsupported)?;
+    let private = conversion::private(block.key_format_type, material).map_err(|cause| unsupported().because(cause))?;
     let file = crypto::write_pkcs12(&private, &certificates, alias.as_deref().unwrap_or(ALIAS), &password)?;
     let key_block = KeyBlock {
         key_format_type: KeyFormatType::PKCS_12,
@@ -126,14 +125,11 @@ fn text_of(password: &StoredObject, context: &Context<'_>) -> Result<Zeroizing<S
     if password.state(context.now) != State::Active {
         return Err(Error::new(ResultReason::WrongKeyLifecycleState, "The password of the PKCS#12 file is not Active"));
     }
-    match &secret.key_block.key_value {
-        Some(KeyValue::Plain(plain)) => match &plain.key_material {
-            KeyMaterial::Bytes(bytes) => {
-                let text = std::str::from_utf8(bytes.expose()).map_err(|_| none())?;
-                Ok(Zeroizing::new(text.to_owned()))
-            }
-            KeyMaterial::Transparent(_) => Err(none()),
-        },
+    match conversion::plain_material(&secret.key_block) {
+        Some(KeyMaterial::Bytes(bytes)) => {
+            let text = std::str::from_utf8(bytes.expose()).map_err(|_| none())?;
+            Ok(Zeroizing::new(text.to_owned()))
+        }
         _ => Err(none()),
     }
 }

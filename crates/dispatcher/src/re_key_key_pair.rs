@@ -4,7 +4,6 @@
 use kmip::attribute::{Attribute, TemplateAttribute};
 use kmip::enumerations::{LinkType, ObjectType, RecommendedCurve, UniqueIdentifierEnumeration as Kind};
 use kmip::identifier::UniqueIdentifier;
-use kmip::object::KeyValue;
 use kmip::payload::re_key_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
 use kmip::result_reason::ResultReason;
 use policy::Permission;
@@ -160,6 +159,5 @@ fn wanted(private: &StoredObject, given: Wanted) -> Wanted {
 /// The curve of a key that can be read.
 fn curve(private: &StoredObject) -> Option<RecommendedCurve> {
     let block = private.object.as_ref()?.key_block()?;
-    let Some(KeyValue::Plain(plain)) = &block.key_value else { return None };
-    conversion::private(block.key_format_type, &plain.key_material).ok()?.facts().curve
+    conversion::private(block.key_format_type, conversion::plain_material(block)?).ok()?.facts().curve
 }

@@ -136,7 +136,7 @@ fn agree<T: PartialEq>(what: &str, stated: Option<T>, in_block: Option<T>) -> Re
 
 /// Algorithm and length as the key itself has them, where it can be read.
 fn facts(object_type: ObjectType, block: &KeyBlock) -> Option<(CryptographicAlgorithm, i32)> {
-    let material = plain_material(block)?;
+    let material = conversion::plain_material(block)?;
     let facts = match object_type {
         ObjectType::PrivateKey => conversion::private(block.key_format_type, material).ok()?.facts(),
         ObjectType::PublicKey => conversion::public(block.key_format_type, material).ok()?.facts(),
@@ -148,15 +148,8 @@ fn facts(object_type: ObjectType, block: &KeyBlock) -> Option<(CryptographicAlgo
 /// The length of raw bytes, in bits.
 fn material_bits(block: &KeyBlock) -> Option<i32> {
     let raw = matches!(block.key_format_type, KeyFormatType::Raw | KeyFormatType::Opaque);
-    match plain_material(block)? {
+    match conversion::plain_material(block)? {
         KeyMaterial::Bytes(bytes) if raw => i32::try_from(bytes.len().checked_mul(8)?).ok(),
         material => i32::try_from(conversion::bytes(block.key_format_type, material).ok()?.len().checked_mul(8)?).ok(),
-    }
-}
-
-fn plain_material(block: &KeyBlock) -> Option<&KeyMaterial> {
-    match &block.key_value {
-        Some(KeyValue::Plain(plain)) if block.key_wrapping_data.is_none() => Some(&plain.key_material),
-        _ => None,
     }
 }
