@@ -69,6 +69,19 @@ pub enum CryptoError {
     /// The bytes are not a certificate.
     #[error("not an X.509 certificate: {0}")]
     InvalidCertificate(String),
+    /// The algorithm, mode, padding or hash is not offered, or not together.
+    #[error("{0}")]
+    UnsupportedParameters(String),
+    /// The parameters contradict each other, the key or the data: a nonce or tag of a wrong length, data that is no multiple of a block.
+    #[error("{0}")]
+    BadParameters(String),
+    /// The mode needs an IV, counter or nonce, and there is none.
+    #[error("the mode needs an IV, counter or nonce")]
+    MissingIv,
+    /// What was to be decrypted, unwrapped or unpadded is not right. Which of its parts is not may be told to nobody: all of them are
+    /// this one error, after the same work.
+    #[error("the cryptographic operation failed")]
+    Refused,
     /// A library failed where it should not.
     #[error("{0} failed")]
     Failed(&'static str),

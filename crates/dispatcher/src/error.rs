@@ -118,7 +118,10 @@ impl From<crypto::CryptoError> for Error {
         use crypto::CryptoError as C;
         let reason = match &error {
             C::UnsupportedFormat { .. } => ResultReason::KeyFormatTypeNotSupported,
-            C::NoRandomBytes | C::Failed(_) => {
+            C::UnsupportedParameters(_) => ResultReason::UnsupportedCryptographicParameters,
+            C::BadParameters(_) => ResultReason::BadCryptographicParameters,
+            C::MissingIv => ResultReason::MissingInitializationVector,
+            C::NoRandomBytes | C::Failed(_) | C::Refused => {
                 return Self::new(ResultReason::CryptographicFailure, "The cryptographic operation failed").because(error);
             }
             _ => ResultReason::InvalidField,
