@@ -42,6 +42,8 @@ mod get_usage_allocation;
 mod import;
 mod internal;
 mod interop;
+#[allow(dead_code)] // The operations that use keys follow.
+mod key_material;
 mod keys;
 pub mod lifecycle;
 mod locate;
@@ -78,6 +80,8 @@ mod set_defaults;
 mod set_endpoint_role;
 mod spelling;
 mod ticket;
+#[allow(dead_code)]
+mod use_of_key;
 mod view;
 
 pub use channel::Sending;
