@@ -1,10 +1,12 @@
 //! Cryptography for the dispatcher: what is offered, and the calls behind it.
 //!
 //! [`ALGORITHMS`] is the one table of algorithms and key lengths. Random bytes and everything that touches a secret at a
-//! client's request is done by aws-lc-rs, in constant time; the RustCrypto crates read and write encodings.
+//! client's request is done by aws-lc-rs, in constant time; the RustCrypto crates read and write encodings, and do what aws-lc-rs
+//! lacks where a comment says why that is safe.
 //! Nothing here panics on any input, and no error text holds key material.
 
 mod algorithm;
+mod asymmetric_encryption;
 mod certificate;
 mod curve;
 mod digest;
@@ -17,9 +19,13 @@ mod private_key;
 mod public_key;
 mod random;
 mod rsa_key;
+mod rsa_operation;
+mod rsa_padding;
+mod signature;
 mod symmetric;
 
 pub use algorithm::{ALGORITHMS, AlgorithmRow, KeyClass, Lengths, Library, algorithm};
+pub use asymmetric_encryption::{decrypt, encrypt};
 pub use certificate::{AlternativeName, CertificateFacts};
 pub use curve::{CURVES, CurveRow, curve, curve_of_length};
 pub use digest::{HASHES, HashRow, digest, equal, hash_supported, sha256};
@@ -32,4 +38,5 @@ pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use random::{Random, SystemRandom};
 pub use rsa_key::{RsaPrivateComponents, RsaPublicComponents};
+pub use signature::{Signer, Verifier, sign_digest, verify_digest};
 pub use symmetric::{generate_symmetric, symmetric_length};

@@ -21,10 +21,10 @@ const SEC_1: &str = "elliptic-curve private key";
 
 /// A private key that was understood. It has no `Debug` that shows more than its kind, and wipes itself.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PrivateKey(Kind);
+pub struct PrivateKey(pub(crate) Kind);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Rsa(RsaPrivateComponents),
     Ec {
         curve: &'static CurveRow,

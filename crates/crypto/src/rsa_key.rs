@@ -4,7 +4,7 @@ use kmip::Secret;
 use rsa::pkcs1::der::asn1::UintRef;
 use rsa::pkcs1::{self, der::Decode, der::Encode};
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use rsa::{BoxedUint, RsaPrivateKey};
+use rsa::{BoxedUint, RsaPrivateKey, RsaPublicKey};
 use zeroize::Zeroizing;
 
 use crate::error::CryptoError;
@@ -12,7 +12,15 @@ use crate::error::CryptoError;
 /// The largest modulus anything is computed with: time grows with its cube.
 const MODULUS_BITS_MAX: u32 = 8_192;
 
+/// The smallest modulus that is used: shorter ones were factored, or soon will be.
+const MODULUS_BITS_MIN: u32 = 1_024;
+
+/// The longest public exponent that is used: what both libraries take, and more than anybody has (65537 has 17 bits). The
+/// time of an operation with a public key grows with it, and whoever registers the key chooses it.
+const EXPONENT_BITS_MAX: u32 = 33;
+
 const PRIVATE: &str = "RSA private key";
+const PUBLIC: &str = "RSA public key";
 
 /// The numbers of an RSA private key: unsigned, big-endian. Leading zeros do not matter.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -121,6 +129,15 @@ fn write_complete(components: &RsaPrivateComponents) -> Result<Option<Secret>, C
 
 /// Computes the missing numbers from those that are there: the private exponent and public exponent, or the primes.
 fn complete(components: &RsaPrivateComponents) -> Result<RsaPrivateComponents, CryptoError> {
+    let completed = from_crate(&crate_private(components)?)?;
+    if significant(&completed.modulus) != significant(&components.modulus) {
+        return Err(CryptoError::invalid_key(PRIVATE, "the primes do not multiply to the modulus"));
+    }
+    Ok(completed)
+}
+
+/// The key as the crate `rsa` has it, its arithmetic checked.
+pub(crate) fn crate_private(components: &RsaPrivateComponents) -> Result<RsaPrivateKey, CryptoError> {
     if bits(&components.modulus) > MODULUS_BITS_MAX {
         return Err(CryptoError::invalid_key(PRIVATE, format!("a modulus of more than {MODULUS_BITS_MAX} bits")));
     }
@@ -147,11 +164,32 @@ fn complete(components: &RsaPrivateComponents) -> Result<RsaPrivateComponents, C
     };
     let key = key.map_err(|error| CryptoError::invalid_key(PRIVATE, error))?;
     key.validate().map_err(|error| CryptoError::invalid_key(PRIVATE, error))?;
-    let completed = from_crate(&key)?;
-    if significant(&completed.modulus) != significant(&components.modulus) {
-        return Err(CryptoError::invalid_key(PRIVATE, "the primes do not multiply to the modulus"));
+    Ok(key)
+}
+
+/// The key as the crate `rsa` has it.
+pub(crate) fn crate_public(components: &RsaPublicComponents) -> Result<RsaPublicKey, CryptoError> {
+    usable(&components.modulus, &components.public_exponent)?;
+    let number = |value: &[u8]| BoxedUint::from_be_slice_vartime(significant(value));
+    RsaPublicKey::new(number(&components.modulus), number(&components.public_exponent))
+        .map_err(|error| CryptoError::invalid_key(PUBLIC, error))
+}
+
+/// Whether a key may be used: its numbers are of a length that is safe and that does not take too long. A key that may not be
+/// is still kept and given back.
+pub(crate) fn usable(modulus: &[u8], public_exponent: &[u8]) -> Result<(), CryptoError> {
+    let (modulus, exponent) = (bits(modulus), bits(public_exponent));
+    if !(MODULUS_BITS_MIN..=MODULUS_BITS_MAX).contains(&modulus) {
+        return Err(CryptoError::BadParameters(format!(
+            "RSA keys of {modulus} bits are not used, only of {MODULUS_BITS_MIN} to {MODULUS_BITS_MAX}"
+        )));
     }
-    Ok(completed)
+    if exponent > EXPONENT_BITS_MAX {
+        return Err(CryptoError::BadParameters(format!(
+            "an RSA public exponent of {exponent} bits is not used, only of at most {EXPONENT_BITS_MAX}"
+        )));
+    }
+    Ok(())
 }
 
 /// The numbers of a key of the crate `rsa`.
@@ -189,7 +227,7 @@ pub(crate) fn write_public(components: &RsaPublicComponents) -> Result<Vec<u8>, 
         };
         key.to_der()
     };
-    write().map_err(|error: pkcs1::der::Error| CryptoError::invalid_key("RSA public key", error))
+    write().map_err(|error: pkcs1::der::Error| CryptoError::invalid_key(PUBLIC, error))
 }
 
 #[cfg(test)]

@@ -1,0 +1,512 @@
+//! Signatures: RSA (PKCS#1 v1.5 and PSS) and ECDSA.
+//!
+//! What the Cryptographic Parameters leave open (1.4, section 3.6; 2.1, section 4.15):
+//! - the padding of RSA is PKCS#1 v1.5;
+//! - the hash is SHA-256, on longer curves the one of the curve's strength (SHA-384 on P-384, SHA-512 on P-521);
+//! - PSS: the mask is made with the hash itself and the salt is as long as the hash. The table of the standard names SHA-1 and a
+//!   block of it; the official cases, which leave both out, have the hash itself, and so has everybody else. A signature is
+//!   judged more leniently: where the parameters leave them out, it may have either hash in its mask, and a salt of any length.
+//!
+//! Signatures of ECDSA are the DER structure of X9.62. Digested Data that comes without a hash and has not the length of the one
+//! above is signed with PKCS#1 v1.5 as it is: the client has put the name of the hash before it, or wants none.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{self as hash, Digest};
+use aws_lc_rs::rsa as aws_rsa;
+use aws_lc_rs::signature::{
+    EcdsaKeyPair, EcdsaVerificationAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaPssSaltLength, RsaSignatureEncoding, UnparsedPublicKey,
+};
+use kmip::enumerations::{
+    CryptographicAlgorithm, DigitalSignatureAlgorithm, HashingAlgorithm, KeyFormatType, MaskGenerator, PaddingMethod,
+    RecommendedCurve,
+};
+use kmip::structures::CryptographicParameters;
+use zeroize::Zeroizing;
+
+use crate::curve::CurveRow;
+use crate::digest::digest;
+use crate::error::CryptoError;
+use crate::private_key::{self, PrivateKey};
+use crate::public_key::{self, PublicKey};
+use crate::random::Random;
+use crate::rsa_key::{self, RsaPrivateComponents, RsaPublicComponents};
+use crate::{rsa_operation, rsa_padding};
+
+/// The shortest RSA key that aws-lc-rs works with, in bits.
+pub(crate) const AWS_LC_RSA_BITS_MIN: u32 = 2_048;
+
+/// The longest digest aws-lc-rs signs, in bytes. P-521 could take two more.
+const DIGEST_MAX: usize = 64;
+
+/// How a message is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Pkcs1 {
+        hash: HashingAlgorithm,
+        /// Whether the parameters name it.
+        named: bool,
+    },
+    Pss {
+        hash: HashingAlgorithm,
+        mask: Option<HashingAlgorithm>,
+        salt: Option<usize>,
+    },
+    Ecdsa {
+        hash: HashingAlgorithm,
+    },
+}
+
+impl Scheme {
+    fn hash(self) -> HashingAlgorithm {
+        match self {
+            Self::Pkcs1 { hash, .. } | Self::Pss { hash, .. } | Self::Ecdsa { hash } => hash,
+        }
+    }
+}
+
+/// What kind of key signs or verifies.
+#[derive(Clone, Copy)]
+enum KeyKind {
+    Rsa,
+    Elliptic(&'static CurveRow),
+}
+
+macro_rules! signature_algorithms {
+    ($($name:ident => $algorithm:ident, $hash:ident;)*) => {
+        /// What the Digital Signature Algorithms say: the algorithm of the key and the hash. That of PSS says no hash.
+        const SIGNATURE_ALGORITHMS: &[(DigitalSignatureAlgorithm, CryptographicAlgorithm, Option<HashingAlgorithm>)] =
+            &[$((DigitalSignatureAlgorithm::$name, CryptographicAlgorithm::$algorithm, signature_algorithms!(@ $hash))),*];
+    };
+    (@ none) => { None };
+    (@ $hash:ident) => { Some(HashingAlgorithm::$hash) };
+}
+
+signature_algorithms! {
+    MD2WithRSAEncryption => RSA, MD2;
+    MD5WithRSAEncryption => RSA, MD5;
+    SHA_1WithRSAEncryption => RSA, SHA_1;
+    SHA_224WithRSAEncryption => RSA, SHA_224;
+    SHA_256WithRSAEncryption => RSA, SHA_256;
+    SHA_384WithRSAEncryption => RSA, SHA_384;
+    SHA_512WithRSAEncryption => RSA, SHA_512;
+    RSASSA_PSS => RSA, none;
+    DSAWithSHA_1 => DSA, SHA_1;
+    DSAWithSHA224 => DSA, SHA_224;
+    DSAWithSHA256 => DSA, SHA_256;
+    ECDSAWithSHA_1 => ECDSA, SHA_1;
+    ECDSAWithSHA224 => ECDSA, SHA_224;
+    ECDSAWithSHA256 => ECDSA, SHA_256;
+    ECDSAWithSHA384 => ECDSA, SHA_384;
+    ECDSAWithSHA512 => ECDSA, SHA_512;
+    SHA3_256WithRSAEncryption => RSA, SHA3_256;
+    SHA3_384WithRSAEncryption => RSA, SHA3_384;
+    SHA3_512WithRSAEncryption => RSA, SHA3_512;
+}
+
+/// Finds how the parameters have it signed. None: in a way that keys of another kind sign.
+fn scheme(parameters: &CryptographicParameters, key: KeyKind) -> Result<Option<Scheme>, CryptoError> {
+    let mut algorithm = parameters.cryptographic_algorithm;
+    let mut hash = parameters.hashing_algorithm;
+    let mut padding = parameters.padding_method;
+    if let Some(both) = parameters.digital_signature_algorithm {
+        let (_, of_key, hash_named) = SIGNATURE_ALGORITHMS.iter().find(|row| row.0 == both).ok_or_else(|| {
+            CryptoError::UnsupportedParameters(format!("the Digital Signature Algorithm {both:?} is not offered"))
+        })?;
+        if hash.is_some() && hash_named.is_some() && hash != *hash_named {
+            return Err(CryptoError::BadParameters(format!(
+                "the Hashing Algorithm is not that of the Digital Signature Algorithm {both:?}"
+            )));
+        }
+        hash = hash.or(*hash_named);
+        if both == DigitalSignatureAlgorithm::RSASSA_PSS {
+            padding = padding.or(Some(PaddingMethod::PSS));
+        }
+        // The algorithm of the key may be given in more general terms.
+        if *of_key != CryptographicAlgorithm::ECDSA || !matches!(algorithm, Some(CryptographicAlgorithm::EC)) {
+            if algorithm.is_some_and(|algorithm| algorithm != *of_key) {
+                return Ok(None);
+            }
+            algorithm = Some(*of_key);
+        }
+    }
+    match key {
+        KeyKind::Rsa => {
+            if !matches!(algorithm, None | Some(CryptographicAlgorithm::RSA)) {
+                return Ok(None);
+            }
+            let named = hash.is_some();
+            let hash = hash.unwrap_or(HashingAlgorithm::SHA_256);
+            rsa_padding::hash_length(hash)?;
+            match padding {
+                None | Some(PaddingMethod::PKCS1V1_5) => Ok(Some(Scheme::Pkcs1 { hash, named })),
+                Some(PaddingMethod::PSS) => pss(parameters, hash).map(Some),
+                Some(other) => Err(CryptoError::UnsupportedParameters(format!(
+                    "RSA signatures with the padding {other:?} are not offered, only with PKCS1 v1.5 and PSS"
+                ))),
+            }
+        }
+        KeyKind::Elliptic(curve) => {
+            if !matches!(algorithm, None | Some(CryptographicAlgorithm::EC | CryptographicAlgorithm::ECDSA)) {
+                return Ok(None);
+            }
+            if !matches!(padding, None | Some(PaddingMethod::None)) {
+                return Err(CryptoError::BadParameters("ECDSA has no padding".to_owned()));
+            }
+            let hash = hash.unwrap_or(match curve.curve {
+                RecommendedCurve::P_384 => HashingAlgorithm::SHA_384,
+                RecommendedCurve::P_521 => HashingAlgorithm::SHA_512,
+                _ => HashingAlgorithm::SHA_256,
+            });
+            rsa_padding::hash_length(hash)?;
+            Ok(Some(Scheme::Ecdsa { hash }))
+        }
+    }
+}
+
+fn pss(parameters: &CryptographicParameters, hash: HashingAlgorithm) -> Result<Scheme, CryptoError> {
+    mask_generator(parameters)?;
+    // The number RFC 8017 has for the usual trailer, and the trailer itself.
+    if !matches!(parameters.trailer_field, None | Some(1 | 0xBC)) {
+        return Err(CryptoError::UnsupportedParameters("only the Trailer Field 1 is offered, which is the byte BC".to_owned()));
+    }
+    let mask = parameters.mask_generator_hashing_algorithm;
+    mask.map(rsa_padding::hash_length).transpose()?;
+    let salt = parameters.salt_length.map(usize::try_from).transpose();
+    let salt = salt.map_err(|_| CryptoError::BadParameters("the Salt Length is negative".to_owned()))?;
+    Ok(Scheme::Pss { hash, mask, salt })
+}
+
+/// # Errors
+/// A Mask Generator that is not offered.
+pub(crate) fn mask_generator(parameters: &CryptographicParameters) -> Result<(), CryptoError> {
+    match parameters.mask_generator {
+        None | Some(MaskGenerator::MGF1) => Ok(()),
+        Some(other) => Err(CryptoError::UnsupportedParameters(format!("the Mask Generator {other:?} is not offered"))),
+    }
+}
+
+fn other_key() -> CryptoError {
+    CryptoError::BadParameters("the Cryptographic Parameters are for keys of another algorithm".to_owned())
+}
+
+/// Signs a message that comes in parts.
+#[derive(Debug)]
+pub struct Signer {
+    scheme: Scheme,
+    key: PrivateKey,
+    message: Message,
+}
+
+/// What is there of a message.
+#[derive(Debug, Default)]
+struct Message(Zeroizing<Vec<u8>>);
+
+impl Message {
+    fn update(&mut self, data: &[u8]) {
+        self.0.extend_from_slice(data);
+    }
+
+    fn digest(&self, hash: HashingAlgorithm) -> Result<Vec<u8>, CryptoError> {
+        digest(hash, &self.0)
+    }
+}
+
+impl Signer {
+    /// # Errors
+    /// Parameters that are not offered, that contradict each other or the key.
+    pub fn new(parameters: &CryptographicParameters, key: &PrivateKey) -> Result<Self, CryptoError> {
+        let scheme = scheme(parameters, kind_of_private(key))?.ok_or_else(other_key)?;
+        digest(scheme.hash(), b"")?;
+        Ok(Self { scheme, key: key.clone(), message: Message::default() })
+    }
+
+    /// Takes the next part of the message.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn update(&mut self, data: &[u8]) -> Result<(), CryptoError> {
+        self.message.update(data);
+        Ok(())
+    }
+
+    /// The signature of all parts.
+    ///
+    /// # Errors
+    /// A key that is not used or is none, a salt that does not fit it, or no random bytes.
+    pub fn finish(self, random: &dyn Random) -> Result<Vec<u8>, CryptoError> {
+        let digest = self.message.digest(self.scheme.hash())?;
+        sign(self.scheme, &self.key, &digest, true, random)
+    }
+}
+
+/// Signs a digest that the client made: Digested Data.
+///
+/// # Errors
+/// Those of [`Signer`], and a digest that has not the length of the hash.
+pub fn sign_digest(
+    parameters: &CryptographicParameters,
+    key: &PrivateKey,
+    digest: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, CryptoError> {
+    let scheme = scheme(parameters, kind_of_private(key))?.ok_or_else(other_key)?;
+    sign(scheme, key, digest, check_digest(scheme, digest)?, random)
+}
+
+/// Whether the name of the hash belongs before a digest that the client made.
+fn check_digest(scheme: Scheme, digest: &[u8]) -> Result<bool, CryptoError> {
+    let fits = digest.len() == rsa_padding::hash_length(scheme.hash())?;
+    match scheme {
+        // ECDSA takes as many bits of a digest as the curve has.
+        Scheme::Ecdsa { .. } if !digest.is_empty() && digest.len() <= DIGEST_MAX => Ok(true),
+        Scheme::Ecdsa { .. } => Err(CryptoError::BadParameters(format!("the digest is empty or longer than {DIGEST_MAX} bytes"))),
+        Scheme::Pkcs1 { named: false, .. } => Ok(fits),
+        Scheme::Pkcs1 { hash, .. } | Scheme::Pss { hash, .. } if !fits => {
+            Err(CryptoError::BadParameters(format!("{} bytes are no digest of {hash:?}", digest.len())))
+        }
+        Scheme::Pkcs1 { .. } | Scheme::Pss { .. } => Ok(true),
+    }
+}
+
+fn kind_of_private(key: &PrivateKey) -> KeyKind {
+    match &key.0 {
+        private_key::Kind::Rsa(_) => KeyKind::Rsa,
+        private_key::Kind::Ec { curve, .. } => KeyKind::Elliptic(curve),
+    }
+}
+
+fn kind_of_public(key: &PublicKey) -> KeyKind {
+    match &key.0 {
+        public_key::Kind::Rsa(_) => KeyKind::Rsa,
+        public_key::Kind::Ec { curve, .. } => KeyKind::Elliptic(curve),
+    }
+}
+
+fn sign(scheme: Scheme, key: &PrivateKey, digest: &[u8], name_hash: bool, random: &dyn Random) -> Result<Vec<u8>, CryptoError> {
+    match (&key.0, scheme) {
+        (private_key::Kind::Rsa(components), Scheme::Pkcs1 { hash, .. }) => {
+            sign_pkcs1(components, name_hash.then_some(hash), digest, random)
+        }
+        (private_key::Kind::Rsa(components), Scheme::Pss { hash, mask, salt }) => {
+            let salt = salt.unwrap_or(digest.len());
+            sign_pss(components, (hash, mask.unwrap_or(hash)), digest, salt, random)
+        }
+        (private_key::Kind::Ec { curve, .. }, Scheme::Ecdsa { .. }) => sign_ecdsa(key, curve, digest),
+        _ => Err(other_key()),
+    }
+}
+
+/// The hashes that aws-lc-rs signs with by RSA. The order is that of the encodings below.
+fn aws_lc_hash(hash: HashingAlgorithm) -> Option<(usize, &'static hash::Algorithm)> {
+    match hash {
+        HashingAlgorithm::SHA_256 => Some((0, &hash::SHA256)),
+        HashingAlgorithm::SHA_384 => Some((1, &hash::SHA384)),
+        HashingAlgorithm::SHA_512 => Some((2, &hash::SHA512)),
+        _ => None,
+    }
+}
+
+static PKCS1_ENCODINGS: [&RsaSignatureEncoding; 3] = [&RSA_PKCS1_SHA256, &RSA_PKCS1_SHA384, &RSA_PKCS1_SHA512];
+
+/// One for each length of a salt, because aws-lc-rs wants them to live for ever. A key of 8,192 bits has room for no more.
+static PSS_ENCODINGS: LazyLock<[Vec<RsaSignatureEncoding>; 3]> = LazyLock::new(|| {
+    let all = |encoding: fn() -> RsaSignatureEncoding| {
+        (0..1024).map(|length| encoding().with_pss_salt_length(RsaPssSaltLength::Custom(length))).collect()
+    };
+    [all(|| RSA_PSS_SHA256), all(|| RSA_PSS_SHA384), all(|| RSA_PSS_SHA512)]
+});
+
+fn aws_lc_sign(
+    key: &RsaPrivateComponents,
+    encoding: &'static RsaSignatureEncoding,
+    algorithm: &'static hash::Algorithm,
+    digest: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let failed = CryptoError::Failed("signing");
+    rsa_key::usable(&key.modulus, key.public_exponent.as_deref().unwrap_or_default())?;
+    let der = rsa_key::write_private(key)?;
+    let key = aws_rsa::KeyPair::from_der(der.expose()).map_err(|error| CryptoError::invalid_key("RSA private key", error))?;
+    let digest = Digest::import_less_safe(digest, algorithm).map_err(|_| failed.clone())?;
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign_digest(encoding, &digest, &mut signature).map_err(|_| failed)?;
+    Ok(signature)
+}
+
+/// Signs by PKCS#1 v1.5 (RFC 8017, section 8.2); without a hash, no name of one is put before the bytes.
+fn sign_pkcs1(
+    key: &RsaPrivateComponents,
+    hash: Option<HashingAlgorithm>,
+    digest: &[u8],
+    random: &dyn Random,
+) -> Result<Vec<u8>, CryptoError> {
+    let bits = rsa_key::bits(&key.modulus);
+    if bits >= AWS_LC_RSA_BITS_MIN
+        && let Some((position, algorithm)) = hash.and_then(aws_lc_hash)
+    {
+        return aws_lc_sign(key, PKCS1_ENCODINGS[position], algorithm, digest);
+    }
+    let info = match hash {
+        Some(hash) => rsa_padding::digest_info(hash, digest)?,
+        None => digest.to_vec(),
+    };
+    let padded = rsa_padding::pkcs1_signature(&info, bits.div_ceil(8) as usize)?;
+    Ok(rsa_operation::private(key, &padded, random)?.to_vec())
+}
+
+/// Signs by PSS (RFC 8017, section 8.1).
+fn sign_pss(
+    key: &RsaPrivateComponents,
+    hashes: (HashingAlgorithm, HashingAlgorithm),
+    digest: &[u8],
+    salt: usize,
+    random: &dyn Random,
+) -> Result<Vec<u8>, CryptoError> {
+    let bits = rsa_key::bits(&key.modulus);
+    rsa_key::usable(&key.modulus, key.public_exponent.as_deref().unwrap_or_default())?;
+    if (digest.len() + salt).saturating_add(2) > (bits - 1).div_ceil(8) as usize {
+        return Err(CryptoError::BadParameters(format!("a salt of {salt} bytes does not fit the key and the hash")));
+    }
+    if bits >= AWS_LC_RSA_BITS_MIN
+        && hashes.0 == hashes.1
+        && let Some((position, algorithm)) = aws_lc_hash(hashes.0)
+        && let Some(encoding) = PSS_ENCODINGS[position].get(salt)
+    {
+        return aws_lc_sign(key, encoding, algorithm, digest);
+    }
+    let mut bytes = Zeroizing::new(vec![0; salt]);
+    random.fill(&mut bytes)?;
+    let padded = rsa_padding::pss_signature(hashes, digest, &bytes, bits)?;
+    Ok(rsa_operation::private(key, &padded, random)?.to_vec())
+}
+
+/// Signs by ECDSA (FIPS 186-5, section 6.4), with any hash: of a digest it takes the leftmost bits, as many as the curve has, as
+/// a number. So the digest of any hash is handed over as one of the hash that aws-lc-rs has for the curve: a longer one cut, a
+/// shorter one with zeros before it.
+fn sign_ecdsa(key: &PrivateKey, curve: &'static CurveRow, digest: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let ecdsa = curve.algorithm.ok_or(CryptoError::UnsupportedCurve(curve.curve))?;
+    let der = key.encode(KeyFormatType::ECPrivateKey)?;
+    let key = EcdsaKeyPair::from_private_key_der(ecdsa, der.expose())
+        .map_err(|error| CryptoError::invalid_key("elliptic-curve private key", error))?;
+    let signature = key.sign_digest(&as_digest_of_curve(curve, digest)?).map_err(|_| CryptoError::Failed("signing"))?;
+    Ok(signature.as_ref().to_vec())
+}
+
+fn as_digest_of_curve(curve: &CurveRow, digest: &[u8]) -> Result<Digest, CryptoError> {
+    let algorithm = match curve.curve {
+        RecommendedCurve::P_384 => &hash::SHA384,
+        RecommendedCurve::P_521 => &hash::SHA512,
+        _ => &hash::SHA256,
+    };
+    let length = algorithm.output_len();
+    let cut = &digest[..digest.len().min(length)];
+    let mut number = vec![0; length];
+    number[length - cut.len()..].copy_from_slice(cut);
+    Digest::import_less_safe(&number, algorithm).map_err(|_| CryptoError::Failed("signing"))
+}
+
+/// Verifies the signature of a message that comes in parts.
+#[derive(Debug)]
+pub struct Verifier {
+    /// None: keys of this kind make no such signatures.
+    scheme: Option<Scheme>,
+    key: PublicKey,
+    message: Message,
+}
+
+impl Verifier {
+    /// Parameters for keys of another algorithm are no error: no signature is valid by them.
+    ///
+    /// # Errors
+    /// Parameters that are not offered or that contradict each other, or a key that is not used.
+    pub fn new(parameters: &CryptographicParameters, key: &PublicKey) -> Result<Self, CryptoError> {
+        let scheme = scheme(parameters, kind_of_public(key))?;
+        if let Some(scheme) = scheme {
+            usable(key)?;
+            digest(scheme.hash(), b"")?;
+        }
+        Ok(Self { scheme, key: key.clone(), message: Message::default() })
+    }
+
+    /// Takes the next part of the message.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn update(&mut self, data: &[u8]) -> Result<(), CryptoError> {
+        self.message.update(data);
+        Ok(())
+    }
+
+    /// Whether it is the signature of all parts.
+    #[must_use]
+    pub fn verify(self, signature: &[u8]) -> bool {
+        let Some(scheme) = self.scheme else { return false };
+        let valid = self.message.digest(scheme.hash()).and_then(|digest| verify(scheme, &self.key, &digest, true, signature));
+        valid.unwrap_or(false)
+    }
+}
+
+/// Whether it is the signature of a digest that the client made: Digested Data.
+///
+/// # Errors
+/// Those of [`Verifier::new`], and a digest that has not the length of the hash.
+pub fn verify_digest(
+    parameters: &CryptographicParameters,
+    key: &PublicKey,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<bool, CryptoError> {
+    let Some(scheme) = scheme(parameters, kind_of_public(key))? else { return Ok(false) };
+    usable(key)?;
+    let name_hash = check_digest(scheme, digest)?;
+    Ok(verify(scheme, key, digest, name_hash, signature).unwrap_or(false))
+}
+
+fn usable(key: &PublicKey) -> Result<(), CryptoError> {
+    match &key.0 {
+        public_key::Kind::Rsa(components) => rsa_key::usable(&components.modulus, &components.public_exponent),
+        public_key::Kind::Ec { curve, .. } if curve.offered() => Ok(()),
+        public_key::Kind::Ec { curve, .. } => Err(CryptoError::UnsupportedCurve(curve.curve)),
+    }
+}
+
+fn verify(scheme: Scheme, key: &PublicKey, digest: &[u8], name_hash: bool, signature: &[u8]) -> Result<bool, CryptoError> {
+    match (&key.0, scheme) {
+        (public_key::Kind::Rsa(key), Scheme::Pkcs1 { hash, .. }) => {
+            let Some(signed) = open(key, signature)? else { return Ok(false) };
+            let info = if name_hash { rsa_padding::digest_info(hash, digest)? } else { digest.to_vec() };
+            Ok(rsa_padding::pkcs1_signature(&info, signed.len())? == *signed)
+        }
+        (public_key::Kind::Rsa(key), Scheme::Pss { hash, mask, salt }) => {
+            let Some(signed) = open(key, signature)? else { return Ok(false) };
+            let bits = rsa_key::bits(&key.modulus);
+            let masks = mask.map_or([hash, HashingAlgorithm::SHA_1], |mask| [mask, mask]);
+            for mask in masks {
+                if rsa_padding::pss_verify((hash, mask), digest, salt, bits, &signed)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        (public_key::Kind::Ec { curve, point }, Scheme::Ecdsa { .. }) => {
+            let ecdsa = curve.algorithm.ok_or(CryptoError::UnsupportedCurve(curve.curve))?;
+            let algorithm: &'static EcdsaVerificationAlgorithm = ecdsa;
+            let digest = as_digest_of_curve(curve, digest)?;
+            Ok(UnparsedPublicKey::new(algorithm, point).verify_digest(&digest, signature).is_ok())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// What was signed. None: a signature that has not the length of the modulus or is not smaller. Public numbers only: that the
+/// crate `rsa` computes with them gives away nothing.
+fn open(key: &RsaPublicComponents, signature: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, CryptoError> {
+    if signature.len() != rsa_key::bits(&key.modulus).div_ceil(8) as usize {
+        return Ok(None);
+    }
+    match rsa_operation::public(key, signature) {
+        Err(CryptoError::Refused) => Ok(None),
+        other => other.map(Some),
+    }
+}

@@ -1,0 +1,189 @@
+//! Signatures and encryption with key pairs: every way that is offered, there and back.
+
+#![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
+
+use std::sync::LazyLock;
+
+use crypto::{
+    CryptoError, HASHES, KeyPair, Signer, SystemRandom, Verifier, decrypt, digest, encrypt, generate_key_pair, sign_digest,
+    verify_digest,
+};
+use kmip::ByteString;
+use kmip::enumerations::{CryptographicAlgorithm, DigitalSignatureAlgorithm, HashingAlgorithm, PaddingMethod, RecommendedCurve};
+use kmip::structures::CryptographicParameters;
+
+fn pair(algorithm: CryptographicAlgorithm, length: i32) -> KeyPair {
+    generate_key_pair(&SystemRandom::new(), algorithm, Some(length), None).unwrap()
+}
+
+static RSA_1024: LazyLock<KeyPair> = LazyLock::new(|| pair(CryptographicAlgorithm::RSA, 1024));
+static RSA_2048: LazyLock<KeyPair> = LazyLock::new(|| pair(CryptographicAlgorithm::RSA, 2048));
+
+fn parameters(padding: Option<PaddingMethod>, hash: Option<HashingAlgorithm>) -> CryptographicParameters {
+    CryptographicParameters { padding_method: padding, hashing_algorithm: hash, ..Default::default() }
+}
+
+fn sign(parameters: &CryptographicParameters, pair: &KeyPair, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let mut signer = Signer::new(parameters, &pair.private)?;
+    let (first, second) = message.split_at(message.len() / 2);
+    signer.update(first)?;
+    signer.update(second)?;
+    signer.finish(&SystemRandom::new())
+}
+
+fn verifies(parameters: &CryptographicParameters, pair: &KeyPair, message: &[u8], signature: &[u8]) -> bool {
+    let mut verifier = Verifier::new(parameters, &pair.public).unwrap();
+    verifier.update(message).unwrap();
+    verifier.verify(signature)
+}
+
+fn there_and_back(parameters: &CryptographicParameters, pair: &KeyPair, hash: HashingAlgorithm) {
+    let message = b"the message";
+    let signature = sign(parameters, pair, message).unwrap();
+    assert!(verifies(parameters, pair, message, &signature), "{parameters:?}");
+    assert!(!verifies(parameters, pair, b"the massage", &signature), "{parameters:?}");
+    for position in [0, signature.len() / 2, signature.len() - 1] {
+        let mut changed = signature.clone();
+        changed[position] ^= 1;
+        assert!(!verifies(parameters, pair, message, &changed), "{parameters:?} {position}");
+    }
+    assert!(!verifies(parameters, pair, message, &signature[1..]));
+    assert!(!verifies(parameters, pair, message, &[&signature[..], &[0]].concat()));
+    assert!(!verifies(parameters, pair, message, &[]));
+    // A digest made elsewhere is signed as the message is.
+    let digested = digest(hash, message).unwrap();
+    assert!(verify_digest(parameters, &pair.public, &digested, &signature).unwrap(), "{parameters:?}");
+    let signature = sign_digest(parameters, &pair.private, &digested, &SystemRandom::new()).unwrap();
+    assert!(verifies(parameters, pair, message, &signature), "{parameters:?}");
+}
+
+#[test]
+fn every_rsa_signature_there_and_back() {
+    for pair in [&*RSA_1024, &RSA_2048] {
+        for row in HASHES {
+            there_and_back(&parameters(Some(PaddingMethod::PKCS1V1_5), Some(row.hash)), pair, row.hash);
+            let pss = CryptographicParameters { salt_length: Some(20), ..parameters(Some(PaddingMethod::PSS), Some(row.hash)) };
+            there_and_back(&pss, pair, row.hash);
+            for mask in [HashingAlgorithm::SHA_1, HashingAlgorithm::SHA_256] {
+                let pss = CryptographicParameters { mask_generator_hashing_algorithm: Some(mask), ..pss.clone() };
+                there_and_back(&pss, pair, row.hash);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_ecdsa_signature_there_and_back() {
+    let curves = [RecommendedCurve::P_256, RecommendedCurve::P_384, RecommendedCurve::P_521, RecommendedCurve::SECP256K1];
+    for curve in curves {
+        let pair = generate_key_pair(&SystemRandom::new(), CryptographicAlgorithm::EC, None, Some(curve)).unwrap();
+        for row in HASHES {
+            there_and_back(&parameters(None, Some(row.hash)), &pair, row.hash);
+        }
+    }
+}
+
+#[test]
+fn what_is_left_open() {
+    let pair = &*RSA_2048;
+    let nothing = CryptographicParameters::default();
+    let signature = sign(&nothing, pair, b"message").unwrap();
+    let pkcs1 = parameters(Some(PaddingMethod::PKCS1V1_5), Some(HashingAlgorithm::SHA_256));
+    assert!(verifies(&pkcs1, pair, b"message", &signature));
+    let both = CryptographicParameters {
+        digital_signature_algorithm: Some(DigitalSignatureAlgorithm::SHA_256WithRSAEncryption),
+        ..Default::default()
+    };
+    assert!(verifies(&both, pair, b"message", &signature));
+
+    // PSS: any salt, and the hash itself or SHA-1 in the mask.
+    let pss = parameters(Some(PaddingMethod::PSS), Some(HashingAlgorithm::SHA_256));
+    for (salt, mask) in [(0, HashingAlgorithm::SHA_256), (222, HashingAlgorithm::SHA_256), (20, HashingAlgorithm::SHA_1)] {
+        let exact =
+            CryptographicParameters { salt_length: Some(salt), mask_generator_hashing_algorithm: Some(mask), ..pss.clone() };
+        let signature = sign(&exact, pair, b"message").unwrap();
+        assert!(verifies(&pss, pair, b"message", &signature), "{salt} {mask:?}");
+        let another = CryptographicParameters { salt_length: Some(salt + 1), ..exact.clone() };
+        assert!(!verifies(&another, pair, b"message", &signature), "{salt} {mask:?}");
+        let sha1 = parameters(Some(PaddingMethod::PSS), Some(HashingAlgorithm::SHA_1));
+        assert!(!verifies(&sha1, pair, b"message", &signature));
+    }
+    let too_long = CryptographicParameters { salt_length: Some(223), ..pss };
+    assert!(matches!(sign(&too_long, pair, b"message"), Err(CryptoError::BadParameters(_))));
+}
+
+#[test]
+fn digests_without_a_hash_are_signed_as_they_are() {
+    let nothing = CryptographicParameters::default();
+    let any = &[1; 16];
+    let signature = sign_digest(&nothing, &RSA_2048.private, any, &SystemRandom::new()).unwrap();
+    assert!(verify_digest(&nothing, &RSA_2048.public, any, &signature).unwrap());
+    assert!(!verify_digest(&nothing, &RSA_2048.public, &[2; 16], &signature).unwrap());
+    let named = parameters(None, Some(HashingAlgorithm::SHA_256));
+    assert!(matches!(verify_digest(&named, &RSA_2048.public, any, &signature), Err(CryptoError::BadParameters(_))));
+    // What has the length of SHA-256 is a digest of it.
+    let digested = digest(HashingAlgorithm::SHA_256, b"message").unwrap();
+    let signature = sign_digest(&nothing, &RSA_2048.private, &digested, &SystemRandom::new()).unwrap();
+    assert!(verifies(&nothing, &RSA_2048, b"message", &signature));
+    let curve = pair(CryptographicAlgorithm::EC, 256);
+    let signature = sign_digest(&nothing, &curve.private, any, &SystemRandom::new()).unwrap();
+    assert!(verify_digest(&nothing, &curve.public, any, &signature).unwrap());
+}
+
+#[test]
+fn parameters_for_another_key() {
+    let curve = pair(CryptographicAlgorithm::EC, 256);
+    let rsa = CryptographicParameters { cryptographic_algorithm: Some(CryptographicAlgorithm::RSA), ..Default::default() };
+    let signature = sign(&CryptographicParameters::default(), &curve, b"message").unwrap();
+    assert!(!verifies(&rsa, &curve, b"message", &signature), "no signature is valid, and nothing fails");
+    assert!(matches!(sign(&rsa, &curve, b"message"), Err(CryptoError::BadParameters(_))));
+    let dsa = CryptographicParameters {
+        digital_signature_algorithm: Some(DigitalSignatureAlgorithm::DSAWithSHA256),
+        ..Default::default()
+    };
+    assert!(matches!(sign(&dsa, &RSA_2048, b"message"), Err(CryptoError::BadParameters(_))));
+    let two = CryptographicParameters {
+        digital_signature_algorithm: Some(DigitalSignatureAlgorithm::SHA_256WithRSAEncryption),
+        hashing_algorithm: Some(HashingAlgorithm::SHA_384),
+        ..Default::default()
+    };
+    assert!(matches!(sign(&two, &RSA_2048, b"message"), Err(CryptoError::BadParameters(_))));
+    let raw = parameters(Some(PaddingMethod::None), None);
+    assert!(matches!(sign(&raw, &RSA_2048, b"message"), Err(CryptoError::UnsupportedParameters(_))));
+}
+
+#[test]
+fn every_encryption_there_and_back() {
+    let message = b"a key of thirty-two bytes, maybe";
+    for pair in [&*RSA_1024, &RSA_2048] {
+        for hash in [HashingAlgorithm::SHA_1, HashingAlgorithm::SHA_256, HashingAlgorithm::SHA_384, HashingAlgorithm::SHA3_256] {
+            for mask in [None, Some(HashingAlgorithm::SHA_1), Some(HashingAlgorithm::SHA_256), Some(HashingAlgorithm::SHA_384)] {
+                for label in [None, Some(b"label".to_vec())] {
+                    let oaep = CryptographicParameters {
+                        mask_generator_hashing_algorithm: mask,
+                        p_source: label.clone().map(ByteString),
+                        ..parameters(Some(PaddingMethod::OAEP), Some(hash))
+                    };
+                    let data = if hash == HashingAlgorithm::SHA_384 { &message[..20] } else { &message[..] };
+                    let encrypted = encrypt(&oaep, &pair.public, data, &SystemRandom::new()).unwrap();
+                    assert_eq!(decrypt(&oaep, &pair.private, &encrypted, false).unwrap().expose(), data);
+                    for position in [0, encrypted.len() / 2, encrypted.len() - 1] {
+                        let mut changed = encrypted.clone();
+                        changed[position] ^= 1;
+                        assert_eq!(decrypt(&oaep, &pair.private, &changed, false).unwrap_err(), CryptoError::Refused);
+                    }
+                    assert_eq!(decrypt(&oaep, &pair.private, &encrypted[1..], false).unwrap_err(), CryptoError::Refused);
+                    assert_eq!(decrypt(&oaep, &pair.private, &[0xFF; 128], false).unwrap_err(), CryptoError::Refused);
+                    let other = CryptographicParameters { p_source: Some(ByteString(b"other".to_vec())), ..oaep };
+                    assert_eq!(decrypt(&other, &pair.private, &encrypted, false).unwrap_err(), CryptoError::Refused);
+                }
+            }
+        }
+        let pkcs1 = parameters(Some(PaddingMethod::PKCS1V1_5), None);
+        let encrypted = encrypt(&pkcs1, &pair.public, message, &SystemRandom::new()).unwrap();
+        assert_eq!(decrypt(&pkcs1, &pair.private, &encrypted, true).unwrap().expose(), message);
+        assert!(matches!(decrypt(&pkcs1, &pair.private, &encrypted, false), Err(CryptoError::UnsupportedParameters(_))));
+        let long = vec![0; pair.public.facts().length as usize / 8 - 10];
+        assert!(matches!(encrypt(&pkcs1, &pair.public, &long, &SystemRandom::new()), Err(CryptoError::BadParameters(_))));
+    }
+}
