@@ -214,6 +214,10 @@ fn iv_lengths(row: &CipherRow) -> IvLengths {
         (_, Some(BlockCipherMode::CCM)) => {
             IvLengths { allowed: |length| (7..=13).contains(&length), described: "7 to 13", usual: 12, least_random: 11 }
         }
+        (_, Some(BlockCipherMode::XTS)) => {
+            // The number of the data unit, least byte first (IEEE 1619, section 5.1); what is missing of 16 bytes is zero.
+            IvLengths { allowed: |length| (1..=16).contains(&length), described: "1 to 16", usual: 16, least_random: 16 }
+        }
         (CryptographicAlgorithm::ChaCha20, _) => {
             // The nonce of the cipher's author, with a counter of 64 bits, and that of RFC 8439, with one of 32.
             IvLengths { allowed: |length| length == 8 || length == 12, described: "8 or 12", usual: 12, least_random: 8 }

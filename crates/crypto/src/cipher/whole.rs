@@ -170,7 +170,8 @@ fn xts(iv: &[u8], key: &[u8]) -> Result<Box<dyn Whole>, CryptoError> {
     if equal(first, second) {
         return Err(bad("the two halves of a key for XTS must not be the same".to_owned()));
     }
-    let tweak = <[u8; 16]>::try_from(iv).map_err(|_| CryptoError::Failed("the IV"))?;
+    let mut tweak = [0; 16];
+    tweak.iter_mut().zip(iv).for_each(|(byte, from)| *byte = *from);
     Ok(if first.len() == 16 {
         Box::new(Xts(Xts128::<aes::Aes128>::new(keyed(first)?, keyed(second)?), tweak))
     } else {
