@@ -25,7 +25,9 @@ mod rsa_key;
 mod rsa_operation;
 mod rsa_padding;
 mod signature;
+mod split;
 mod symmetric;
+mod wrap;
 
 pub use algorithm::{ALGORITHMS, AlgorithmRow, KeyClass, Lengths, Library, algorithm};
 pub use asymmetric_encryption::{decrypt, encrypt};
@@ -44,4 +46,6 @@ pub use public_key::PublicKey;
 pub use random::{Random, SystemRandom};
 pub use rsa_key::{RsaPrivateComponents, RsaPublicComponents};
 pub use signature::{Signer, Verifier, sign_digest, verify_digest};
+pub use split::{SPLIT_KEY_PARTS_MAX, SplitScheme, default_prime};
 pub use symmetric::{generate_symmetric, symmetric_length};
+pub use wrap::{Wrapped, unwrap, wrap};
