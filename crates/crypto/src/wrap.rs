@@ -4,13 +4,15 @@
 //! no default, and every client knows this one.
 
 use aes_kw::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, consts::U16};
-use aes_kw::{AesKw, AesKwp, KeyInit, aes};
+use aes_kw::{AesKw, AesKwp, InnerInit as _, KeyInit, aes};
 use kmip::Secret;
 use kmip::enumerations::{BlockCipherMode, CryptographicAlgorithm};
 use kmip::structures::CryptographicParameters;
 use zeroize::Zeroizing;
 
+use crate::cipher::{Decryptor, Encryptor};
 use crate::error::CryptoError;
+use crate::random::Random;
 
 /// Bytes of the block that both key wraps add at most, beside the padding.
 const SEMIBLOCK: usize = 8;
@@ -51,8 +53,17 @@ pub struct Wrapped {
 ///
 /// # Errors
 /// Parameters that are not offered, or do not fit the key or the number of bytes; no random bytes.
-pub fn wrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> Result<Wrapped, CryptoError> {
-    let Some(padded) = key_wrap(parameters) else { return Err(not_offered()) };
+pub fn wrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8], random: &dyn Random) -> Result<Wrapped, CryptoError> {
+    let Some(padded) = key_wrap(parameters) else {
+        // The IV is made here: one that a client chose could be one that it has used before.
+        let parameters = CryptographicParameters { random_iv: Some(true), ..parameters.clone() };
+        let mut encryptor = Encryptor::new(&parameters, key, None, None, random)?;
+        let iv = encryptor.generated_iv().map(<[u8]>::to_vec);
+        let mut bytes = encryptor.update(data)?;
+        let (rest, tag) = encryptor.finish()?;
+        bytes.extend(rest.into_iter().chain(tag.unwrap_or_default()));
+        return Ok(Wrapped { bytes, iv });
+    };
     check_algorithm(parameters)?;
     if padded == Padded::No && (data.len() < KEY_WRAP_MIN || !data.len().is_multiple_of(SEMIBLOCK)) {
         let text = format!(
@@ -77,8 +88,16 @@ pub fn wrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> Re
 ///
 /// # Errors
 /// Parameters that are not offered or do not fit the key; [`CryptoError::Refused`] for anything that is wrong with the bytes.
-pub fn unwrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> Result<Secret, CryptoError> {
-    let Some(padded) = key_wrap(parameters) else { return Err(not_offered()) };
+pub fn unwrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8], iv: Option<&[u8]>) -> Result<Secret, CryptoError> {
+    let Some(padded) = key_wrap(parameters) else {
+        let mut decryptor = Decryptor::new(parameters, key, iv, None, None)?;
+        let first = decryptor.update(data)?;
+        let rest = decryptor.finish()?;
+        let mut bytes = Vec::with_capacity(first.len() + rest.len());
+        bytes.extend_from_slice(first.expose());
+        bytes.extend_from_slice(rest.expose());
+        return Ok(Secret::new(bytes));
+    };
     check_algorithm(parameters)?;
     match key.len() {
         16 => unwrap_with::<aes::Aes128>(padded, key, data),
@@ -86,10 +105,6 @@ pub fn unwrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> 
         32 => unwrap_with::<aes::Aes256>(padded, key, data),
         bytes => Err(CryptoError::InvalidSize { algorithm: CryptographicAlgorithm::AES, bytes }),
     }
-}
-
-fn not_offered() -> CryptoError {
-    CryptoError::UnsupportedParameters("the Block Cipher Mode is not offered for wrapping".to_owned())
 }
 
 fn check_algorithm(parameters: &CryptographicParameters) -> Result<(), CryptoError> {
@@ -107,8 +122,8 @@ where
     let mut wrapped = vec![0; data.len().div_ceil(SEMIBLOCK) * SEMIBLOCK + SEMIBLOCK];
     let cipher = C::new_from_slice(key).map_err(|_| CryptoError::Failed("key wrap"))?;
     match padded {
-        Padded::No => AesKw::from_cipher(cipher).wrap_key(data, &mut wrapped).map_err(failed)?.len(),
-        Padded::Yes => AesKwp::from_cipher(cipher).wrap_key(data, &mut wrapped).map_err(failed)?.len(),
+        Padded::No => AesKw::inner_init(cipher).wrap_key(data, &mut wrapped).map_err(failed)?.len(),
+        Padded::Yes => AesKwp::inner_init(cipher).wrap_key(data, &mut wrapped).map_err(failed)?.len(),
     };
     Ok(wrapped)
 }
@@ -127,8 +142,8 @@ where
     let mut unwrapped = Zeroizing::new(vec![0; data.len()]);
     let cipher = C::new_from_slice(key).map_err(|_| CryptoError::Failed("key wrap"))?;
     let result = match padded {
-        Padded::No => AesKw::from_cipher(cipher).unwrap_key(data, &mut unwrapped),
-        Padded::Yes => AesKwp::from_cipher(cipher).unwrap_key(data, &mut unwrapped),
+        Padded::No => AesKw::inner_init(cipher).unwrap_key(data, &mut unwrapped),
+        Padded::Yes => AesKwp::inner_init(cipher).unwrap_key(data, &mut unwrapped),
     };
     match result {
         Ok(bytes) if !bytes.is_empty() => Ok(Secret::from_slice(bytes)),
@@ -139,6 +154,15 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::SystemRandom;
+
+    fn wrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> Result<Wrapped, CryptoError> {
+        super::wrap(parameters, key, data, &SystemRandom::new())
+    }
+
+    fn unwrap(parameters: &CryptographicParameters, key: &[u8], data: &[u8]) -> Result<Secret, CryptoError> {
+        super::unwrap(parameters, key, data, None)
+    }
 
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
@@ -175,6 +199,36 @@ mod tests {
         ] {
             assert_eq!(wrap(&padded, &kek, &bytes(data)).unwrap().bytes, bytes(answer));
             assert_eq!(unwrap(&padded, &kek, &bytes(answer)).unwrap().expose(), bytes(data));
+        }
+    }
+
+    #[test]
+    fn block_cipher_modes() {
+        use kmip::enumerations::PaddingMethod;
+        for (algorithm, size, block_cipher_mode, padding_method, overhead) in [
+            (CryptographicAlgorithm::AES, 32, BlockCipherMode::CBC, Some(PaddingMethod::PKCS5), 8),
+            (CryptographicAlgorithm::AES, 16, BlockCipherMode::CTR, None, 0),
+            (CryptographicAlgorithm::AES, 24, BlockCipherMode::GCM, None, 16),
+            (CryptographicAlgorithm::DES3, 24, BlockCipherMode::CBC, None, 0),
+        ] {
+            let parameters = CryptographicParameters {
+                cryptographic_algorithm: Some(algorithm),
+                block_cipher_mode: Some(block_cipher_mode),
+                padding_method,
+                ..CryptographicParameters::default()
+            };
+            let key: Vec<u8> = (1..=size).collect();
+            let one = wrap(&parameters, &key, &[7; 24]).unwrap();
+            let two = wrap(&parameters, &key, &[7; 24]).unwrap();
+            assert!(one.iv.is_some() && one.iv != two.iv && one.bytes != two.bytes, "{block_cipher_mode:?}");
+            assert_eq!(one.bytes.len(), 24 + overhead);
+            let unwrapped = super::unwrap(&parameters, &key, &one.bytes, one.iv.as_deref()).unwrap();
+            assert_eq!(unwrapped.expose(), [7; 24], "{block_cipher_mode:?}");
+            assert_eq!(super::unwrap(&parameters, &key, &one.bytes, None), Err(CryptoError::MissingIv));
+            let changed = [&one.bytes[..23], &[one.bytes[23] ^ 1]].concat();
+            if block_cipher_mode == BlockCipherMode::GCM {
+                assert_eq!(super::unwrap(&parameters, &key, &changed, one.iv.as_deref()), Err(CryptoError::Refused));
+            }
         }
     }
 

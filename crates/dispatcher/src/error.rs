@@ -41,6 +41,12 @@ impl Error {
         Self::new(ResultReason::ObjectNotFound, "No object has this Unique Identifier")
     }
 
+    /// There is no such key that wraps, or none that the client may know of.
+    #[must_use]
+    pub(crate) fn wrapping_object_not_found() -> Self {
+        Self::new(ResultReason::WrappingObjectNotFound, "No key to wrap or unwrap with has this Unique Identifier")
+    }
+
     /// A field has a value that cannot be used.
     #[must_use]
     pub(crate) fn invalid_field(text: impl Into<Cow<'static, str>>) -> Self {

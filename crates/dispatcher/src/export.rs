@@ -10,10 +10,11 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, Loaded, Operation, Placeholder, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Operation, Placeholder, Plan};
 use crate::pkcs12;
 use crate::release::{self, Form};
 use crate::spelling;
+use crate::wrapping::Keys;
 
 pub(crate) struct Export;
 
@@ -39,14 +40,22 @@ impl Operation for Export {
         if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
     }
 
+    fn keys(request: &ExportRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
+        release::keys(&form(request), loaded, keys, context)
+    }
+
     fn handle(request: &ExportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ExportResponse>> {
+        let mut keys = Keys::new(loaded.keys);
         let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
         let object = objects.next().ok_or_else(Error::object_not_found)?;
         let others: Vec<StoredObject> = objects.collect();
         let identifier = object.identifier.clone();
         // Of a destroyed object there is no material to return; its attributes are.
-        let managed =
-            if object.is_destroyed() { None } else { Some(release::release(&object, &others, &form(request), context)?) };
+        let managed = if object.is_destroyed() {
+            None
+        } else {
+            Some(release::release(&object, &others, &mut keys, &form(request), context)?)
+        };
         let mut attributes = object.view(context.now);
         spelling::attributes(&mut attributes, context.version);
         let response = ExportResponse {
@@ -60,6 +69,7 @@ impl Operation for Export {
         if done.response.object.is_some() {
             done.changes.extend(release::used(object));
         }
+        done.count(keys.changes());
         Ok(done)
     }
 }

@@ -9,9 +9,10 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Operation, Plan};
 use crate::pkcs12;
 use crate::release::{self, Form};
+use crate::wrapping::Keys;
 
 pub(crate) struct Get;
 
@@ -36,7 +37,12 @@ impl Operation for Get {
         if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
     }
 
+    fn keys(request: &GetRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
+        release::keys(&form(request), loaded, keys, context)
+    }
+
     fn handle(request: &GetRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<GetResponse>> {
+        let mut keys = Keys::new(loaded.keys);
         let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
         let object = objects.next().ok_or_else(Error::object_not_found)?;
         let others: Vec<StoredObject> = objects.collect();
@@ -44,10 +50,11 @@ impl Operation for Get {
         let response = GetResponse {
             object_type: object.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),
-            object: release::release(&object, &others, &form(request), context)?,
+            object: release::release(&object, &others, &mut keys, &form(request), context)?,
         };
         let mut done = Done::reply(response).about(&identifier);
         done.changes.extend(release::used(object));
+        done.count(keys.changes());
         Ok(done)
     }
 }

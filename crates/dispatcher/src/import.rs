@@ -14,11 +14,13 @@ use kmip::tag;
 use policy::Permission;
 use ttlv_codec::Tag;
 
+use crate::authorise::Authorised;
 use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::{Instance, StoredObject};
-use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, KeyUse, Loaded, Operation, Plan};
 use crate::register;
+use crate::wrapping::{self, Keys};
 
 /// The longest identifier that is taken over, in bytes. Clients are known that hold 64.
 const IDENTIFIER_MAX: usize = 128;
@@ -66,6 +68,11 @@ impl Operation for Import {
         Ok(plan)
     }
 
+    fn keys(request: &ImportRequest, _: &[Authorised], keys: &[Authorised], _: &Context<'_>) -> Result<Vec<KeyUse>> {
+        let unwraps = request.key_wrap_type == Some(KeyWrapType::NotWrapped);
+        Ok(if unwraps { wrapping::needed_to_unwrap(request.object.key_block(), keys) } else { Vec::new() })
+    }
+
     fn handle(request: &ImportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ImportResponse>> {
         let existing = loaded.perhaps;
         if existing.is_some() && request.replace_existing != Some(true) {
@@ -85,7 +92,12 @@ impl Operation for Import {
         creation::check_values(&object)?;
         creation::check_dates(&object)?;
         assume_state(&mut object, request, context.now);
-        register::take_in(&mut object, request.object.clone(), context)?;
+        let mut managed = request.object.clone();
+        if request.key_wrap_type == Some(KeyWrapType::NotWrapped) {
+            // Here the standard wants the key stored unwrapped (2.1, section 6.1.25); the store seals it like every other.
+            wrapping::unwrap(&mut managed, context.version, &Keys::new(loaded.keys), context)?;
+        }
+        register::take_in(&mut object, managed, context)?;
         let given = object.instances.clone();
         creation::complete(&mut object, Origin::Registered, context)?;
         // What the server sets for new objects gives way to what the object comes with, but for what is true of its material alone.
@@ -105,16 +117,12 @@ impl Operation for Import {
     }
 }
 
-/// The wrapping of the object and what the request says about it must fit.
+/// How the object is to be stored.
 ///
 /// # Errors
 /// Key Wrap Type Not Supported.
 fn check_wrapping(request: &ImportRequest) -> Result<()> {
-    let wrapped = request.object.key_block().is_some_and(|block| block.key_wrapping_data.is_some());
     match request.key_wrap_type {
-        Some(KeyWrapType::NotWrapped) if wrapped => {
-            Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server cannot unwrap the object"))
-        }
         Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered) | None => Ok(()),
         Some(_) => Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server does not know the Key Wrap Type")),
     }

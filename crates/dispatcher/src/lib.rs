@@ -83,6 +83,7 @@ mod ticket;
 #[allow(dead_code)]
 mod use_of_key;
 mod view;
+mod wrapping;
 
 pub use channel::Sending;
 pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};

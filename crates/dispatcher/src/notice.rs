@@ -16,7 +16,7 @@ use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
 use crate::object::StoredObject;
-use crate::release;
+use crate::release::{self, Form};
 use crate::spelling;
 
 /// Something a client is to be told.
@@ -71,7 +71,7 @@ impl Notice {
     /// A new object that may leave the server.
     fn put(&self, version: ProtocolVersion) -> Option<PutRequest> {
         let managed = self.object.object.as_ref().filter(|_| self.before.is_none())?;
-        release::check_release(&self.object, None).ok()?;
+        release::check_release(&self.object, &Form::default()).ok()?;
         release::check_spelling(managed, version).ok()?;
         let replaced = self.object.attributes().find_map(|attribute| match attribute {
             Attribute::Link(link) if link.link_type == LinkType::ReplacedObjectLink => match &link.linked_object_identifier {

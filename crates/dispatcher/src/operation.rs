@@ -53,6 +53,17 @@ pub(crate) trait Operation {
         Ok(Vec::new())
     }
 
+    /// Names the keys that the request uses on its objects: those that wrap or unwrap. They are loaded after the objects, each
+    /// authorised for its use. Is asked again when these are loaded, until it names none that are not.
+    fn keys(
+        _request: &Self::Request,
+        _loaded: &[Authorised],
+        _keys: &[Authorised],
+        _context: &Context<'_>,
+    ) -> Result<Vec<KeyUse>> {
+        Ok(Vec::new())
+    }
+
     /// Does what takes long and needs nothing from the store but templates and objects. Is done once, however often changes
     /// collide: what it takes from objects must be what never changes.
     fn prepare(_request: &Self::Request, _material: &Material<'_>) -> Result<Self::Prepared> {
@@ -103,6 +114,15 @@ pub(crate) struct Plan {
     pub(crate) templates: Vec<Name>,
 }
 
+/// A key that a request uses on its objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyUse {
+    /// Its identifier.
+    pub(crate) identifier: String,
+    /// What the actor must be allowed to do with it.
+    pub(crate) permission: Permission,
+}
+
 /// A search over the actor's own objects and, where it says so, those of others that everybody may read.
 #[derive(Default)]
 pub(crate) struct Search {
@@ -141,6 +161,8 @@ pub(crate) struct Found {
 pub(crate) struct Loaded {
     /// The objects, in the order of the plan, and those that were followed from them.
     pub(crate) objects: Vec<Authorised>,
+    /// The keys that the request uses on them.
+    pub(crate) keys: Vec<Authorised>,
     /// The object that need not exist.
     pub(crate) perhaps: Option<Authorised>,
     /// The templates, in the order of the plan. Shared, because the work of a heavy operation reads them on another thread.
@@ -170,6 +192,8 @@ pub(crate) struct Done<R> {
     pub(crate) concerned: Vec<String>,
     /// What the client wants to have logged.
     pub(crate) message: Option<String>,
+    /// Whether the changes count a use: the answer must not leave before they are made.
+    pub(crate) counted: bool,
 }
 
 impl<R> Done<R> {
@@ -182,6 +206,7 @@ impl<R> Done<R> {
             returned: Vec::new(),
             concerned: Vec::new(),
             message: None,
+            counted: false,
         }
     }
 
@@ -189,6 +214,12 @@ impl<R> Done<R> {
     pub(crate) fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
         self
+    }
+
+    /// Adds changes that count uses of keys.
+    pub(crate) fn count(&mut self, changes: Vec<Change>) {
+        self.counted |= !changes.is_empty();
+        self.changes.extend(changes);
     }
 
     /// Adds an object that was concerned.

@@ -14,7 +14,7 @@ use kmip::tag;
 use store::{Commit, Guard, Store, StoreError};
 use zeroize::Zeroizing;
 
-use crate::authorise::authorise;
+use crate::authorise::{Authorised, authorise};
 use crate::batch::{Answer, Run, check_size, encode, tenant};
 use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::direct;
@@ -25,7 +25,7 @@ use crate::factory::{self, Factory};
 use crate::internal;
 use crate::keys;
 use crate::object::StoredObject;
-use crate::operation::{Batch, Change, Context, Loaded, Material, Operation, Plan};
+use crate::operation::{Batch, Change, Context, KeyUse, Loaded, Material, Operation, Plan};
 use crate::search;
 use crate::ticket;
 use crate::view::{View, to_store};
@@ -198,7 +198,7 @@ async fn perform<O: Operation, S: Store>(
         if let Some((grant, operation)) = context.grant
             && !std::mem::replace(&mut charged, true)
         {
-            grant.charge(operation, &loaded.objects)?;
+            grant.charge(operation, &loaded.objects, &loaded.keys)?;
         }
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
@@ -219,7 +219,7 @@ async fn perform<O: Operation, S: Store>(
             record.action = Action::Message(message);
         }
         if run.commit {
-            match write::<O, S>(engine, run, done.changes, guards, &record).await? {
+            match write::<O, S>(engine, run, done.changes, guards, &record, done.counted).await? {
                 Committed::Made => {}
                 Committed::NotMade => {
                     answer.writer.truncate(start);
@@ -263,6 +263,7 @@ async fn write<O: Operation, S: Store>(
     changes: Vec<Change>,
     guards: Vec<Guard>,
     record: &AuditRecord,
+    counted: bool,
 ) -> Result<Committed> {
     let tenant = tenant(run.request);
     let log = || encode(std::iter::once(record));
@@ -277,7 +278,7 @@ async fn write<O: Operation, S: Store>(
     let commit = Commit { guards, changes: to_store(changes), log: log(), token: None };
     match engine.commit(tenant, commit).await {
         // A full disk must not keep a key from its owner: all that is not written is that it is no longer fresh.
-        Err(StoreError::Full) if O::RELEASES_MATERIAL => {
+        Err(StoreError::Full) if O::RELEASES_MATERIAL && !counted => {
             engine.log(tenant, log).await?;
             Ok(Committed::Made)
         }
@@ -337,6 +338,19 @@ async fn load<O: Operation, S: Store>(
         next = guarded(|| O::follow(payload, &loaded.objects, context))?;
         own.extend(next.iter().cloned());
     }
+    let mut seen: Vec<KeyUse> = Vec::new();
+    for _ in 0..FOLLOWED {
+        let mut needed = guarded(|| O::keys(payload, &loaded.objects, &loaded.keys, context))?;
+        needed.retain(|key| !seen.contains(key));
+        needed.dedup();
+        if needed.is_empty() {
+            break;
+        }
+        for key in &needed {
+            loaded.keys.push(load_key(view, key, context).await?);
+        }
+        seen.append(&mut needed);
+    }
     if let Some(identifier) = plan.perhaps {
         if factory::is_reserved(&identifier) {
             return Err(Error::invalid_field("The server keeps this Unique Identifier to itself"));
@@ -364,6 +378,24 @@ async fn load<O: Operation, S: Store>(
         loaded.found = search::find(view, search, context, O::PERMISSION).await?;
     }
     Ok(loaded)
+}
+
+/// Loads a key that wraps or unwraps, and asks the policy about it.
+async fn load_key<S: Store>(view: &View<'_, S>, key: &KeyUse, context: &Context<'_>) -> Result<Authorised> {
+    if factory::is_reserved(&key.identifier) {
+        return Err(Error::wrapping_object_not_found());
+    }
+    let object = view.load(&[&key.identifier]).await?.pop().flatten().ok_or_else(Error::wrapping_object_not_found)?;
+    let object = authorise(context, key.permission, object).map_err(|error| match error.reason {
+        // Absent and forbidden by another tenant are the same here, too.
+        ResultReason::ObjectNotFound => Error::wrapping_object_not_found(),
+        _ => error,
+    })?;
+    if object.is_archived() {
+        let text = "The wrapping key is archived; it has to be recovered first";
+        return Err(Error::new(ResultReason::WrappingObjectArchived, text));
+    }
+    Ok(object)
 }
 
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.

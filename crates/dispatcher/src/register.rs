@@ -13,6 +13,7 @@ use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::wrapping;
 
 pub(crate) struct Register;
 
@@ -82,6 +83,7 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
 /// says, or only the key itself, both say afterwards.
 fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBlock) -> Result<()> {
     check_shape(block)?;
+    wrapping::check_registered(block)?;
     let stated_algorithm = object.first(|attribute| match attribute {
         Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
         _ => None,

@@ -7,14 +7,17 @@ use kmip::object::ManagedObject;
 use kmip::result_reason::ResultReason;
 use kmip::structures::KeyWrappingSpecification;
 
+use crate::authorise::Authorised;
 use crate::conversion;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Change, Context};
+use crate::operation::{Change, Context, KeyUse};
 use crate::pkcs12;
 use crate::spelling;
+use crate::wrapping::{self, Keys};
 
 /// What a request says about the form of the object.
+#[derive(Default)]
 pub(crate) struct Form<'a> {
     /// The format of the key.
     pub(crate) format: Option<KeyFormatType>,
@@ -27,13 +30,22 @@ pub(crate) struct Form<'a> {
 }
 
 impl Form<'_> {
+    /// Whether a key that was registered wrapped is unwrapped for it.
+    const fn unwraps(&self) -> bool {
+        self.wrapping.is_some() || matches!(self.wrap_type, Some(KeyWrapType::NotWrapped))
+    }
+
     /// Refuses what the server does with no object.
     ///
     /// # Errors
-    /// Feature Not Supported, Key Compression Type Not Supported.
+    /// Feature Not Supported, Key Compression Type Not Supported, Invalid Field and Encoding Option Error for a Key Wrapping
+    /// Specification.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.wrapping.is_some() {
-            return Err(Error::new(ResultReason::FeatureNotSupported, "The server does not wrap keys"));
+        if let Some(specification) = self.wrapping {
+            wrapping::check_specification(specification)?;
+            if self.wrap_type.is_some() {
+                return Err(Error::invalid_field("Key Wrap Type and Key Wrapping Specification contradict each other"));
+            }
         }
         if self.compression.is_some() {
             return Err(Error::new(ResultReason::KeyCompressionTypeNotSupported, "The server does not compress keys"));
@@ -42,23 +54,46 @@ impl Form<'_> {
     }
 }
 
-/// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it.
+/// The keys that the form of an object takes: those that wrap it, and those that unwrap it before.
+///
+/// # Errors
+/// Object Not Found for an empty ID Placeholder.
+pub(crate) fn keys(form: &Form<'_>, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
+    let mut needed = match form.wrapping {
+        Some(specification) => wrapping::needed_to_wrap(specification, context)?,
+        None => Vec::new(),
+    };
+    if form.unwraps() {
+        let block = loaded.first().and_then(|object| object.object.as_ref()).and_then(ManagedObject::key_block);
+        needed.extend(wrapping::needed_to_unwrap(block, keys));
+    }
+    Ok(needed)
+}
+
+/// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it, `keys` wrap and unwrap it.
 ///
 /// # Errors
 /// Object Destroyed, Key Value Not Present, Not Extractable, Sensitive, Key Wrap Type Not Supported, Key Format Type Not Supported,
-/// and Invalid Object Type or Feature Not Supported for what the client's version cannot spell.
+/// Invalid Object Type or Feature Not Supported for what the client's version cannot spell, and those of [`wrapping`].
 pub(crate) fn release(
     object: &StoredObject,
     others: &[StoredObject],
+    keys: &mut Keys,
     form: &Form<'_>,
     context: &Context<'_>,
 ) -> Result<ManagedObject> {
     let mut managed = object.material()?.clone();
-    check_release(object, form.wrap_type)?;
+    check_release(object, form)?;
+    if form.unwraps() {
+        wrapping::unwrap(&mut managed, object.spelling, keys, context)?;
+    }
     if !others.is_empty() {
         managed = pkcs12::file(object, others, context)?;
     } else if let Some(format) = form.format {
         conversion::convert(&mut managed, format)?;
+    }
+    if let Some(specification) = form.wrapping {
+        wrapping::wrap(&mut managed, object, specification, keys, context)?;
     }
     check_version(&managed, context.version)?;
     if object.spelling != context.version {
@@ -76,24 +111,24 @@ pub(crate) fn used(mut object: StoredObject) -> Option<Change> {
     })
 }
 
-/// Whether the object may leave the server in clear (2.1, sections 4.17 and 4.54).
-pub(crate) fn check_release(object: &StoredObject, wrap_type: Option<KeyWrapType>) -> Result<()> {
+/// Whether the object may leave the server in a form (2.1, sections 4.17 and 4.54): a sensitive one only encrypted.
+pub(crate) fn check_release(object: &StoredObject, form: &Form<'_>) -> Result<()> {
     let has = |wanted: Attribute| object.attributes().any(|attribute| *attribute == wanted);
-    let wrapped =
-        object.object.as_ref().and_then(ManagedObject::key_block).is_some_and(|block| block.key_wrapping_data.is_some());
+    if !matches!(form.wrap_type, None | Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered)) {
+        return Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server does not know the Key Wrap Type"));
+    }
     if has(Attribute::Extractable(false)) {
         return Err(Error::new(ResultReason::NotExtractable, "The object must not leave the server"));
     }
-    if has(Attribute::Sensitive(true)) && !wrapped {
+    let hidden = match form.wrapping {
+        Some(specification) => wrapping::would_hide(specification),
+        None if form.unwraps() => false,
+        None => object.object.as_ref().and_then(ManagedObject::key_block).is_some_and(wrapping::hides),
+    };
+    if has(Attribute::Sensitive(true)) && !hidden {
         return Err(Error::new(ResultReason::Sensitive, "The object must not leave the server unwrapped"));
     }
-    match wrap_type {
-        Some(KeyWrapType::NotWrapped) if wrapped => {
-            Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server cannot unwrap the object"))
-        }
-        Some(KeyWrapType::NotWrapped | KeyWrapType::AsRegistered) | None => Ok(()),
-        Some(_) => Err(Error::new(ResultReason::KeyWrapTypeNotSupported, "The server does not know the Key Wrap Type")),
-    }
+    Ok(())
 }
 
 /// Whether an object that another version may have brought can be spelled in this one.

@@ -117,12 +117,12 @@ impl Grant {
         self.charge_where(|right| right.names(operation) && right.objects.is_none() && right.object_groups.is_none())
     }
 
-    /// Takes one operation on some objects from what is left.
+    /// Takes one operation on some objects, with some keys, from what is left.
     ///
     /// # Errors
-    /// Not Authorised, if no one right reaches all of the objects; Usage Limit Exceeded, if nothing is left of those that do.
-    pub(crate) fn charge(&self, operation: Code, objects: &[Authorised]) -> Result<()> {
-        self.charge_where(|right| right.names(operation) && objects.iter().all(|object| right.reaches(object)))
+    /// Not Authorised, if no one right reaches all of them; Usage Limit Exceeded, if nothing is left of those that do.
+    pub(crate) fn charge(&self, operation: Code, objects: &[Authorised], keys: &[Authorised]) -> Result<()> {
+        self.charge_where(|right| right.names(operation) && objects.iter().chain(keys).all(|object| right.reaches(object)))
     }
 
     fn charge_where(&self, fits: impl Fn(&Allowance) -> bool) -> Result<()> {

@@ -97,7 +97,11 @@ pub(crate) fn check(
     }
     check_time(object, wanted, at.now)?;
     let allowed = object.attributes().any(|attribute| match attribute {
-        Attribute::CryptographicUsageMask(mask) => mask.contains(wanted.mask()) || mask.contains(Mask::Unrestricted),
+        Attribute::CryptographicUsageMask(mask) => {
+            // A key that wraps unwraps, too: the test cases of the standard have it so (TC-WRAP-2).
+            let wraps = wanted == Use::UnwrapKey && mask.contains(Mask::WrapKey);
+            mask.contains(wanted.mask()) || wraps || mask.contains(Mask::Unrestricted)
+        }
         _ => false,
     });
     if !allowed {

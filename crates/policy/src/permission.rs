@@ -13,7 +13,7 @@ pub enum Scope {
 
 macro_rules! permissions {
     ($( $(#[$doc:meta])* $name:ident, $scope:ident; )*) => {
-        /// The right to perform one KMIP operation. The names are those of the XML encoding.
+        /// The right to perform one KMIP operation, or to use a key in one. The names are those of the XML encoding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[allow(non_camel_case_types)] // The XML encoding spells PKCS_11 so.
         pub enum Permission {
@@ -118,4 +118,8 @@ permissions! {
     CreateUser, Server;
     CreateCredential, Server;
     Deactivate, Object;
+    /// No operation: to use a key to wrap others, which an operation on these names.
+    WrapKey, Object;
+    /// No operation: to use a key to unwrap others.
+    UnwrapKey, Object;
 }

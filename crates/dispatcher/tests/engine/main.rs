@@ -43,3 +43,4 @@ mod tickets;
 mod undo;
 mod unknown;
 mod usage;
+mod wrapping;

@@ -42,7 +42,10 @@ fn objects(size: usize) -> Vec<ManagedObject> {
     wrapped.key_value = Some(KeyValue::Wrapped(Secret::from_slice(&bytes)));
     wrapped.key_wrapping_data = Some(kmip::structures::KeyWrappingData {
         wrapping_method: WrappingMethod::Encrypt,
-        encryption_key_information: None,
+        encryption_key_information: Some(kmip::structures::EncryptionKeyInformation {
+            unique_identifier: "kept by the client".into(),
+            cryptographic_parameters: None,
+        }),
         mac_signature_key_information: None,
         mac_signature: None,
         iv_counter_nonce: None,

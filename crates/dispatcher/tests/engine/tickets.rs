@@ -44,7 +44,7 @@ fn log_in(client: &mut Client<'_>, request: &LoginRequest) -> Ticket {
     ticket
 }
 
-fn delegate(client: &mut Client<'_>, rights: Vec<Right>) -> Ticket {
+pub(crate) fn delegate(client: &mut Client<'_>, rights: Vec<Right>) -> Ticket {
     client.ask(Operation::DelegatedLogin, &delegation(rights)).ok::<DelegatedLoginResponse>().ticket
 }
 
@@ -54,7 +54,7 @@ fn with(request: Request, ticket: &Ticket) -> Request {
 }
 
 /// One item with a ticket.
-fn ask(client: &mut Client<'_>, ticket: &Ticket, operation: Operation, payload: &impl kmip::codec::Value) -> Answer {
+pub(crate) fn ask(client: &mut Client<'_>, ticket: &Ticket, operation: Operation, payload: &impl kmip::codec::Value) -> Answer {
     let request = with(client.request().item(operation, payload), ticket);
     client.send(request).items.remove(0)
 }
@@ -63,7 +63,7 @@ fn operations(operations: &[Operation]) -> Option<Operations> {
     Some(Operations { operations: operations.to_vec() })
 }
 
-fn objects(identifiers: &[&str]) -> Option<Objects> {
+pub(crate) fn objects(identifiers: &[&str]) -> Option<Objects> {
     Some(Objects { unique_identifiers: identifiers.iter().map(|identifier| (*identifier).into()).collect() })
 }
 
