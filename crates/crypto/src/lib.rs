@@ -42,7 +42,7 @@ pub use key::{KeyFacts, default_format};
 pub use key_pair::{KeyPair, generate_key_pair};
 pub use mac::{MACS, Mac, MacFunction, MacRow, mac_supported};
 pub use name::NameParts;
-pub use pkcs12::write_pkcs12;
+pub use pkcs12::{PKCS12_CHAIN_MAX, Pkcs12Contents, read_pkcs12, write_pkcs12};
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
 pub use random::{Random, SystemRandom};

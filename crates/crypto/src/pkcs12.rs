@@ -1,5 +1,11 @@
 //! PKCS#12 files (RFC 7292): a private key with its certificates, under a password.
 
+mod der;
+mod open;
+mod read;
+
+pub use read::{PKCS12_CHAIN_MAX, Pkcs12Contents, read_pkcs12};
+
 use kmip::Secret;
 use kmip::enumerations::KeyFormatType;
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey as Pkcs12Key, PrivateKeyChain};
@@ -11,7 +17,11 @@ use crate::private_key::PrivateKey;
 const ITERATIONS: u32 = 10_000;
 
 /// Writes a private key and its certificates, its own first, as a PKCS#12 file: AES-256 with PBKDF2 (HMAC-SHA-256). The alias is the
-/// Friendly Name in the file.
+/// Friendly Name in the file. It takes some milliseconds.
+///
+/// What is here of the key and the password is wiped. The library that writes the file is not so careful: the copy of the key that its
+/// `PrivateKey` holds and the bytes that it encrypts in place are freed as they are (the second are overwritten by the encryption), and
+/// so are the keys that it derives. It offers no way to wipe them.
 ///
 /// # Errors
 /// Certificates that are none, or what the encoder refuses.
