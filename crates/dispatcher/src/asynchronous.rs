@@ -13,7 +13,7 @@ pub(crate) mod item;
 mod queue;
 mod run;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use audit::Outcome;
@@ -36,6 +36,7 @@ use crate::search::yield_once;
 use crate::view::View;
 
 use item::{BatchIdentifier, ItemIdentifier, PendingItem};
+use queue::Amount;
 pub(crate) use queue::{Requests, Waiting};
 
 /// Records looked at together when the store is searched for requests: each may hold a result of 4 MiB.
@@ -85,7 +86,9 @@ impl<S: Store> Engine<S> {
         let limit = || Error::new(ResultReason::ServerLimitExceeded, "The request has too many items for an asynchronous one");
         let count = u16::try_from(message.items.len()).map_err(|_| limit())?;
         let batch = self.new_batch()?;
-        let place = self.asynchronous.enter(tenant(request), &request.actor.name, count, &self.settings.asynchronous)?;
+        let bytes = message.items.iter().map(|item| item.payload.raw().len()).sum();
+        let amount = Amount { items: usize::from(count), bytes };
+        let place = self.asynchronous.enter(tenant(request), &request.actor.name, amount, &self.settings.asynchronous)?;
 
         let mut answer = Answer::begin(request);
         let mut changes = Vec::with_capacity(message.items.len());
@@ -111,6 +114,7 @@ impl<S: Store> Engine<S> {
                 request: Zeroizing::new(item.payload.raw().to_vec()),
                 outcome: None,
                 batch: Batch::default(),
+                size: item.payload.raw().len(),
             };
             changes.push(Change::Put(pending.to_put()));
         }
@@ -151,13 +155,16 @@ impl<S: Store> Engine<S> {
     }
 
     async fn try_resume(&self) -> Result<usize> {
-        let tenant = Tenant::DEFAULT;
-        let mut items = self.pending_items(tenant, &Query { terms: vec![item::term()], ..Query::default() }).await?;
+        let mut items = Vec::new();
+        for tenant in self.store.tenants().await? {
+            let query = Query { terms: vec![item::term()], ..Query::default() };
+            items.extend(self.pending_items(tenant, &query).await?.into_iter().map(|item| (tenant, item)));
+        }
         // The oldest first, as they came.
-        items.sort_by_key(|item| (item.submitted_us, item.identifier.batch, item.identifier.position));
-        self.asynchronous.recount(items.iter().map(|item| (tenant, item.client.as_str())));
+        items.sort_by_key(|(_, item)| (item.submitted_us, item.identifier.batch, item.identifier.position));
+        self.asynchronous.recount(items.iter().map(|(tenant, item)| (*tenant, item.client.as_str(), item.size)));
         let mut batches = HashSet::new();
-        for item in &items {
+        for &(tenant, ref item) in &items {
             if item.outcome.is_none() && batches.insert(item.identifier.batch) {
                 self.asynchronous.push(Waiting { tenant, batch: item.identifier.batch, count: item.count });
             }
@@ -172,19 +179,25 @@ impl<S: Store> Engine<S> {
         let mut page = Page::first(CHUNK);
         loop {
             let found = self.store.find(tenant, query, page).await?;
-            let identifiers: Vec<&str> = found.identifiers.iter().map(String::as_str).collect();
-            for record in self.store.load(tenant, &identifiers).await?.into_iter().flatten() {
-                match PendingItem::from_kept(&Kept::from(record)) {
-                    Ok(item) => items.push(item.without_contents()),
-                    Err(error) => tracing::error!(%error, "an asynchronous request cannot be read"),
-                }
-            }
+            items.extend(self.load_items(tenant, &found.identifiers).await?);
             match found.next {
                 Some(cursor) => page.after = Some(cursor),
                 None => return Ok(items),
             }
             yield_once().await;
         }
+    }
+
+    async fn load_items(&self, tenant: Tenant, identifiers: &[String]) -> Result<Vec<PendingItem>> {
+        let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
+        let mut items = Vec::with_capacity(identifiers.len());
+        for record in self.store.load(tenant, &identifiers).await?.into_iter().flatten() {
+            match PendingItem::from_kept(&Kept::from(record)) {
+                Ok(item) => items.push(item.without_contents()),
+                Err(error) => tracing::error!(%error, "an asynchronous request cannot be read"),
+            }
+        }
+        Ok(items)
     }
 
     /// Removes results that were kept as long as the configuration says; returns how many.
@@ -196,31 +209,55 @@ impl<S: Store> Engine<S> {
     }
 
     async fn try_sweep(&self) -> Result<usize> {
-        let tenant = Tenant::DEFAULT;
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
         let to = now.saturating_sub(i64::try_from(self.settings.asynchronous.keep_s).unwrap_or(i64::MAX));
         let due = Range { field: item::COMPLETED.0, from: i64::MIN, to };
         let query = Query { terms: vec![item::term()], ranges: vec![due], ..Query::default() };
         let mut removed = 0;
-        for item in self.pending_items(tenant, &query).await? {
-            let ItemIdentifier { batch, .. } = item.identifier;
-            let last = ItemIdentifier { batch, position: item.count.saturating_sub(1) };
-            // What comes after an item in its batch needs to know what it did.
-            let is_needed = self.asynchronous.is_open(batch)
-                || match self.load_pending(tenant, last).await? {
-                    Some(last) => last.outcome.is_none(),
-                    None => false,
-                };
-            let Some(expected) = item.revision.filter(|_| !is_needed) else { continue };
-            let change = Change::Remove { identifier: item.identifier.record(), expected };
-            match self.commit(tenant, Commit { changes: vec![change], ..Commit::default() }).await? {
-                Committed::Made => {
-                    self.asynchronous.leave(tenant, &item.client, 1);
-                    removed += 1;
+        for tenant in self.store.tenants().await? {
+            // Batches of which some items are due, and whether their last item is done.
+            let mut ended = HashMap::new();
+            let mut page = Page::first(CHUNK);
+            loop {
+                let found = self.store.find(tenant, &query, page).await?;
+                for item in self.load_items(tenant, &found.identifiers).await? {
+                    let ItemIdentifier { batch, .. } = item.identifier;
+                    let is_ended = match ended.get(&batch) {
+                        Some(is_ended) => *is_ended,
+                        None => *ended.entry(batch).or_insert(self.is_ended(tenant, &item).await?),
+                    };
+                    removed += usize::from(is_ended && self.remove(tenant, &item).await?);
                 }
-                // Somebody polls it just now: next time.
-                Committed::NotMade => {}
+                match found.next {
+                    Some(cursor) => page.after = Some(cursor),
+                    None => break,
+                }
+                yield_once().await;
             }
+        }
+        Ok(removed)
+    }
+
+    /// Whether nothing is left to be done of the batch of an item: what comes after the item needs to know what it did.
+    async fn is_ended(&self, tenant: Tenant, item: &PendingItem) -> Result<bool> {
+        let ItemIdentifier { batch, position } = item.identifier;
+        if self.asynchronous.is_open(batch) {
+            return Ok(false);
+        }
+        let last = ItemIdentifier { batch, position: item.count.saturating_sub(1) };
+        if last.position == position {
+            return Ok(item.outcome.is_some());
+        }
+        Ok(self.load_pending(tenant, last).await?.is_none_or(|last| last.outcome.is_some()))
+    }
+
+    /// Removes an item; whether it did: somebody may poll it just now.
+    async fn remove(&self, tenant: Tenant, item: &PendingItem) -> Result<bool> {
+        let Some(expected) = item.revision else { return Ok(false) };
+        let change = Change::Remove { identifier: item.identifier.record(), expected };
+        let removed = self.commit(tenant, Commit { changes: vec![change], ..Commit::default() }).await? == Committed::Made;
+        if removed {
+            self.asynchronous.leave(tenant, &item.client, Amount { items: 1, bytes: item.size });
         }
         Ok(removed)
     }
@@ -228,7 +265,7 @@ impl<S: Store> Engine<S> {
     /// How many items wait or are kept, for the server's metrics.
     #[must_use]
     pub fn asynchronous_requests(&self) -> usize {
-        self.asynchronous.total()
+        self.asynchronous.total().items
     }
 }
 

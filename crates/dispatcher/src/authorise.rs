@@ -35,8 +35,8 @@ impl std::ops::Deref for Authorised {
 pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: StoredObject) -> Result<Authorised> {
     let facts = ObjectFacts { tenant: context.actor.tenant, owner: &object.owner, is_public: object.is_public() };
     match decide(context.actor, permission, &facts) {
-        Decision::Allow => match context.grant {
-            Some((grant, operation)) if !grant.permits(operation, &object) => Err(ticket::not_authorised()),
+        Decision::Allow => match context.allowed {
+            Some(allowed) if !allowed.permits(&object) => Err(ticket::not_authorised()),
             _ => Ok(Authorised(object)),
         },
         Decision::Deny { reason } => {

@@ -21,6 +21,7 @@ use crate::engine::{Engine, ItemLog, Request, Response, write_header};
 use crate::error::{Error, Result};
 use crate::operation::Batch;
 use crate::operations;
+use crate::ticket::Charge;
 use crate::view::View;
 
 /// What became of an item, and where its status stands in the response.
@@ -157,26 +158,41 @@ pub(crate) struct Run<'a> {
     pub(crate) item: &'a RequestBatchItem<'a>,
     /// Whether its changes are committed at once.
     pub(crate) commit: bool,
-    /// What the slow part of its operation made.
+    /// What is kept of it over all attempts.
     pub(crate) prepared: &'a Prepared,
 }
 
-/// What the slow part of an item's operation made: kept over all attempts to commit it, alone or with its batch.
+/// What is kept of an item over all attempts to commit it, alone or with its batch.
 #[derive(Default)]
-pub(crate) struct Prepared(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+pub(crate) struct Prepared {
+    /// What the slow part of its operation made.
+    made: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+    /// What it took from the ticket of the request.
+    charge: Mutex<Charge>,
+}
 
 impl Prepared {
     /// What was made earlier.
     pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner).clone();
         made.and_then(|made| made.downcast().ok())
     }
 
     /// Keeps what was made.
     pub(crate) fn keep<T: Send + Sync + 'static>(&self, made: T) -> Arc<T> {
         let made = Arc::new(made);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::<T>::clone(&made));
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::<T>::clone(&made));
         made
+    }
+
+    /// What the item took from the ticket in earlier attempts.
+    pub(crate) fn take_charge(&self) -> Charge {
+        std::mem::take(&mut self.charge.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps what the item took from the ticket.
+    pub(crate) fn keep_charge(&self, charge: Charge) {
+        *self.charge.lock().unwrap_or_else(PoisonError::into_inner) = charge;
     }
 }
 

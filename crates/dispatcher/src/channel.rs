@@ -1,6 +1,6 @@
 //! Connections on which the server has the client's role (2.1, section 6.1.54): what is to be sent over them, and what came back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -39,7 +39,72 @@ const WAITING_LENGTH_MAX: usize = 4 << 20;
 pub(crate) struct Channels {
     open: Mutex<Vec<Weak<Channel>>>,
     /// How many there are, so that commits need not look where there are none.
-    count: AtomicUsize,
+    count: Arc<AtomicUsize>,
+    order: Mutex<Order>,
+}
+
+/// What brings the notices of commits into the order of the commits. Commits of different connections return in any order, and a client
+/// that is told of two changes of an object the wrong way round believes the older one.
+#[derive(Debug, Default)]
+struct Order {
+    /// The number of the next commit that begins.
+    next: u64,
+    /// Those that have begun and not ended.
+    running: BTreeSet<u64>,
+    /// What was made, by revision.
+    made: BTreeMap<(Revision, u64), Made>,
+}
+
+/// A commit that was made, and of which nobody has been told yet.
+#[derive(Debug)]
+struct Made {
+    /// The first number that began after it was made. Whatever was running then may have a lower revision.
+    next: u64,
+    tenant: Tenant,
+    notices: Vec<Arc<Notice>>,
+}
+
+impl Order {
+    /// What can be told now.
+    fn due(&mut self) -> Vec<(Tenant, Vec<Arc<Notice>>)> {
+        let oldest = self.running.first().copied().unwrap_or(u64::MAX);
+        let mut due = Vec::new();
+        // What began after any of them was made comes after that one, and so after those before it.
+        while self.made.values().map(|made| made.next).min().is_some_and(|next| next <= oldest)
+            && let Some((_, Made { tenant, notices, .. })) = self.made.pop_first()
+        {
+            due.push((tenant, notices));
+        }
+        due
+    }
+}
+
+/// A commit of which somebody may be told; when it is dropped, it has ended.
+pub(crate) struct Telling<'a> {
+    channels: &'a Channels,
+    number: u64,
+}
+
+impl Telling<'_> {
+    /// The commit was made: what there is to tell is told when all that came before it is.
+    pub(crate) fn made(self, revision: Revision, tenant: Tenant, notices: Vec<Arc<Notice>>) {
+        if !notices.is_empty() {
+            let mut order = self.channels.order();
+            let next = order.next;
+            order.made.insert((revision, self.number), Made { next, tenant, notices });
+        }
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        // Told under the lock, or the next one to end could overtake this one.
+        let mut order = self.channels.order();
+        order.running.remove(&self.number);
+        for (tenant, notices) in order.due() {
+            self.channels.publish(tenant, &notices);
+        }
+    }
 }
 
 /// One such connection.
@@ -50,6 +115,14 @@ pub(crate) struct Channel {
     /// The authenticator's generation under which a credential proved the actor; `None`: the certificate did.
     proved_under: Option<u64>,
     state: Mutex<State>,
+    /// Of [`Channels`].
+    count: Arc<AtomicUsize>,
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -105,11 +178,12 @@ impl Channels {
 
     /// The server takes the client's role on a connection.
     pub(crate) fn begin(&self, actor: Actor, version: ProtocolVersion, proved_under: Option<u64>) -> Arc<Channel> {
-        let channel = Arc::new(Channel { actor, version, proved_under, state: Mutex::default() });
+        self.count.fetch_add(1, Ordering::AcqRel);
+        let count = Arc::clone(&self.count);
+        let channel = Arc::new(Channel { actor, version, proved_under, state: Mutex::default(), count });
         let mut open = self.open();
         open.retain(|channel| channel.strong_count() > 0);
         open.push(Arc::downgrade(&channel));
-        self.count.store(open.len(), Ordering::Release);
         channel
     }
 
@@ -123,14 +197,26 @@ impl Channels {
         self.open().iter().filter_map(Weak::upgrade).any(|channel| is_for(&channel))
     }
 
-    /// Tells those whom it concerns.
-    pub(crate) fn publish(&self, tenant: Tenant, notices: &[Arc<Notice>]) {
-        if notices.is_empty() {
-            return;
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A commit begins; `None`: there is nobody to tell.
+    pub(crate) fn begin_commit(&self) -> Option<Telling<'_>> {
+        if self.is_empty() {
+            return None;
         }
+        let mut order = self.order();
+        let number = order.next;
+        order.next += 1;
+        order.running.insert(number);
+        Some(Telling { channels: self, number })
+    }
+
+    /// Tells those whom it concerns.
+    fn publish(&self, tenant: Tenant, notices: &[Arc<Notice>]) {
         let mut open = self.open();
         open.retain(|channel| channel.strong_count() > 0);
-        self.count.store(open.len(), Ordering::Release);
         let living: Vec<_> = open.iter().filter_map(Weak::upgrade).collect();
         drop(open);
         for notice in notices {
@@ -152,12 +238,9 @@ pub enum Sending {
 }
 
 impl<S: Store> Engine<S> {
-    /// What there is to tell of a commit that is about to be made. Costs nothing where nobody is to be told.
+    /// What there is to tell of a commit that is about to be made.
     pub(crate) async fn notices(&self, tenant: Tenant, commit: &Commit) -> Vec<Arc<Notice>> {
         let mut notices = Vec::new();
-        if self.channels.is_empty() {
-            return notices;
-        }
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
         for change in &commit.changes {
             let Change::Put(put) = change else { continue };
@@ -267,5 +350,52 @@ impl<S: Store> Engine<S> {
             tracing::info!(peer = session.peer, operation, reason, "the client did not accept what the server sent");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kmip::enumerations::ObjectType;
+
+    use super::*;
+    use crate::object::StoredObject;
+
+    const V2: ProtocolVersion = ProtocolVersion::V2_1;
+
+    fn notice(identifier: &str) -> Vec<Arc<Notice>> {
+        let object = StoredObject::new(identifier.to_owned(), "fred".to_owned(), ObjectType::SymmetricKey, V2);
+        Notice::new(None, object, 0).into_iter().collect()
+    }
+
+    fn told(channel: &Channel) -> Vec<String> {
+        let waiting = std::mem::take(&mut channel.state().waiting);
+        waiting.iter().map(|notice| notice.identifier().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_told_is_in_the_order_of_the_commits() {
+        let channels = Channels::default();
+        let channel = channels.begin(Actor { name: "fred".to_owned(), tenant: 0 }, V2, None);
+        let commit = || channels.begin_commit().unwrap();
+        let (first, second, refused) = (commit(), commit(), commit());
+        second.made(Revision(2), Tenant::DEFAULT, notice("two"));
+        assert!(told(&channel).is_empty(), "the one that runs may have come before it");
+        let third = commit();
+        first.made(Revision(1), Tenant::DEFAULT, notice("one"));
+        assert!(told(&channel).is_empty(), "so may this one");
+        drop(refused);
+        assert_eq!(told(&channel), ["one", "two"], "what began later comes later");
+        third.made(Revision(3), Tenant::DEFAULT, notice("three"));
+        assert_eq!(told(&channel), ["three"]);
+    }
+
+    #[test]
+    fn a_connection_that_ended_costs_nothing_any_more() {
+        let channels = Channels::default();
+        assert!(channels.begin_commit().is_none());
+        let channel = channels.begin(Actor { name: "fred".to_owned(), tenant: 0 }, V2, None);
+        assert!(channels.begin_commit().is_some());
+        drop(channel);
+        assert!(channels.begin_commit().is_none());
     }
 }

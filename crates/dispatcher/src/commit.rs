@@ -9,7 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use store::{Commit, Store, StoreError, Tenant, Token};
+use store::{Commit, Revision, Store, StoreError, Tenant, Token};
 
 use crate::engine::Engine;
 
@@ -37,17 +37,18 @@ impl<S: Store> Engine<S> {
     pub(crate) async fn commit(&self, tenant: Tenant, mut commit: Commit) -> Result<Committed, StoreError> {
         let token = self.token();
         commit.token = token;
-        let notices = self.notices(tenant, &commit).await;
-        let committed = match self.store.commit(tenant, commit).await {
-            Ok(_) => Ok(Committed::Made),
-            Err(StoreError::Conflict { .. } | StoreError::Taken { .. }) => Ok(Committed::NotMade),
-            Err(StoreError::UnknownOutcome { cause }) => self.settle(tenant, token, cause).await,
-            Err(error) => Err(error),
+        let telling = self.channels.begin_commit();
+        let notices = if telling.is_some() { self.notices(tenant, &commit).await } else { Vec::new() };
+        let revision = match self.store.commit(tenant, commit).await {
+            Ok(revision) => Some(revision),
+            Err(StoreError::Conflict { .. } | StoreError::Taken { .. }) => None,
+            Err(StoreError::UnknownOutcome { cause }) => self.settle(tenant, token, cause).await?,
+            Err(error) => return Err(error),
         };
-        if matches!(committed, Ok(Committed::Made)) {
-            self.channels.publish(tenant, &notices);
+        if let (Some(telling), Some(revision)) = (telling, revision) {
+            telling.made(revision, tenant, notices);
         }
-        committed
+        Ok(if revision.is_some() { Committed::Made } else { Committed::NotMade })
     }
 
     /// Logs what changed nothing. Entries of which the store cannot tell whether it took them are given to it again, in a
@@ -70,15 +71,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    async fn settle(&self, tenant: Tenant, token: Option<Token>, mut cause: String) -> Result<Committed, StoreError> {
+    /// The revision of a commit that was made; `None`: it was not.
+    async fn settle(&self, tenant: Tenant, token: Option<Token>, mut cause: String) -> Result<Option<Revision>, StoreError> {
         let Some(token) = token else { return Err(StoreError::UnknownOutcome { cause }) };
         for pause in SETTLE_PAUSES_MS {
             if pause > 0 {
                 self.environment.clock.sleep(Duration::from_millis(pause)).await;
             }
             match self.store.settle(tenant, token).await {
-                Ok(Some(_)) => return Ok(Committed::Made),
-                Ok(None) => return Ok(Committed::NotMade),
+                Ok(settled) => return Ok(settled),
                 Err(error) => {
                     tracing::warn!(%error, %cause, "the store cannot tell yet whether a commit was made");
                     cause = error.to_string();

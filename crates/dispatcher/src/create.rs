@@ -40,7 +40,7 @@ impl Operation for Create {
         let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
-        context.factory.complete(&mut object);
+        context.factory.complete(&mut object, context.settings)?;
         object.object = Some(generate(&mut object, context)?);
         creation::complete(&mut object, Origin::Generated, context)?;
         let response = CreateResponse {

@@ -63,7 +63,7 @@ impl Operation for CreateKeyPair {
         }
         for half in [ObjectType::PrivateKey, ObjectType::PublicKey] {
             shape.object_type = half;
-            material.factory.complete(&mut shape);
+            material.factory.fill(&mut shape);
         }
         generate(&Wanted::of(shape.attributes()), material.random).map(Some)
     }
@@ -176,7 +176,7 @@ fn new_half(
 ) -> Result<StoredObject> {
     let mut object = StoredObject::new(context.new_identifier()?, context.actor.name.clone(), object_type, context.version);
     creation::apply(&mut object, of_half(common, own), context)?;
-    context.factory.complete(&mut object);
+    context.factory.complete(&mut object, context.settings)?;
     finish_half(&mut object, pair, context)?;
     Ok(object)
 }

@@ -86,7 +86,11 @@ pub(crate) fn check(run: &Run<'_>, permission: Permission) -> Result<()> {
     if !policy::decide_server(&run.request.actor, permission).is_allow() {
         return Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation"));
     }
-    run.request.grant.as_ref().map_or(Ok(()), |grant| grant.charge_without_object(run.item.operation))
+    let Some(grant) = &run.request.grant else { return Ok(()) };
+    let mut charge = run.prepared.take_charge();
+    grant.charge_without_object(&mut charge, run.item.operation)?;
+    run.prepared.keep_charge(charge);
+    Ok(())
 }
 
 /// Answers, and does what is to be done. Whether it was done: if not, something changed meanwhile, and all is to be done again.

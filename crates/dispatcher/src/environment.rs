@@ -90,6 +90,10 @@ pub struct AsynchronousSettings {
     pub requests_per_client: usize,
     /// The same of all clients.
     pub requests: usize,
+    /// Bytes of requests and results that are kept for one client.
+    pub bytes_per_client: usize,
+    /// The same of all clients.
+    pub bytes: usize,
     /// How long a result is kept, in seconds from the end of the operation.
     pub keep_s: u64,
     /// Whether a request that may be answered later (Optional, or True in 1.x) is.
@@ -98,8 +102,17 @@ pub struct AsynchronousSettings {
 
 impl Default for AsynchronousSettings {
     fn default() -> Self {
-        // Four of the largest batches; room for a hundred clients that do nothing else; an hour to come back for a result.
-        Self { requests_per_client: 1_024, requests: 16_384, keep_s: 3_600, when_optional: false }
+        Self {
+            // Four of the largest batches, and room for a hundred clients that do nothing else.
+            requests_per_client: 1_024,
+            requests: 16_384,
+            // Sixteen of the largest results.
+            bytes_per_client: 64 << 20,
+            bytes: 512 << 20,
+            // An hour to come back for a result.
+            keep_s: 3_600,
+            when_optional: false,
+        }
     }
 }
 

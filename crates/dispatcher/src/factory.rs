@@ -19,6 +19,7 @@ use kmip::structures::{Constraints, DefaultsInformation, ObjectDefaults, ObjectG
 use kmip::tag;
 
 use crate::creation;
+use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context};
@@ -98,8 +99,23 @@ impl Factory {
         Change::Write(Box::new(object))
     }
 
-    /// Gives a new object what its request left out.
-    pub(crate) fn complete(&self, object: &mut StoredObject) {
+    /// Gives a new object what its request left out. Together with what the request gives, it obeys what holds for requests.
+    ///
+    /// # Errors
+    /// Those of [`creation::apply`].
+    pub(crate) fn complete(&self, object: &mut StoredObject, settings: &Settings) -> Result<()> {
+        let given = object.instances.len();
+        self.fill(object);
+        if object.instances.len() > given {
+            creation::check_count(object.instances.len(), settings)?;
+            creation::check_values(object)?;
+            creation::check_dates(object)?;
+        }
+        Ok(())
+    }
+
+    /// The same without judging what comes of it.
+    pub(crate) fn fill(&self, object: &mut StoredObject) {
         let (own, general): (Vec<_>, Vec<_>) = self
             .defaults
             .object_defaults

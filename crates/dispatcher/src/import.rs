@@ -155,6 +155,13 @@ fn take_over(object: &mut StoredObject, given: &AttributeInstance) -> Result<()>
             return invalid("Object Type of the attributes differs from the type of the object");
         }
         Attribute::Name(name) if name.name_value.is_empty() => return invalid("A Name must not be empty"),
+        // What was used elsewhere stays used; more than all, or less than nothing, cannot be left.
+        Attribute::UsageLimits(limits)
+            if limits.usage_limits_count.is_some_and(|count| !(0..=limits.usage_limits_total).contains(&count))
+                || limits.usage_limits_total < 0 =>
+        {
+            return invalid("Usage Limits Count must be from 0 to Usage Limits Total");
+        }
         Attribute::CryptographicLength(length) if *length < 0 => return invalid("Cryptographic Length must not be negative"),
         _ => {}
     }

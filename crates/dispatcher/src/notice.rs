@@ -48,6 +48,12 @@ impl Notice {
         (!is_same).then(|| Arc::new(Self { object, before, now, size }))
     }
 
+    /// Which object it is of.
+    #[cfg(test)]
+    pub(crate) fn identifier(&self) -> &str {
+        &self.object.identifier
+    }
+
     /// Whose object it is.
     pub(crate) fn owner(&self) -> &str {
         &self.object.owner

@@ -7,7 +7,6 @@ use kmip::ProtocolVersion;
 use kmip::codec::Value;
 use kmip::enumerations::UniqueIdentifierEnumeration;
 use kmip::identifier::ObjectReference;
-use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
 use policy::{Actor, Permission};
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::factory::Factory;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
-use crate::ticket::Grant;
+use crate::ticket::Allowed;
 
 /// An operation: pure, but for the random source that the context hands in.
 pub(crate) trait Operation {
@@ -282,6 +281,21 @@ impl Batch {
         self.placeholder = None;
     }
 
+    /// What was added to what was known before.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let new = |(kind, identifier): &(&UniqueIdentifierEnumeration, &String)| before.by_kind.get(kind) != Some(*identifier);
+        let by_kind = self.by_kind.iter().filter(new).map(|(kind, identifier)| (*kind, identifier.clone())).collect();
+        let returned = self.returned.get(before.returned.len()..).unwrap_or_default().to_vec();
+        Self::from_parts(self.placeholder.clone(), by_kind, returned)
+    }
+
+    /// Adds what an item added.
+    pub(crate) fn add(&mut self, added: Self) {
+        self.placeholder = added.placeholder;
+        self.by_kind.extend(added.by_kind);
+        self.returned.extend(added.returned);
+    }
+
     /// What it knows, to be kept.
     pub(crate) fn parts(&self) -> (Option<&String>, &HashMap<UniqueIdentifierEnumeration, String>, &[String]) {
         (self.placeholder.as_ref(), &self.by_kind, &self.returned)
@@ -329,8 +343,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a dyn crypto::Random,
     /// What the client has laid down for its new objects; nothing for operations that do not ask.
     pub(crate) factory: &'a Factory,
-    /// The ticket the client came with, and the operation it is to allow.
-    pub(crate) grant: Option<(&'a Grant, Code)>,
+    /// What the ticket allows that the client came with.
+    pub(crate) allowed: Option<Allowed<'a>>,
 }
 
 impl Context<'_> {

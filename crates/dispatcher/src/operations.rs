@@ -27,7 +27,7 @@ use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Batch, Change, Context, KeyUse, Loaded, Material, Operation, Plan};
 use crate::search;
-use crate::ticket;
+use crate::ticket::{Allowed, Reaching};
 use crate::view::{View, to_store};
 
 /// One row per operation. An operation that is not here is answered with Operation Not Supported. The first list, in
@@ -170,13 +170,14 @@ async fn perform<O: Operation, S: Store>(
     let version = run.request.message.version;
     let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
     let start = answer.writer.len();
-    let mut charged = false;
+    let grant = run.request.grant.as_deref();
+    let mut charge = run.prepared.take_charge();
     for _ in 0..CONFLICT_RETRIES {
         let factory = match O::USES_FACTORY {
             true => load_factory(view, &run.request.actor.name).await?,
             false => Arc::default(),
         };
-        let context = Context {
+        let mut context = Context {
             version,
             actor: &run.request.actor,
             now: run.request.now_us.div_euclid(1_000_000),
@@ -184,7 +185,7 @@ async fn perform<O: Operation, S: Store>(
             batch,
             random: &*engine.environment.random,
             factory: &factory,
-            grant: run.request.grant.as_deref().map(|grant| (grant, run.item.operation)),
+            allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
         };
         if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
             && !matches!(O::PERMISSION.scope(), policy::Scope::Object)
@@ -194,18 +195,33 @@ async fn perform<O: Operation, S: Store>(
         let plan = guarded(|| O::plan(&payload, &context))?;
         answer.name_objects(&plan.objects);
         let guards = guards(&plan, &context);
-        let loaded = load::<O, S>(view, &payload, plan, &context).await?;
-        if let Some((grant, operation)) = context.grant
-            && !std::mem::replace(&mut charged, true)
+        let searches = plan.search.is_some();
+        let charged;
+        if let Some(grant) = grant
+            && searches
         {
-            grant.charge(operation, &loaded.objects, &loaded.keys)?;
+            charged = grant.charge_search(&mut charge, run.item.operation)?;
+            context.allowed = context.allowed.map(|allowed| allowed.of_search(&charged));
         }
+        let loaded = load::<O, S>(view, &payload, plan, &context).await?;
+        let reaching = match grant {
+            Some(grant) if !searches => {
+                let objects = loaded.objects.iter().chain(&loaded.keys).chain(&loaded.perhaps).map(|object| &**object);
+                grant.charge(&mut charge, run.item.operation, objects)?
+            }
+            _ => Reaching::default(),
+        };
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
             None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
-        check_changes(&done.changes, &context)?;
+        check_changes(&done.changes)?;
+        if let Some(grant) = grant
+            && !searches
+        {
+            grant.charge_new(&mut charge, &reaching, done.changes.iter().filter_map(new_object))?;
+        }
 
         let (item, status_at) = answer.begin_item(run, run.item.operation);
         ResultStatus::Success.write(&mut answer.writer, tag::ResultStatus, version);
@@ -231,29 +247,29 @@ async fn perform<O: Operation, S: Store>(
         }
         batch.advance(done.placeholder, done.returned);
         answer.push_success(run, record, status_at, changes, O::RELEASES_MATERIAL);
+        run.prepared.keep_charge(charge);
         return Ok(());
     }
     Err(Error::kept_changing())
 }
 
-/// What no operation may change: records that are no objects, and, with a ticket for some objects, others.
-fn check_changes(changes: &[Change], context: &Context<'_>) -> Result<()> {
-    for change in changes {
-        let Change::Write(object) = change else { continue };
-        if internal::is_internal(&object.identifier) {
-            return Err(Error::invalid_field(
-                "The Unique Identifier begins with a control character, which the server keeps to itself",
-            ));
+/// What no operation may change: records that are no objects.
+fn check_changes(changes: &[Change]) -> Result<()> {
+    let is_internal = |change: &Change| matches!(change, Change::Write(object) if internal::is_internal(&object.identifier));
+    match changes.iter().any(is_internal) {
+        true => {
+            Err(Error::invalid_field("The Unique Identifier begins with a control character, which the server keeps to itself"))
         }
-        if let Some((grant, operation)) = context.grant
-            // The rules for new objects are loaded beside what a right names.
-            && (object.revision.is_none() || factory::is_reserved(&object.identifier))
-            && !grant.permits(operation, object)
-        {
-            return Err(ticket::not_authorised());
-        }
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// An object that was not loaded as one that the request names: a new one, or the rules for new ones.
+fn new_object(change: &Change) -> Option<&StoredObject> {
+    match change {
+        Change::Write(object) if object.revision.is_none() || factory::is_reserved(&object.identifier) => Some(&**object),
+        _ => None,
+    }
 }
 
 /// Writes what an item changed together with its log entry.

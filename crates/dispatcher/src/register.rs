@@ -47,7 +47,7 @@ impl Operation for Register {
         creation::apply(&mut object, given, context)?;
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
         take_in(&mut object, request.object.clone(), context)?;
-        context.factory.complete(&mut object);
+        context.factory.complete(&mut object, context.settings)?;
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
         Ok(Done::reply(response)

@@ -5,7 +5,7 @@
 //! leaves either the old key or the new one in its place, never half of it; and since nothing but the objects says what is due, a
 //! server that was down goes on where it stopped. Intervals that passed meanwhile are not made up for: the new key begins anew.
 //!
-//! Not rotated are keys that were replaced, destroyed, compromised or revoked, and those whose replacement would be born deactivated,
+//! Not rotated are keys that were replaced, destroyed, compromised, revoked or archived, and those whose replacement would be born deactivated,
 //! because their Deactivation Date has passed and no Rotate Offset moves it.
 
 use std::collections::HashMap;
@@ -55,19 +55,21 @@ pub struct Rotations {
 
 /// Keys whose rotation failed, and when they are tried again.
 #[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<String, i64>>);
+pub(crate) struct Failures(Mutex<HashMap<(Tenant, String), i64>>);
 
 impl Failures {
-    fn waits(&self, identifier: &str, now: i64) -> bool {
+    fn waits(&self, tenant: Tenant, identifier: &str, now: i64) -> bool {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that was ahead for a while must not keep a key waiting for long.
-        waiting.get(identifier).is_some_and(|until| (now..=now.saturating_add(RETRY_S)).contains(until) && *until > now)
+        waiting
+            .get(&(tenant, identifier.to_owned()))
+            .is_some_and(|until| (now..=now.saturating_add(RETRY_S)).contains(until) && *until > now)
     }
 
-    fn note(&self, identifier: &str, now: i64) {
+    fn note(&self, tenant: Tenant, identifier: &str, now: i64) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, until| *until > now);
-        waiting.insert(identifier.to_owned(), now.saturating_add(RETRY_S));
+        waiting.insert((tenant, identifier.to_owned()), now.saturating_add(RETRY_S));
     }
 }
 
@@ -83,7 +85,11 @@ pub(crate) fn due(object: &StoredObject) -> Option<i64> {
             Attribute::RotateAutomatic(value) => automatic = *value,
             Attribute::RotateInterval(Interval(seconds)) => interval = Some(i64::from(*seconds)),
             Attribute::InitialDate(DateTime(date)) => initial = Some(*date),
-            Attribute::DestroyDate(_) | Attribute::CompromiseDate(_) | Attribute::RevocationReason(_) => return None,
+            // What is archived is not touched; when it is recovered it is due again.
+            Attribute::DestroyDate(_)
+            | Attribute::CompromiseDate(_)
+            | Attribute::RevocationReason(_)
+            | Attribute::ArchiveDate(_) => return None,
             _ => {}
         }
     }
@@ -111,18 +117,26 @@ impl<S: Store> Engine<S> {
     pub async fn rotate(&self) -> Result<Rotations, String> {
         let mut rotations = Rotations::default();
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        for tenant in self.store.tenants().await.map_err(|error| error.to_string())? {
+            self.rotate_in(tenant, now, &mut rotations).await?;
+        }
+        Ok(rotations)
+    }
+
+    async fn rotate_in(&self, tenant: Tenant, now: i64, rotations: &mut Rotations) -> Result<(), String> {
         let query = Query { owner: None, terms: Vec::new(), ranges: vec![keys::to_rotate(now)] };
         let mut after = None;
         loop {
             let page = Page { after, limit: CHUNK };
-            let found = self.store.find(Tenant::DEFAULT, &query, page).await.map_err(|error| error.to_string())?;
-            for identifier in found.identifiers.iter().filter(|identifier| !self.rotation_failures.waits(identifier, now)) {
-                match self.rotate_one(identifier, now).await? {
+            let found = self.store.find(tenant, &query, page).await.map_err(|error| error.to_string())?;
+            let failures = &self.rotation_failures;
+            for identifier in found.identifiers.iter().filter(|identifier| !failures.waits(tenant, identifier, now)) {
+                match self.rotate_one(tenant, identifier, now).await? {
                     None => continue,
                     Some(Ok(())) => rotations.done += 1,
                     Some(Err(cause)) => {
                         tracing::warn!(identifier, cause, "a key could not be rotated; it is tried again in an hour");
-                        self.rotation_failures.note(identifier, now);
+                        self.rotation_failures.note(tenant, identifier, now);
                         rotations.failed += 1;
                     }
                 }
@@ -130,14 +144,14 @@ impl<S: Store> Engine<S> {
             }
             match found.next {
                 Some(cursor) => after = Some(cursor),
-                None => return Ok(rotations),
+                None => return Ok(()),
             }
         }
     }
 
     /// Rotates a key, if it still is to be; `None`: it is not.
-    async fn rotate_one(&self, identifier: &str, now: i64) -> Result<Option<Result<(), String>>, String> {
-        let loaded = match self.store.load(Tenant::DEFAULT, &[identifier]).await {
+    async fn rotate_one(&self, tenant: Tenant, identifier: &str, now: i64) -> Result<Option<Result<(), String>>, String> {
+        let loaded = match self.store.load(tenant, &[identifier]).await {
             // One damaged record must not keep the other keys from their rotation.
             Err(error @ StoreError::Damaged { .. }) => return Ok(Some(Err(error.to_string()))),
             loaded => loaded.map_err(|error| error.to_string())?,
@@ -153,14 +167,14 @@ impl<S: Store> Engine<S> {
         let offset = offset(&object);
         if offset.is_none() && object.state(now) == State::Deactivated {
             // Looked at again in an hour: it is due for ever, unless somebody gives it an offset.
-            self.rotation_failures.note(identifier, now);
+            self.rotation_failures.note(tenant, identifier, now);
             return Ok(None);
         }
         let request = match request(&object, offset) {
             Ok(request) => request,
             Err(cause) => return Ok(Some(Err(cause))),
         };
-        let owner = Actor { name: object.owner.clone(), tenant: Tenant::DEFAULT.0 };
+        let owner = Actor { name: object.owner.clone(), tenant: tenant.0 };
         let mut session = Session::new(owner, PEER.to_owned());
         let response = self.handle(&mut session, &request).await;
         let failure = match response.items.first() {

@@ -17,7 +17,6 @@ use kmip::result_reason::ResultReason;
 use kmip::structures::{Right, Rights, UsageLimits};
 use policy::Actor;
 
-use crate::authorise::Authorised;
 use crate::batch::Run;
 use crate::environment::TicketSettings;
 use crate::error::{Error, Result};
@@ -103,43 +102,152 @@ impl Grant {
         }
     }
 
-    /// Whether a right reaches an object.
-    pub(crate) fn permits(&self, operation: Code, object: &StoredObject) -> bool {
-        self.rights.as_ref().is_none_or(|rights| rights.iter().any(|right| right.names(operation) && right.reaches(object)))
-    }
-
     /// Takes one operation on what is no object from what is left. A right to some objects does not reach it: a request that was
     /// accepted earlier may have been for any.
     ///
     /// # Errors
     /// As [`Grant::charge`].
-    pub(crate) fn charge_without_object(&self, operation: Code) -> Result<()> {
-        self.charge_where(|right| right.names(operation) && right.objects.is_none() && right.object_groups.is_none())
+    pub(crate) fn charge_without_object(&self, charge: &mut Charge, operation: Code) -> Result<()> {
+        self.charge_where(charge, |_, right| right.names(operation) && right.objects.is_none() && right.object_groups.is_none())
     }
 
-    /// Takes one operation on some objects, with some keys, from what is left.
+    /// Takes one operation on some objects, with some keys, from what is left, unless it was taken before. Returns the rights that reach them all.
     ///
     /// # Errors
-    /// Not Authorised, if no one right reaches all of them; Usage Limit Exceeded, if nothing is left of those that do.
-    pub(crate) fn charge(&self, operation: Code, objects: &[Authorised], keys: &[Authorised]) -> Result<()> {
-        self.charge_where(|right| right.names(operation) && objects.iter().chain(keys).all(|object| right.reaches(object)))
+    /// Not Authorised, if no one right reaches all of the objects; Usage Limit Exceeded, if nothing is left of those that do.
+    pub(crate) fn charge<'o>(
+        &self,
+        charge: &mut Charge,
+        operation: Code,
+        objects: impl Iterator<Item = &'o StoredObject> + Clone,
+    ) -> Result<Reaching> {
+        let reaches = |right: &Allowance| right.names(operation) && objects.clone().all(|object| right.reaches(object));
+        self.charge_where(charge, |_, right| reaches(right))?;
+        let rights = self.rights.iter().flatten().enumerate();
+        Ok(Reaching(rights.filter(|(_, right)| reaches(right)).map(|(number, _)| number).collect()))
     }
 
-    fn charge_where(&self, fits: impl Fn(&Allowance) -> bool) -> Result<()> {
+    /// The operation makes new objects: what was taken from a right that does not reach them is taken from one that does, among
+    /// those that reach what it began with.
+    ///
+    /// # Errors
+    /// As [`Grant::charge`].
+    pub(crate) fn charge_new<'o>(
+        &self,
+        charge: &mut Charge,
+        reaching: &Reaching,
+        objects: impl Iterator<Item = &'o StoredObject> + Clone,
+    ) -> Result<()> {
+        let charged = self.charge_where(charge, |number, right| {
+            reaching.0.contains(&number) && objects.clone().all(|object| right.reaches(object))
+        });
+        if charged.is_err() {
+            // What it was taken from is not what the request needed.
+            Self::give_back(&mut self.left(), charge);
+        }
+        charged
+    }
+
+    fn give_back(left: &mut Left, charge: &mut Charge) {
+        for number in charge.rights.drain(..) {
+            left.rights[number] = left.rights[number].map(|left| left.saturating_add(1));
+        }
+    }
+
+    /// Takes one operation from each right that a search may go by: which of them lead to something, nobody knows before. The
+    /// search sees what these rights reach ([`Allowed::of_search`]).
+    ///
+    /// # Errors
+    /// Not Authorised, or Usage Limit Exceeded.
+    pub(crate) fn charge_search(&self, charge: &mut Charge, operation: Code) -> Result<Searching> {
+        if charge.taken {
+            return Ok(Searching(charge.rights.clone()));
+        }
         let mut left = self.left();
         if left.operations == Some(0) {
             return Err(used_up());
         }
         if let Some(rights) = &self.rights {
-            let fitting: Vec<usize> = (0..rights.len()).filter(|number| fits(&rights[*number])).collect();
+            let naming: Vec<usize> = (0..rights.len()).filter(|number| rights[*number].names(operation)).collect();
+            if naming.is_empty() {
+                return Err(not_authorised());
+            }
+            charge.rights = naming.into_iter().filter(|number| left.rights[*number] != Some(0)).collect();
+            if charge.rights.is_empty() {
+                return Err(used_up());
+            }
+            charge.rights.iter().for_each(|number| take_one(&mut left.rights[*number]));
+        }
+        take_one(&mut left.operations);
+        charge.taken = true;
+        Ok(Searching(charge.rights.clone()))
+    }
+
+    fn charge_where(&self, charge: &mut Charge, fits: impl Fn(usize, &Allowance) -> bool) -> Result<()> {
+        let mut left = self.left();
+        if !charge.taken && left.operations == Some(0) {
+            return Err(used_up());
+        }
+        if let Some(rights) = &self.rights {
+            let fitting: Vec<usize> = (0..rights.len()).filter(|number| fits(*number, &rights[*number])).collect();
             if fitting.is_empty() {
                 return Err(not_authorised());
             }
-            let number = fitting.into_iter().find(|number| left.rights[*number] != Some(0)).ok_or_else(used_up)?;
-            take_one(&mut left.rights[number]);
+            if !charge.rights.iter().any(|number| fitting.contains(number)) {
+                let number = fitting.into_iter().find(|number| left.rights[*number] != Some(0)).ok_or_else(used_up)?;
+                Self::give_back(&mut left, charge);
+                take_one(&mut left.rights[number]);
+                charge.rights.push(number);
+            }
         }
-        take_one(&mut left.operations);
+        if !std::mem::replace(&mut charge.taken, true) {
+            take_one(&mut left.operations);
+        }
         Ok(())
+    }
+}
+
+/// What one item has taken from a ticket: once, however often its changes collide with others'.
+#[derive(Debug, Default)]
+pub(crate) struct Charge {
+    taken: bool,
+    /// The rights it was taken from.
+    rights: Vec<usize>,
+}
+
+/// The rights of a ticket that reach all objects an operation begins with.
+#[derive(Debug, Default)]
+pub(crate) struct Reaching(Vec<usize>);
+
+/// The rights that a search was charged to.
+pub(crate) struct Searching(Vec<usize>);
+
+/// What a ticket allows one item.
+#[derive(Clone, Copy)]
+pub(crate) struct Allowed<'a> {
+    grant: &'a Grant,
+    operation: Code,
+    /// The only rights that count: those that a search was charged to.
+    charged: Option<&'a [usize]>,
+}
+
+impl<'a> Allowed<'a> {
+    /// What a ticket allows an operation.
+    pub(crate) const fn new(grant: &'a Grant, operation: Code) -> Self {
+        Self { grant, operation, charged: None }
+    }
+
+    /// The same, as far as a search was charged for it.
+    pub(crate) fn of_search(self, charged: &'a Searching) -> Self {
+        Self { charged: Some(&charged.0), ..self }
+    }
+
+    /// Whether a right reaches an object.
+    pub(crate) fn permits(&self, object: &StoredObject) -> bool {
+        let Some(rights) = &self.grant.rights else { return true };
+        let counts = |number: usize| self.charged.is_none_or(|charged| charged.contains(&number));
+        let mut rights = rights.iter().enumerate();
+        rights.any(|(number, right)| counts(number) && right.names(self.operation) && right.reaches(object))
     }
 }
 

@@ -174,6 +174,10 @@ pub struct AsynchronousConfig {
     pub requests_per_client_max: usize,
     /// The same of all clients.
     pub requests_max: usize,
+    /// Bytes of the requests and results that are kept for one client.
+    pub bytes_per_client_max: usize,
+    /// The same of all clients.
+    pub bytes_max: usize,
     /// How long a result is kept, in seconds from the end of the operation.
     pub keep_s: u64,
     /// Whether a request that may be answered later (Optional, or True in 1.x) is. A client that polls needs more messages.
@@ -185,11 +189,14 @@ const ASYNCHRONOUS_WORKERS: usize = 4;
 
 impl Default for AsynchronousConfig {
     fn default() -> Self {
-        let AsynchronousSettings { requests_per_client, requests, keep_s, when_optional } = AsynchronousSettings::default();
+        let AsynchronousSettings { requests_per_client, requests, bytes_per_client, bytes, keep_s, when_optional } =
+            AsynchronousSettings::default();
         Self {
             workers: ASYNCHRONOUS_WORKERS,
             requests_per_client_max: requests_per_client,
             requests_max: requests,
+            bytes_per_client_max: bytes_per_client,
+            bytes_max: bytes,
             keep_s,
             when_optional,
         }
@@ -372,6 +379,8 @@ impl Config {
             ("asynchronous.workers", asynchronous.workers as u64, 1, 256),
             ("asynchronous.requests_per_client_max", asynchronous.requests_per_client_max as u64, 1, 65_535),
             ("asynchronous.requests_max", asynchronous.requests_max as u64, 1, 1_000_000),
+            ("asynchronous.bytes_per_client_max", asynchronous.bytes_per_client_max as u64, 1 << 20, 1 << 40),
+            ("asynchronous.bytes_max", asynchronous.bytes_max as u64, 1 << 20, 1 << 40),
             ("asynchronous.keep_s", asynchronous.keep_s, 1, 366 * 86_400),
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),

@@ -78,6 +78,8 @@ impl<S: OperatedStore> EngineService<S> {
             asynchronous: AsynchronousSettings {
                 requests_per_client: config.asynchronous.requests_per_client_max,
                 requests: config.asynchronous.requests_max,
+                bytes_per_client: config.asynchronous.bytes_per_client_max,
+                bytes: config.asynchronous.bytes_max,
                 keep_s: config.asynchronous.keep_s,
                 when_optional: config.asynchronous.when_optional,
             },

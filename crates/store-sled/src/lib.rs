@@ -151,6 +151,10 @@ impl Store for SledStore {
         Ok(self.shared.find(tenant, query, page))
     }
 
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        Ok(self.shared.tenants())
+    }
+
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         check_limits(&commit)?;
         let facets = |change: &Change| match change {

@@ -142,6 +142,10 @@ impl Shared {
         self.published().index.find(tenant, query, page)
     }
 
+    pub(crate) fn tenants(&self) -> Vec<Tenant> {
+        self.published().index.tenants()
+    }
+
     /// Reads records without holding a lock while the disk is read: each has the revision that was published when the load
     /// began, so they are of one moment. If the background was faster, once more under the lock, where it cannot be.
     pub(crate) fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {

@@ -262,6 +262,9 @@ pub trait Store: Send + Sync + 'static {
     /// selective condition, not with the number of records.
     fn find(&self, tenant: Tenant, query: &Query, page: Page) -> impl Future<Output = Result<Found, StoreError>> + Send;
 
+    /// The tenants that have records, or had some, in order: for what the server does by itself.
+    fn tenants(&self) -> impl Future<Output = Result<Vec<Tenant>, StoreError>> + Send;
+
     /// Makes changes and log entries durable, all or none, and returns the revision all changed records now have.
     fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 

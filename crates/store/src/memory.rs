@@ -182,6 +182,10 @@ impl Store for MemoryStore {
         Ok(self.read().index.find(tenant, query, page))
     }
 
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        Ok(self.read().index.tenants())
+    }
+
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         check_limits(&commit)?;
         let token = commit.token;

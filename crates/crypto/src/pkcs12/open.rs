@@ -102,11 +102,11 @@ impl<'a> Opener<'a> {
         match algorithm.expect(OBJECT_IDENTIFIER)? {
             PBES2 => self.decrypt_pbes2(algorithm.enter(SEQUENCE)?, sealed),
             PBE_TRIPLE_DES => {
-                let (key, iv) = self.derive_pbe(algorithm.enter(SEQUENCE)?, 24)?;
+                let [key, iv] = self.derive_pbe(algorithm.enter(SEQUENCE)?, 24)?;
                 cbc::<des::TdesEde3>(&key, &iv, sealed)
             }
             PBE_RC2_40 => {
-                let (key, iv) = self.derive_pbe(algorithm.enter(SEQUENCE)?, 5)?;
+                let [key, iv] = self.derive_pbe(algorithm.enter(SEQUENCE)?, 5)?;
                 let iv = iv[..].try_into().map_err(|_| CryptoError::Refused)?;
                 unpad(cbc::Decryptor::inner_iv_init(rc2::Rc2::new_with_eff_key_len(&key, 40), iv), sealed)
             }
@@ -115,16 +115,12 @@ impl<'a> Opener<'a> {
     }
 
     /// Key and IV of a scheme of RFC 7292, appendix C.
-    fn derive_pbe(
-        &mut self,
-        mut parameters: Elements<'_>,
-        key_length: usize,
-    ) -> Result<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>), CryptoError> {
+    fn derive_pbe(&mut self, mut parameters: Elements<'_>, key_length: usize) -> Result<[Zeroizing<Vec<u8>>; 2], CryptoError> {
         let salt = parameters.expect(OCTET_STRING)?;
         let rounds = parameters.number()?;
         let hash = &digest::SHA1_FOR_LEGACY_USE_ONLY;
         let key = self.derive(hash, Purpose::Key, salt, rounds, key_length)?;
-        Ok((key, self.derive(hash, Purpose::Iv, salt, rounds, 8)?))
+        Ok([key, self.derive(hash, Purpose::Iv, salt, rounds, 8)?])
     }
 
     fn decrypt_pbes2(&mut self, mut parameters: Elements<'_>, sealed: &[u8]) -> Result<Secret, CryptoError> {

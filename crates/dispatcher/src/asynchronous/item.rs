@@ -1,10 +1,11 @@
 //! A batch item that is answered later, as a record of the store.
 
 use kmip::ProtocolVersion;
-use kmip::codec::{ByteString, DateTimeExtended, DecodeError, Fields, Value};
+use kmip::codec::{ByteString, DateTimeExtended, DecodeError, Fields, Value, from_bytes};
 use kmip::enumerations::{BatchErrorContinuationOption, ResultStatus, UniqueIdentifierEnumeration};
 use kmip::message::{RequestHeader, VersionNumbers};
 use kmip::operation::Operation as Code;
+use kmip::payload::locate::LocateResponse;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Number, Put, Revision, Term};
@@ -99,8 +100,10 @@ pub(crate) struct PendingItem {
     pub(crate) request: Zeroizing<Vec<u8>>,
     /// What came of it, once it is done.
     pub(crate) outcome: Option<ItemOutcome>,
-    /// What the items after it know of it and of those before it, once it is done.
+    /// What the items after it know of it beside what they know of those before it, once it is done.
     pub(crate) batch: Batch,
+    /// The bytes of its request and its result, as they are in the store.
+    pub(crate) size: usize,
 }
 
 /// What came of an item.
@@ -152,12 +155,25 @@ impl PendingItem {
         Zeroizing::new(writer.finish())
     }
 
+    /// The payload of a Locate that is done.
+    fn located(&self) -> Option<&[u8]> {
+        let payload = self.outcome.as_ref()?.payload.as_ref()?;
+        (self.operation == Code::Locate).then_some(&payload[..])
+    }
+
+    /// The bytes of its request and its result.
+    pub(crate) fn contents(&self) -> usize {
+        let payload = self.outcome.as_ref().and_then(|outcome| outcome.payload.as_ref());
+        self.request.len() + payload.map_or(0, |payload| payload.len())
+    }
+
     /// All but the request and the result.
     pub(crate) fn without_contents(mut self) -> Self {
         self.request = Zeroizing::default();
         if let Some(outcome) = &mut self.outcome {
             outcome.payload = None;
         }
+        self.batch = Batch::default();
         self
     }
 
@@ -212,8 +228,11 @@ impl PendingItem {
                     writer.enumeration(KIND, kind.0);
                     writer.text_string(KIND_NAMES, identifier);
                 }
-                for identifier in returned {
-                    writer.text_string(RETURNED, identifier);
+                // A Locate returns what is in its payload: tens of thousands of identifiers are not kept twice.
+                if self.located().is_none() {
+                    for identifier in returned {
+                        writer.text_string(RETURNED, identifier);
+                    }
                 }
             });
         });
@@ -262,7 +281,7 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
     let outcome = fields.take(OUTCOME)?.map(|item| decode_outcome(&item)).transpose()?;
     let batch = fields.take(BATCH)?.map(|item| decode_batch(&item)).transpose()?.unwrap_or_default();
     fields.end()?;
-    Ok(Ok(PendingItem {
+    let mut item = PendingItem {
         identifier,
         revision: None,
         client,
@@ -275,7 +294,16 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
         request,
         outcome,
         batch,
-    }))
+        size: 0,
+    };
+    item.size = item.contents();
+    if let Some(payload) = item.located() {
+        let located: LocateResponse = from_bytes(payload, version)?;
+        let returned = located.unique_identifiers.into_iter().map(|identifier| identifier.0).collect();
+        let by_kind = item.batch.parts().1.iter().map(|(kind, identifier)| (*kind, identifier.clone())).collect();
+        item.batch = Batch::from_parts(item.batch.parts().0.cloned(), by_kind, returned);
+    }
+    Ok(Ok(item))
 }
 
 fn decode_outcome(item: &Item<'_>) -> Result<ItemOutcome, DecodeError> {
@@ -354,7 +382,34 @@ mod tests {
                 obtained: true,
             }),
             batch: Batch::from_parts(Some("b".to_owned()), vec![(UniqueIdentifierEnumeration::Create, "b".to_owned())], returned),
+            size: 16 + 24,
         }
+    }
+
+    #[test]
+    fn what_many_objects_a_locate_found_is_kept_once() {
+        let identifiers: Vec<String> = (0..65_536).map(|number| format!("{number:036}")).collect();
+        let found = LocateResponse {
+            located_items: None,
+            unique_identifiers: identifiers.iter().map(|identifier| identifier.as_str().into()).collect(),
+        };
+        let payload = kmip::codec::to_bytes(&found, tag::ResponsePayload, ProtocolVersion::V1_4);
+        let mut item = PendingItem { operation: Code::Locate, request: Zeroizing::default(), ..sample() };
+        item.outcome = Some(ItemOutcome::success(&payload, 0));
+        item.batch = Batch::from_parts(None, Vec::new(), identifiers.clone());
+        let put = item.to_put();
+        assert!(put.body.len() < store::MAX_BODY, "{}", put.body.len());
+        let again = PendingItem::from_kept(&Kept::from(&put)).unwrap();
+        assert_eq!(again.batch.parts().2, identifiers);
+        assert_eq!(again.size, payload.len());
+        // Nor is it kept again with every item that follows.
+        let mut known = again.batch.clone();
+        known.advance(crate::operation::Placeholder::Keep, vec![(UniqueIdentifierEnumeration::Create, "new".to_owned())]);
+        let next = known.since(&again.batch);
+        assert_eq!(next.parts().2, ["new"]);
+        let mut both = again.batch;
+        both.add(next);
+        assert_eq!((both.parts().2.len(), both.parts().1), (65_537, known.parts().1));
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The work on accepted requests.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use kmip::enumerations::{BatchErrorContinuationOption, ResultStatus};
 use kmip::message::RequestMessage;
 use kmip::result_reason::ResultReason;
 use policy::Actor;
-use store::{Change, Commit, Store, Tenant};
+use store::{Change, Commit, Store, StoreError, Tenant};
 use zeroize::Zeroizing;
 
 use crate::asynchronous::item::{ItemIdentifier, ItemOutcome, PendingItem};
-use crate::asynchronous::queue::Running;
+use crate::asynchronous::queue::{Next, Running};
 use crate::asynchronous::{Waiting, is_final, not_performed};
 use crate::batch::{Answer, Prepared, Run, encode};
 use crate::commit::{CONFLICT_RETRIES, Committed};
@@ -31,8 +35,30 @@ impl<S: Store> Engine<S> {
     /// A worker: processes accepted requests until it is dropped. Several of them work side by side, each on one batch at a time.
     pub async fn work(&self) {
         loop {
-            let running = self.asynchronous.next().await;
+            let running = self.next_batch().await;
             self.work_on(running).await;
+        }
+    }
+
+    /// The next batch, be it one that waits for another try.
+    async fn next_batch(&self) -> Running<'_> {
+        loop {
+            let (again, at_us) = match self.asynchronous.next().await {
+                Next::Batch(running) => return running,
+                Next::Later(again, at_us) => (again, at_us),
+            };
+            let left_us = at_us.saturating_sub(self.environment.clock.now_us());
+            // A clock that was set back must not make it wait for longer.
+            let pause = Duration::from_micros(u64::try_from(left_us).unwrap_or(0)).min(RETRY_PAUSE);
+            let mut pause = self.environment.clock.sleep(pause);
+            let next = poll_fn(|task| match self.asynchronous.poll_waiting(task) {
+                Poll::Ready(running) => Poll::Ready(Some(running)),
+                Poll::Pending => pause.as_mut().poll(task).map(|()| None),
+            });
+            match next.await {
+                Some(running) => return running,
+                None => self.asynchronous.push(again),
+            }
         }
     }
 
@@ -40,7 +66,7 @@ impl<S: Store> Engine<S> {
     pub async fn work_off(&self) -> usize {
         let mut batches = 0;
         while let Some(running) = self.asynchronous.try_next() {
-            if let Err(error) = self.run_pending(running.waiting).await {
+            if let Err(error) = self.run_supervised(running.waiting).await {
                 tracing::warn!(%error, "an asynchronous request could not be processed");
                 let waiting = running.waiting;
                 drop(running);
@@ -54,11 +80,48 @@ impl<S: Store> Engine<S> {
 
     async fn work_on(&self, running: Running<'_>) {
         let waiting = running.waiting;
-        if let Err(error) = self.run_pending(waiting).await {
+        if let Err(error) = self.run_supervised(waiting).await {
             tracing::warn!(%error, "an asynchronous request could not be processed; it is tried again in {RETRY_PAUSE:?}");
-            self.environment.clock.sleep(RETRY_PAUSE).await;
-            self.asynchronous.push(waiting);
+            let pause_us = i64::try_from(RETRY_PAUSE.as_micros()).unwrap_or(i64::MAX);
+            self.asynchronous.push_later(waiting, self.environment.clock.now_us().saturating_add(pause_us));
         }
+    }
+
+    /// Runs what is not done of a batch. A panic fails what is left of it, and leaves the worker alone.
+    async fn run_supervised(&self, waiting: Waiting) -> Result<()> {
+        match caught(self.run_pending(waiting)).await {
+            Some(done) => done,
+            None => caught(self.give_up(waiting)).await.unwrap_or_else(|| Err(Error::general_failure("a worker panicked"))),
+        }
+    }
+
+    /// Fails what is not done of a batch.
+    async fn give_up(&self, waiting: Waiting) -> Result<()> {
+        let Waiting { tenant, batch, count } = waiting;
+        let error = Error::general_failure("the worker panicked");
+        for identifier in ItemIdentifier::of(batch, count) {
+            for _ in 0..CONFLICT_RETRIES {
+                let item = self.load_pending(tenant, identifier).await?;
+                let Some(mut item) = item.filter(|item| item.outcome.is_none()) else { break };
+                item.finish(ItemOutcome::failure(&error, self.environment.clock.now_us()), Batch::default());
+                let commit = Commit { changes: vec![Change::Put(item.to_put())], ..Commit::default() };
+                if self.commit_pending(tenant, commit, std::slice::from_ref(&item)).await? == Committed::Made {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits items that are done, and counts what is kept of them from then on.
+    async fn commit_pending(&self, tenant: Tenant, commit: Commit, items: &[PendingItem]) -> Result<Committed, StoreError> {
+        let committed = self.commit(tenant, commit).await?;
+        if committed == Committed::Made {
+            for item in items {
+                self.asynchronous.resize(tenant, &item.client, item.size, item.contents());
+            }
+        }
+        Ok(committed)
     }
 
     /// Processes a batch out of its turn, as Process asks; if a worker has it, waits for the worker, and does what that one could
@@ -69,7 +132,7 @@ impl<S: Store> Engine<S> {
                 break running;
             }
         };
-        let done = self.run_pending(waiting).await;
+        let done = self.run_supervised(waiting).await;
         drop(running);
         if done.is_err() {
             // It is as far as it was, and waits for a worker as before.
@@ -105,7 +168,7 @@ impl<S: Store> Engine<S> {
                     // Whoever cancelled it did not know what came before it.
                     known.fail();
                 } else {
-                    known = item.batch;
+                    known.add(item.batch);
                 }
             }
             Ok(())
@@ -137,18 +200,17 @@ impl<S: Store> Engine<S> {
             };
             // What a failed item staged is left out.
             let staged = if outcome.status == ResultStatus::Success { view.take_staged() } else { Commit::default() };
-            item.finish(outcome, batch);
+            item.finish(outcome, batch.since(known));
             let mut commit = Commit { log: encode(answer.records()), ..staged };
             commit.changes.push(Change::Put(item.to_put()));
-            match self.commit(tenant, commit).await {
+            match self.commit_pending(tenant, commit, std::slice::from_ref(&item)).await {
                 Ok(Committed::Made) => return Ok(Some(item)),
                 // An object was changed meanwhile, or the item was cancelled.
                 Ok(Committed::NotMade) => {}
                 Err(error) if is_final(&error) => {
-                    item.finish(ItemOutcome::failure(&error.into(), self.environment.clock.now_us()), known.clone());
-                    item.batch.fail();
+                    item.finish(ItemOutcome::failure(&error.into(), self.environment.clock.now_us()), Batch::default());
                     let commit = Commit { changes: vec![Change::Put(item.to_put())], ..Commit::default() };
-                    if self.commit(tenant, commit).await? == Committed::Made {
+                    if self.commit_pending(tenant, commit, std::slice::from_ref(&item)).await? == Committed::Made {
                         return Ok(Some(item));
                     }
                 }
@@ -175,6 +237,7 @@ impl<S: Store> Engine<S> {
             let mut answer = Answer::detached();
             let mut known = Batch::default();
             let mut failed = false;
+            let mut before = known.clone();
             for (item, prepared) in items.iter_mut().zip(&prepared) {
                 let outcome = if failed {
                     ItemOutcome::failure(&not_performed(), self.environment.clock.now_us())
@@ -182,7 +245,8 @@ impl<S: Store> Engine<S> {
                     self.attempt(tenant, item, prepared, &mut view, &mut known, &mut answer).await
                 };
                 failed |= outcome.status != ResultStatus::Success;
-                item.finish(outcome, known.clone());
+                item.finish(outcome, known.since(&before));
+                before = known.clone();
             }
             let mut commit = if failed { Commit::default() } else { view.take_staged() };
             if failed {
@@ -195,7 +259,7 @@ impl<S: Store> Engine<S> {
             }
             commit.log = encode(answer.records());
             commit.changes.extend(items.iter().map(|item| Change::Put(item.to_put())));
-            match self.commit(tenant, commit).await {
+            match self.commit_pending(tenant, commit, &items).await {
                 Ok(Committed::Made) => return Ok(()),
                 Ok(Committed::NotMade) => {}
                 Err(error) if is_final(&error) => {
@@ -204,7 +268,7 @@ impl<S: Store> Engine<S> {
                         item.finish(ItemOutcome::failure(&error, self.environment.clock.now_us()), Batch::default());
                     }
                     let changes = items.iter().map(|item| Change::Put(item.to_put())).collect();
-                    if self.commit(tenant, Commit { changes, ..Commit::default() }).await? == Committed::Made {
+                    if self.commit_pending(tenant, Commit { changes, ..Commit::default() }, &items).await? == Committed::Made {
                         return Ok(());
                     }
                 }
@@ -256,6 +320,7 @@ impl<S: Store> Engine<S> {
                 let text = format!("The result has {} bytes; the server keeps at most {RESULT_LENGTH_MAX}", payload.len());
                 return Err(Error::new(ResultReason::ResponseTooLarge, text));
             }
+            self.asynchronous.check_bytes(tenant, &item.client, payload.len(), &self.settings.asynchronous)?;
             Ok(ItemOutcome::success(payload, now_us))
         });
         done.unwrap_or_else(|error| {
@@ -264,6 +329,16 @@ impl<S: Store> Engine<S> {
             ItemOutcome::failure(&error, now_us)
         })
     }
+}
+
+/// The end of a future; `None`: it panicked.
+async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
 }
 
 impl PendingItem {

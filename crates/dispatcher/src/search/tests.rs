@@ -50,6 +50,10 @@ impl Store for Counting {
         self.inner.find(tenant, query, page).await
     }
 
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.tenants().await
+    }
+
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         self.inner.commit(tenant, commit).await
     }
@@ -120,7 +124,7 @@ fn locate_with(
         batch: &batch,
         random: &random,
         factory: &Factory::default(),
-        grant: None,
+        allowed: None,
     };
     let search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);

@@ -3,7 +3,8 @@
 use audit::Outcome;
 use dispatcher::{AsynchronousSettings, Settings};
 use kmip::ProtocolVersion;
-use kmip::codec::{ByteString, DateTimeExtended};
+use kmip::attribute::Attribute;
+use kmip::codec::{ByteString, DateTimeExtended, Interval};
 use kmip::enumerations::{
     AsynchronousIndicator, BatchErrorContinuationOption, CancellationResult, ProcessingStage, QueryFunction, ResultStatus,
 };
@@ -435,6 +436,49 @@ fn limits_of_a_client_and_of_all() {
     assert_eq!(block_on(server.engine.sweep()).unwrap(), 3);
     let request = two(&fred);
     submit(&mut fred, request);
+}
+
+#[test]
+fn what_is_kept_is_limited_in_bytes() {
+    let asynchronous = AsynchronousSettings { bytes_per_client: 600, ..AsynchronousSettings::default() };
+    let server = Server::with(Settings { asynchronous, ..Settings::default() });
+    let (mut fred, mut barney) = (server.client("fred", V2), server.client("barney", V2));
+    for number in 0..20 {
+        fred.create(aes_and([name(&format!("key {number}"))]));
+    }
+    let find = |client: &Client<'_>| client.request().item(Operation::Locate, &locate(V2, vec![]));
+    let request = find(&fred);
+    let large = submit(&mut fred, request).remove(0);
+    work(&server);
+    poll_answer(&mut fred, &large).fails_with(ResultReason::ServerLimitExceeded);
+    let request = find(&barney);
+    let small = submit(&mut barney, request).remove(0);
+    work(&server);
+    poll_answer(&mut barney, &small).ok::<LocateResponse>();
+    let long = fred.request().item(Operation::Create, &create(aes_and([name(&"x".repeat(600))])));
+    fred.send(mandatory(long)).items[0].fails_with(ResultReason::ServerLimitExceeded);
+    // A server that starts again counts what it finds.
+    let before = server.engine.asynchronous_requests();
+    assert_eq!(block_on(server.engine.resume()), Ok(before));
+    let long = barney.request().item(Operation::Create, &create(aes_and([name(&"x".repeat(400))])));
+    assert_eq!(submit(&mut barney, long).len(), 1);
+}
+
+#[test]
+fn requests_and_rotations_of_every_tenant_are_taken_up() {
+    let server = Server::new();
+    let actor = policy::Actor { name: "fred".to_owned(), tenant: 7 };
+    let mut client = Client::of(&server, actor, V2);
+    let rotating = [Attribute::RotateAutomatic(true), Attribute::RotateInterval(Interval(60))];
+    client.create(aes_and(rotating));
+    let request = client.request().item(Operation::Create, &create(aes()));
+    let value = submit(&mut client, request).remove(0);
+    assert_eq!(block_on(server.engine.resume()), Ok(1));
+    assert_eq!(work(&server), 1);
+    poll_answer(&mut client, &value).ok::<CreateResponse>();
+    server.set_time(START + 100_000);
+    assert_eq!(block_on(server.engine.sweep()), Ok(1));
+    assert_eq!(block_on(server.engine.rotate()).unwrap().done, 1);
 }
 
 #[test]

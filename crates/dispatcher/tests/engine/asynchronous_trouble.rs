@@ -148,6 +148,55 @@ fn a_store_that_takes_nothing_only_delays_a_request() {
 }
 
 #[test]
+fn a_panic_fails_the_request_and_leaves_the_worker_alone() {
+    let server = Server::new();
+    let mut client = server.client("fred", V2);
+    let mut begin = || {
+        let request = client.request().item(Operation::Create, &create(aes()));
+        submit(&mut client, request).remove(0)
+    };
+    let (first, second) = (begin(), begin());
+    server.trouble.panicking_commits.store(1, Ordering::SeqCst);
+    assert_eq!(work(&server), 2);
+    poll_answer(&mut client, &first).fails_with(ResultReason::GeneralFailure);
+    poll_answer(&mut client, &second).ok::<CreateResponse>();
+    // Where even that cannot be written, it is tried again.
+    let third = {
+        let request = client.request().item(Operation::Create, &create(aes()));
+        submit(&mut client, request).remove(0)
+    };
+    server.trouble.panicking_commits.store(2, Ordering::SeqCst);
+    assert_eq!(work(&server), 0);
+    assert_eq!(work(&server), 1);
+    poll_answer(&mut client, &third).ok::<CreateResponse>();
+    assert_eq!(client.locate(vec![]).len(), 2);
+}
+
+#[test]
+fn a_worker_does_other_requests_while_one_waits_for_another_try() {
+    let server = Arc::new(Server::new());
+    let mut client = server.client("fred", V2);
+    let mut begin = || {
+        let request = client.request().item(Operation::Create, &create(aes()));
+        submit(&mut client, request).remove(0)
+    };
+    let values = [begin(), begin()];
+    // Both attempts of the first: its own and that to give it up.
+    server.trouble.panicking_commits.store(2, Ordering::SeqCst);
+    let worker = Arc::clone(&server);
+    std::thread::spawn(move || block_on(worker.engine.work()));
+    for value in &values {
+        let begun = std::time::Instant::now();
+        while poll_answer(&mut client, value).status == ResultStatus::OperationPending {
+            assert!(begun.elapsed().as_secs() < 30, "no worker does it");
+            std::thread::yield_now();
+        }
+        poll_answer(&mut client, value).ok::<CreateResponse>();
+    }
+    assert!(server.trouble.slept_ms.load(Ordering::SeqCst) >= 5_000, "it waited for its next try");
+}
+
+#[test]
 fn workers_wait_for_requests_and_do_them() {
     let server = Arc::new(Server::new());
     let mut client = server.client("fred", V2);

@@ -172,6 +172,11 @@ impl<'a> Client<'a> {
         Self { server, session: Session::new(Actor::new(name), "192.0.2.1:5696".to_owned()), version }
     }
 
+    /// A connection of any actor.
+    pub(crate) fn of(server: &'a Server, actor: Actor, version: ProtocolVersion) -> Self {
+        Self { server, session: Session::new(actor, "192.0.2.1:5696".to_owned()), version }
+    }
+
     pub(crate) fn request(&self) -> Request {
         Request::new(self.version)
     }

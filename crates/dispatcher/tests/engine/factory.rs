@@ -213,6 +213,24 @@ fn what_a_request_leaves_out_the_defaults_say() {
 }
 
 #[test]
+fn what_the_defaults_add_obeys_what_holds_for_requests() {
+    let server = Server::with(dispatcher::Settings { attributes_per_object: 6, ..dispatcher::Settings::default() });
+    let mut client = server.client("fred", NEWEST);
+    let keys = [ObjectType::SymmetricKey];
+    let ends = Attribute::DeactivationDate(DateTime(crate::server::START));
+    give(&mut client, Some(vec![defaults(&keys, &[], &[ends, Attribute::Comment("both".to_owned())])])).unwrap();
+    let begins = |date| aes().into_iter().chain([Attribute::ActivationDate(DateTime(date))]).collect::<Vec<_>>();
+    let late = create(begins(crate::server::START + 1));
+    client.ask(Operation::Create, &late).fails_with(ResultReason::InvalidAttributeValue);
+    let many = create(begins(0).into_iter().chain([group("one more")]).collect());
+    client.ask(Operation::Create, &many).fails_with(ResultReason::ServerLimitExceeded);
+    let brought = register(symmetric_key(), vec![Attribute::ActivationDate(DateTime(crate::server::START + 1))]);
+    client.ask(Operation::Register, &brought).fails_with(ResultReason::InvalidAttributeValue);
+    assert!(client.locate(vec![]).is_empty());
+    client.ask(Operation::Create, &create(begins(0))).ok::<CreateResponse>();
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let server = Server::new();
     let mut client = server.client("fred", NEWEST);

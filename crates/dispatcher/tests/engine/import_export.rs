@@ -4,7 +4,7 @@ use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, Attributes};
 use kmip::codec::DateTime;
 use kmip::enumerations::{
-    Enumeration as _, KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, RevocationReasonCode, State,
+    Enumeration as _, KeyCompressionType, KeyFormatType, KeyWrapType, ObjectType, RevocationReasonCode, State, UsageLimitsUnit,
 };
 use kmip::identifier::UniqueIdentifier;
 use kmip::operation::Operation;
@@ -12,6 +12,7 @@ use kmip::payload::export::ExportResponse;
 use kmip::payload::get_attributes::GetAttributesResponse;
 use kmip::payload::import::{ImportRequest, ImportResponse};
 use kmip::result_reason::ResultReason;
+use kmip::structures::UsageLimits;
 
 use crate::client::{Client, aes, aes_and, export, get_attributes, name};
 use crate::objects::{every_type, symmetric_key};
@@ -139,6 +140,17 @@ fn attributes_of_an_import_must_fit_the_object() {
             ),
         ] {
             client.ask(Operation::Import, &with(attributes)).fails_with(reason);
+        }
+        let limits = |total, count| {
+            let unit = UsageLimitsUnit::Object;
+            vec![Attribute::UsageLimits(UsageLimits {
+                usage_limits_total: total,
+                usage_limits_count: count,
+                usage_limits_unit: unit,
+            })]
+        };
+        for (total, count) in [(5, Some(6)), (5, Some(-1)), (-1, None), (-1, Some(-1))] {
+            client.ask(Operation::Import, &with(limits(total, count))).fails_with(ResultReason::InvalidAttributeValue);
         }
         client.create(aes_and([name("taken")]));
         if !version.is_1x() {

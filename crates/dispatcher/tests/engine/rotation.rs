@@ -154,6 +154,20 @@ fn keys_at_the_end_of_their_lives_are_not_rotated() {
 }
 
 #[test]
+fn what_is_archived_is_rotated_when_it_is_recovered() {
+    let server = Server::new();
+    let mut client = client(&server);
+    let key = client.create(aes_and(rotating(60)));
+    client.archive(&key).unwrap();
+    server.set_time(START + 60);
+    let loaded = server.trouble.loaded.load(Ordering::SeqCst);
+    assert_eq!(rotate(&server), (0, 0), "nothing is tried that cannot succeed");
+    assert_eq!(server.trouble.loaded.load(Ordering::SeqCst), loaded, "nor looked at");
+    client.recover(&key).unwrap();
+    assert_eq!(rotate(&server), (1, 0));
+}
+
+#[test]
 fn a_failure_is_tried_again_in_an_hour_and_stops_nobody() {
     let server = Server::new();
     let mut client = client(&server);

@@ -46,6 +46,8 @@ pub(crate) struct Server {
 pub(crate) struct Trouble {
     /// How many commits from now on meet a conflict.
     pub(crate) conflicts: AtomicUsize,
+    /// How many commits from now on panic.
+    pub(crate) panicking_commits: AtomicUsize,
     /// Whether the store takes nothing any more.
     pub(crate) read_only: AtomicBool,
     /// Whether the disk is full: no changes, but entries of the log.
@@ -282,6 +284,10 @@ impl Store for Unreliable {
         self.inner.find(tenant, query, page).await
     }
 
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.tenants().await
+    }
+
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         self.writable()?;
         if self.trouble.full.load(Ordering::SeqCst) {
@@ -295,6 +301,7 @@ impl Store for Unreliable {
             }
             left => self.trouble.commits_left.store(left - 1, Ordering::SeqCst),
         }
+        assert!(!take_one(&self.trouble.panicking_commits), "the store panics, as it was told to");
         if take_one(&self.trouble.conflicts) {
             return Err(StoreError::Conflict { identifier: "somebody else's change".to_owned() });
         }

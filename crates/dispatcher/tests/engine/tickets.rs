@@ -1,5 +1,7 @@
 //! Login, Delegated Login, Logout, and what requests with a ticket may do.
 
+use std::sync::atomic::Ordering;
+
 use dispatcher::{Settings, TicketSettings};
 use kmip::ProtocolVersion;
 use kmip::Secret;
@@ -324,6 +326,64 @@ fn rights_reach_new_objects_only_where_they_name_none() {
     let later = later.header(|header| header.asynchronous_indicator = indicator);
     agent.send(with(later, &everything)).items[0].fails_with(ResultReason::FeatureNotSupported);
     assert_eq!(fred.locate(vec![]).len(), 2);
+}
+
+/// A right for some operations in some groups, so many times.
+fn in_group(group: &str, allowed: &[Operation], total: i64) -> Right {
+    Right {
+        operations: operations(allowed),
+        object_groups: Some(ObjectGroups { object_groups: vec![group.to_owned()], group_links: vec![] }),
+        usage_limits: limit(total),
+        ..Right::default()
+    }
+}
+
+fn of_group(group: &str) -> Vec<Attribute> {
+    aes_and([Attribute::ObjectGroup(group.to_owned())])
+}
+
+#[test]
+fn a_right_is_charged_for_the_new_objects_it_is_for() {
+    let server = Server::new();
+    let mut fred = server.client("fred", V2);
+    let rights = vec![in_group("a", &[Operation::Create], 3), in_group("b", &[Operation::Create], 1)];
+    let ticket = delegate(&mut fred, rights);
+    let mut agent = server.client("agent", V2);
+    let mut make = |group: &str| ask(&mut agent, &ticket, Operation::Create, &create(of_group(group)));
+    assert_eq!(make("b").status, ResultStatus::Success);
+    make("b").fails_with(ResultReason::UsageLimitExceeded);
+    for _ in 0..2 {
+        assert_eq!(make("a").status, ResultStatus::Success);
+    }
+    make("c").fails_with(ResultReason::NotAuthorised);
+    assert_eq!(fred.locate(vec![]).len(), 3);
+    // A search is charged to all rights that it goes by, and sees what these reach.
+    let rights = vec![in_group("a", &[Operation::Locate], 1), in_group("b", &[Operation::Locate], 2)];
+    let ticket = delegate(&mut fred, rights);
+    let mut found = || ask(&mut agent, &ticket, Operation::Locate, &locate(V2, vec![]));
+    assert_eq!(found().ok::<LocateResponse>().unique_identifiers.len(), 3);
+    assert_eq!(found().ok::<LocateResponse>().unique_identifiers.len(), 1);
+    found().fails_with(ResultReason::UsageLimitExceeded);
+}
+
+#[test]
+fn an_undone_batch_is_charged_once_however_often_it_is_tried() {
+    let server = Server::new();
+    let mut fred = server.client("fred", V2);
+    let key = fred.create(aes());
+    let ticket = log_in(&mut fred, &LoginRequest { usage_limits: limit(4), ..login() });
+    let undo = |header: &mut kmip::message::RequestHeader| {
+        header.batch_error_continuation_option = Some(BatchErrorContinuationOption::Undo);
+    };
+    let revoke = fred.request().header(undo).item(Operation::Activate, &activate(Some(&key)));
+    let request = revoke.item(Operation::Locate, &locate(V2, vec![]));
+    server.trouble.conflicts.store(3, Ordering::SeqCst);
+    let answers = fred.send(with(request, &ticket)).items;
+    assert!(answers.iter().all(|answer| answer.status == ResultStatus::Success), "{answers:?}");
+    for _ in 0..2 {
+        assert_eq!(ask(&mut fred, &ticket, Operation::Locate, &locate(V2, vec![])).status, ResultStatus::Success);
+    }
+    ask(&mut fred, &ticket, Operation::Locate, &locate(V2, vec![])).fails_with(ResultReason::UsageLimitExceeded);
 }
 
 #[test]

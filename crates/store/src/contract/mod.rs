@@ -298,6 +298,7 @@ pub fn tenants_are_apart<B: Backend>() {
     }
     assert!(load(store, "a").is_none());
     let remove = || Commit { changes: vec![Change::Remove { identifier: "a".into(), expected: first }], ..Commit::default() };
+    assert_eq!(block_on(store.tenants()).expect("tenants"), [Tenant(1), Tenant(2)]);
     assert_conflict(block_on(store.commit(Tenant(2), remove())), "a");
     block_on(store.commit(Tenant(1), remove())).expect("commit");
     assert_eq!(find_all(store, Tenant(2), &Query::default()), ["a"]);

@@ -71,6 +71,11 @@ impl Index {
         &self.hasher
     }
 
+    /// The tenants that have records, or had some, in order.
+    pub fn tenants(&self) -> Vec<Tenant> {
+        self.tenants.keys().copied().collect()
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.tenants.values().map(Objects::len).sum()

@@ -176,6 +176,7 @@ fn unexpected<T>(reply: &Reply) -> Result<T, StoreError> {
         Reply::Settled { .. } => "the outcome of a commit",
         Reply::Log { .. } => "log entries",
         Reply::Dropped {} => "nothing",
+        Reply::Tenants { .. } => "tenants",
     };
     Err(StoreError::Failed { what: "asking the store in another process".into(), cause: format!("it answered with {kind}") })
 }
@@ -192,6 +193,13 @@ impl Store for RemoteStore {
     async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
         match self.ask(Request::Find { tenant, query: query.clone(), page }).await? {
             Reply::Found { found } => Ok(found),
+            other => unexpected(&other),
+        }
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        match self.ask(Request::Tenants {}).await? {
+            Reply::Tenants { tenants } => Ok(tenants),
             other => unexpected(&other),
         }
     }

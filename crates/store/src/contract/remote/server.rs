@@ -125,6 +125,7 @@ impl FarSide {
             Request::Commit { tenant, commit } => Reply::Made { revision: block_on(store.commit(tenant, commit))? },
             Request::Settle { tenant, token } => Reply::Settled { made: block_on(store.settle(tenant, token))? },
             Request::ReadLog { from, limit } => Reply::Log { records: block_on(store.read_log(from, limit))? },
+            Request::Tenants {} => Reply::Tenants { tenants: block_on(store.tenants())? },
             Request::DropLog { before } => {
                 block_on(store.drop_log(before))?;
                 Reply::Dropped {}

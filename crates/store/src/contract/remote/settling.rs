@@ -58,6 +58,10 @@ impl Store for Settling {
         self.client().find(tenant, query, page).await
     }
 
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.client().tenants().await
+    }
+
     async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
         loop {
             let token = random_token()?;

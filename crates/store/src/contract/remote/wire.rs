@@ -22,6 +22,7 @@ pub(super) enum Request {
     Settle { tenant: Tenant, token: Token },
     ReadLog { from: u64, limit: usize },
     DropLog { before: u64 },
+    Tenants {},
 }
 
 /// What the store did.
@@ -33,6 +34,7 @@ pub(super) enum Reply {
     Settled { made: Option<Revision> },
     Log { records: Vec<LogRecord> },
     Dropped {},
+    Tenants { tenants: Vec<Tenant> },
 }
 
 /// Writes a message.
@@ -176,7 +178,7 @@ macro_rules! lists {
     };
 }
 
-lists!(String, Vec<u8>, Option<Record>, Change, Guard, Term, Number, Range, LogRecord);
+lists!(String, Vec<u8>, Tenant, Option<Record>, Change, Guard, Term, Number, Range, LogRecord);
 
 macro_rules! structures {
     ($($type:ident { $($field:tt),* })*) => {
@@ -242,6 +244,7 @@ variants! {
         3 => Settle { tenant: tenant, token: token }
         4 => ReadLog { from: first, limit: limit }
         5 => DropLog { before: before }
+        6 => Tenants { }
     }
     Reply {
         0 => Records { records: records }
@@ -250,6 +253,7 @@ variants! {
         3 => Settled { made: made }
         4 => Log { records: records }
         5 => Dropped { }
+        6 => Tenants { tenants: tenants }
     }
     Result<Reply, StoreError> {
         0 => Ok { 0: reply }
