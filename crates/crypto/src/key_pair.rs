@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::algorithm::{KeyClass, algorithm};
 use crate::curve::{CurveRow, curve, curve_of_length};
 use crate::error::CryptoError;
+use crate::octet_key::{self, OctetRow, octet_row, octet_row_of_curve};
 use crate::private_key::PrivateKey;
 use crate::public_key::PublicKey;
 use crate::random::{Expanded, Random};
@@ -28,7 +29,7 @@ pub struct KeyPair {
 /// Makes a key pair: slow for RSA, up to seconds. Of RSA the public exponent is 65537; of elliptic curves the curve is the
 /// one named, else the one the length means.
 ///
-/// RSA keys of 2,048 bits and more come from aws-lc-rs and its own generator; everything else is drawn from `random`.
+/// RSA keys of 2,048 bits and more and ML-KEM keys come from aws-lc-rs and its own generator; everything else is drawn from `random`.
 ///
 /// # Errors
 /// An algorithm, a length or a curve that is not offered, contradicting ones, or no random bytes.
@@ -45,6 +46,14 @@ pub fn generate_key_pair(
         let length = length.unwrap_or_default();
         row.lengths.bytes(length).ok_or_else(|| row.invalid_length(length))?;
         rsa(random, length).and_then(|key| key.ok_or_else(|| row.invalid_length(length)))?
+    } else if let Some(octets) = octets(algorithm_wanted, curve_wanted)? {
+        if let Some(length) = length.filter(|length| i32::try_from(octets.length) != Ok(*length)) {
+            return Err(match curve_wanted {
+                Some(curve) => CryptoError::CurveLength { curve, actual: octets.length, length },
+                None => row.invalid_length(length),
+            });
+        }
+        PrivateKey::from_octets(octet_key::generate(octets, random)?)
     } else {
         let curve = match (curve_wanted, length) {
             (Some(wanted), length) => {
@@ -66,12 +75,24 @@ pub fn generate_key_pair(
     Ok(KeyPair { public: private.public_key()?, private })
 }
 
+/// The keys that are octets which an algorithm and a curve mean: Ed25519 keys are on CURVE25519 without saying so, and keys on it
+/// that are for key agreement, or for whatever there is, are X25519's.
+fn octets(algorithm: CryptographicAlgorithm, curve: Option<RecommendedCurve>) -> Result<Option<&'static OctetRow>, CryptoError> {
+    match (octet_row(algorithm), algorithm, curve) {
+        (None, CryptographicAlgorithm::EC | CryptographicAlgorithm::ECDH, Some(curve)) => Ok(octet_row_of_curve(curve)),
+        (Some(row), CryptographicAlgorithm::Ed25519, Some(RecommendedCurve::CURVE25519)) | (Some(row), _, None) => Ok(Some(row)),
+        (Some(_), _, Some(curve)) => Err(CryptoError::UnsupportedCurve(curve)),
+        (None, ..) => Ok(None),
+    }
+}
+
 /// None: not a length that either library makes.
 fn rsa(random: &dyn Random, length: i32) -> Result<Option<PrivateKey>, CryptoError> {
     let size = match length {
         2048 => KeySize::Rsa2048,
         3072 => KeySize::Rsa3072,
         4096 => KeySize::Rsa4096,
+        8192 => KeySize::Rsa8192,
         1024 => {
             let key = ::rsa::RsaPrivateKey::new(&mut Expanded::new(random)?, 1024);
             let key = key.map_err(|_| CryptoError::Failed("making an RSA key"))?;

@@ -5,6 +5,7 @@
 //! lacks where a comment says why that is safe.
 //! Nothing here panics on any input, and no error text holds key material.
 
+mod agreement;
 mod algorithm;
 mod asymmetric_encryption;
 mod buffer;
@@ -18,6 +19,7 @@ mod key;
 mod key_pair;
 mod mac;
 mod name;
+mod octet_key;
 mod pkcs12;
 mod private_key;
 mod public_key;
@@ -30,6 +32,7 @@ mod split;
 mod symmetric;
 mod wrap;
 
+pub use agreement::{agree, decapsulate, encapsulate};
 pub use algorithm::{ALGORITHMS, AlgorithmRow, KeyClass, Lengths, Library, algorithm};
 pub use asymmetric_encryption::{decrypt, encrypt};
 pub use certificate::{AlternativeName, CertificateFacts};

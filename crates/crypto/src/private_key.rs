@@ -13,6 +13,7 @@ use sec1::{EcParameters, EcPrivateKey};
 use crate::curve::{CurveRow, curve_of_length, curve_of_oid};
 use crate::error::CryptoError;
 use crate::key::KeyFacts;
+use crate::octet_key::{OctetPrivate, octet_row, octet_row_of_oid};
 use crate::public_key::{self, EC, PublicKey, RSA, named_curve};
 use crate::rsa_key::{self, RsaPrivateComponents, RsaPublicComponents};
 
@@ -33,6 +34,7 @@ pub(crate) enum Kind {
         /// The public point, where the encoding had it.
         point: Option<Vec<u8>>,
     },
+    Octets(OctetPrivate),
 }
 
 impl std::fmt::Debug for PrivateKey {
@@ -46,7 +48,7 @@ impl PrivateKey {
     /// Reads a key in one of the formats PKCS#1, PKCS#8 (not encrypted) and ECPrivateKey.
     ///
     /// # Errors
-    /// Another format, an algorithm that is not RSA or EC, or bytes that are not in the format.
+    /// Another format, an algorithm that is not known, or bytes that are not in the format.
     pub fn parse(format: KeyFormatType, bytes: &[u8]) -> Result<Self, CryptoError> {
         match format {
             KeyFormatType::PKCS_1 => Ok(Self(Kind::Rsa(rsa_key::read_private(bytes)?))),
@@ -56,13 +58,26 @@ impl PrivateKey {
         }
     }
 
+    /// Takes a key of an algorithm whose private keys are bytes and nothing else (Ed25519, ML-DSA, ML-KEM): Key Format Type Raw.
+    ///
+    /// # Errors
+    /// Another algorithm, or bytes of another length.
+    pub fn from_raw(algorithm: CryptographicAlgorithm, bytes: &[u8]) -> Result<Self, CryptoError> {
+        let row =
+            octet_row(algorithm).ok_or(CryptoError::UnsupportedFormat { what: "a private key", format: KeyFormatType::Raw })?;
+        OctetPrivate::from_raw(row, bytes).map(Kind::Octets).map(Self)
+    }
+
     fn from_pkcs8(bytes: &[u8]) -> Result<Self, CryptoError> {
         let info = PrivateKeyInfoRef::from_der(bytes).map_err(|error| CryptoError::invalid_key(PKCS_8, error))?;
         let key = info.private_key.as_bytes();
         match info.algorithm.oid {
             RSA => Ok(Self(Kind::Rsa(rsa_key::read_private(key)?))),
             EC => Self::from_sec1(key, Some(named_curve(&info.algorithm)?)),
-            other => Err(CryptoError::invalid_key(PKCS_8, format!("the algorithm {other} is not supported"))),
+            other => match octet_row_of_oid(other) {
+                Some(row) => OctetPrivate::from_inner(row, key).map(Kind::Octets).map(Self),
+                None => Err(CryptoError::invalid_key(PKCS_8, format!("the algorithm {other} is not supported"))),
+            },
         }
     }
 
@@ -105,6 +120,10 @@ impl PrivateKey {
         Ok(Self(Kind::Ec { curve, scalar: Secret::new(padded), point: None }))
     }
 
+    pub(crate) fn from_octets(key: OctetPrivate) -> Self {
+        Self(Kind::Octets(key))
+    }
+
     /// Makes a key of the numbers of Transparent RSA Private Key; what is missing is computed.
     ///
     /// # Errors
@@ -119,7 +138,7 @@ impl PrivateKey {
     pub fn rsa_components(&self) -> Option<&RsaPrivateComponents> {
         match &self.0 {
             Kind::Rsa(components) => Some(components),
-            Kind::Ec { .. } => None,
+            Kind::Ec { .. } | Kind::Octets(_) => None,
         }
     }
 
@@ -127,7 +146,7 @@ impl PrivateKey {
     #[must_use]
     pub fn scalar(&self) -> Option<&Secret> {
         match &self.0 {
-            Kind::Rsa(_) => None,
+            Kind::Rsa(_) | Kind::Octets(_) => None,
             Kind::Ec { scalar, .. } => Some(scalar),
         }
     }
@@ -142,6 +161,7 @@ impl PrivateKey {
             Kind::Ec { curve, .. } => {
                 KeyFacts { algorithm: CryptographicAlgorithm::EC, length: curve.length, curve: Some(curve.curve) }
             }
+            Kind::Octets(key) => KeyFacts::of_octets(key.row),
         }
     }
 
@@ -165,11 +185,12 @@ impl PrivateKey {
                 (None, Some(point)) => PublicKey::from_point(curve, point),
                 (None, None) => Err(CryptoError::UnsupportedCurve(curve.curve)),
             },
+            Kind::Octets(key) => PublicKey::from_octets(key.row, &key.public()?),
         }
     }
 
-    /// The key in one of the formats PKCS#1 (RSA), ECPrivateKey (EC) and PKCS#8. Elliptic-curve keys include the public
-    /// half where it is known or can be computed.
+    /// The key in one of the formats PKCS#1 (RSA), ECPrivateKey (EC), Raw (Ed25519, ML-DSA, ML-KEM) and PKCS#8. Elliptic-curve
+    /// keys include the public half where it is known or can be computed.
     ///
     /// # Errors
     /// Another format.
@@ -177,7 +198,7 @@ impl PrivateKey {
         match (&self.0, format) {
             (Kind::Rsa(components), KeyFormatType::PKCS_1) => rsa_key::write_private(components),
             (Kind::Rsa(components), KeyFormatType::PKCS_8) => {
-                write_pkcs8(RSA, AnyRef::NULL, &rsa_key::write_private(components)?)
+                write_pkcs8(RSA, Some(AnyRef::NULL), &rsa_key::write_private(components)?)
             }
             (Kind::Ec { curve, scalar, .. }, KeyFormatType::ECPrivateKey) => {
                 write_sec1(scalar, Some(curve), self.public_point().as_deref())
@@ -185,8 +206,12 @@ impl PrivateKey {
             (Kind::Ec { curve, scalar, .. }, KeyFormatType::PKCS_8) => {
                 // The curve is named once, outside (RFC 5915, section 3, and what other programs write).
                 let inner = write_sec1(scalar, None, self.public_point().as_deref())?;
-                write_pkcs8(EC, AnyRef::from(&curve.oid), &inner)
+                write_pkcs8(EC, Some(AnyRef::from(&curve.oid)), &inner)
             }
+            (Kind::Octets(key), KeyFormatType::PKCS_8) => write_pkcs8(key.row.oid, None, &key.inner()?),
+            // A curve alone does not name the key: the bytes could not be read again.
+            (Kind::Octets(key), KeyFormatType::Raw) if key.row.curve.is_none() => key.raw(),
+            (Kind::Octets(key), _) => Err(CryptoError::UnsupportedFormat { what: key.row.name, format }),
             (Kind::Rsa(_), _) => Err(CryptoError::UnsupportedFormat { what: "an RSA private key", format }),
             (Kind::Ec { .. }, _) => Err(CryptoError::UnsupportedFormat { what: "an elliptic-curve private key", format }),
         }
@@ -222,9 +247,9 @@ fn write_sec1(scalar: &Secret, named: Option<&CurveRow>, point: Option<&[u8]>) -
     key.to_der().map(Secret::new).map_err(|_| CryptoError::Failed("encoding a private key"))
 }
 
-fn write_pkcs8(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &Secret) -> Result<Secret, CryptoError> {
+fn write_pkcs8(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &Secret) -> Result<Secret, CryptoError> {
     let write = || -> der::Result<Vec<u8>> {
-        let algorithm = AlgorithmIdentifierRef { oid, parameters: Some(parameters) };
+        let algorithm = AlgorithmIdentifierRef { oid, parameters };
         PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(key.expose())?).to_der()
     };
     write().map(Secret::new).map_err(|_| CryptoError::Failed("encoding a private key"))

@@ -9,13 +9,13 @@ use pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use crate::curve::{CurveRow, curve_of_oid};
 use crate::error::CryptoError;
 use crate::key::KeyFacts;
+use crate::octet_key::{self, OctetRow, octet_row, octet_row_of_oid};
 use crate::rsa_key::{self, RsaPublicComponents};
 
 pub(crate) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 pub(crate) const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 const SPKI: &str = "X.509 public key";
 
@@ -31,13 +31,17 @@ pub(crate) enum Kind {
         curve: &'static CurveRow,
         point: Vec<u8>,
     },
+    Octets {
+        row: &'static OctetRow,
+        bytes: Vec<u8>,
+    },
 }
 
 impl PublicKey {
     /// Reads a key in one of the formats PKCS#1 and X.509 (Subject Public Key Info).
     ///
     /// # Errors
-    /// Another format, an algorithm that is not RSA or EC, or bytes that are not in the format.
+    /// Another format, an algorithm that is not known, or bytes that are not in the format.
     pub fn parse(format: KeyFormatType, bytes: &[u8]) -> Result<Self, CryptoError> {
         match format {
             KeyFormatType::PKCS_1 => Ok(Self(Kind::Rsa(rsa_key::read_public(bytes)?))),
@@ -46,13 +50,31 @@ impl PublicKey {
         }
     }
 
+    /// Takes a key of an algorithm whose public keys are bytes and nothing else (Ed25519, ML-DSA, ML-KEM): Key Format Type Raw.
+    ///
+    /// # Errors
+    /// Another algorithm, or bytes of another length.
+    pub fn from_raw(algorithm: CryptographicAlgorithm, bytes: &[u8]) -> Result<Self, CryptoError> {
+        let row =
+            octet_row(algorithm).ok_or(CryptoError::UnsupportedFormat { what: "a public key", format: KeyFormatType::Raw })?;
+        Self::from_octets(row, bytes)
+    }
+
+    pub(crate) fn from_octets(row: &'static OctetRow, bytes: &[u8]) -> Result<Self, CryptoError> {
+        octet_key::check_public(row, bytes)?;
+        Ok(Self(Kind::Octets { row, bytes: bytes.to_vec() }))
+    }
+
     fn from_spki(bytes: &[u8]) -> Result<Self, CryptoError> {
         let info = SubjectPublicKeyInfoRef::from_der(bytes).map_err(|error| CryptoError::invalid_key(SPKI, error))?;
         let key = key_bits(&info)?;
         match info.algorithm.oid {
             RSA | RSA_PSS => Ok(Self(Kind::Rsa(rsa_key::read_public(key)?))),
             EC => Self::from_point(named_curve(&info.algorithm)?, key),
-            other => Err(CryptoError::invalid_key(SPKI, format!("the algorithm {other} is not supported"))),
+            other => match octet_row_of_oid(other) {
+                Some(row) => Self::from_octets(row, key),
+                None => Err(CryptoError::invalid_key(SPKI, format!("the algorithm {other} is not supported"))),
+            },
         }
     }
 
@@ -89,7 +111,7 @@ impl PublicKey {
     pub fn rsa_components(&self) -> Option<&RsaPublicComponents> {
         match &self.0 {
             Kind::Rsa(components) => Some(components),
-            Kind::Ec { .. } => None,
+            Kind::Ec { .. } | Kind::Octets { .. } => None,
         }
     }
 
@@ -97,7 +119,7 @@ impl PublicKey {
     #[must_use]
     pub fn point(&self) -> Option<&[u8]> {
         match &self.0 {
-            Kind::Rsa(_) => None,
+            Kind::Rsa(_) | Kind::Octets { .. } => None,
             Kind::Ec { point, .. } => Some(point),
         }
     }
@@ -112,18 +134,25 @@ impl PublicKey {
             Kind::Ec { curve, .. } => {
                 KeyFacts { algorithm: CryptographicAlgorithm::EC, length: curve.length, curve: Some(curve.curve) }
             }
+            Kind::Octets { row, .. } => KeyFacts::of_octets(row),
         }
     }
 
-    /// The key in one of the formats PKCS#1 (RSA) and X.509 (Subject Public Key Info).
+    /// The key in one of the formats PKCS#1 (RSA), Raw (Ed25519, ML-DSA, ML-KEM) and X.509 (Subject Public Key Info).
     ///
     /// # Errors
     /// Another format.
     pub fn encode(&self, format: KeyFormatType) -> Result<Vec<u8>, CryptoError> {
         match (&self.0, format) {
             (Kind::Rsa(components), KeyFormatType::PKCS_1) => rsa_key::write_public(components),
-            (Kind::Rsa(components), KeyFormatType::X_509) => write_spki(RSA, AnyRef::NULL, &rsa_key::write_public(components)?),
-            (Kind::Ec { curve, point }, KeyFormatType::X_509) => write_spki(EC, AnyRef::from(&curve.oid), point),
+            (Kind::Rsa(components), KeyFormatType::X_509) => {
+                write_spki(RSA, Some(AnyRef::NULL), &rsa_key::write_public(components)?)
+            }
+            (Kind::Ec { curve, point }, KeyFormatType::X_509) => write_spki(EC, Some(AnyRef::from(&curve.oid)), point),
+            (Kind::Octets { row, bytes }, KeyFormatType::X_509) => write_spki(row.oid, None, bytes),
+            // A curve alone does not name the key: the bytes could not be read again.
+            (Kind::Octets { row, bytes }, KeyFormatType::Raw) if row.curve.is_none() => Ok(bytes.clone()),
+            (Kind::Octets { row, .. }, _) => Err(CryptoError::UnsupportedFormat { what: row.name, format }),
             (Kind::Rsa(_), _) => Err(CryptoError::UnsupportedFormat { what: "an RSA public key", format }),
             (Kind::Ec { .. }, _) => Err(CryptoError::UnsupportedFormat { what: "an elliptic-curve public key", format }),
         }
@@ -143,7 +172,6 @@ pub(crate) fn spki_facts(bytes: &[u8]) -> Option<KeyFacts> {
     }
     let info = SubjectPublicKeyInfoRef::from_der(bytes).ok()?;
     match info.algorithm.oid {
-        ED25519 => Some(KeyFacts { algorithm: CryptographicAlgorithm::Ed25519, length: 256, curve: None }),
         DSA => {
             // Dss-Parms: SEQUENCE of the primes p and q and of g; the length of a key is that of p.
             let parameters = info.algorithm.parameters?.value().to_vec();
@@ -159,10 +187,10 @@ fn key_bits<'a>(info: &SubjectPublicKeyInfoRef<'a>) -> Result<&'a [u8], CryptoEr
     info.subject_public_key.as_bytes().ok_or_else(|| CryptoError::invalid_key(SPKI, "the key is not whole bytes"))
 }
 
-fn write_spki(oid: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Result<Vec<u8>, CryptoError> {
+fn write_spki(oid: ObjectIdentifier, parameters: Option<AnyRef<'_>>, key: &[u8]) -> Result<Vec<u8>, CryptoError> {
     let write = || -> der::Result<Vec<u8>> {
         SubjectPublicKeyInfoRef {
-            algorithm: AlgorithmIdentifierRef { oid, parameters: Some(parameters) },
+            algorithm: AlgorithmIdentifierRef { oid, parameters },
             subject_public_key: BitStringRef::from_bytes(key)?,
         }
         .to_der()
@@ -180,7 +208,7 @@ mod tests {
         let p = [&[0x02, 0x41, 0x00][..], &[0xC1; 64]].concat();
         let parameters = [&p[..], b"\x02\x01\x05\x02\x01\x02"].concat();
         let parameters = AnyRef::new(der::Tag::Sequence, &parameters).unwrap();
-        let spki = write_spki(DSA, parameters, b"\x02\x01\x03").unwrap();
+        let spki = write_spki(DSA, Some(parameters), b"\x02\x01\x03").unwrap();
         assert_eq!(spki_facts(&spki), Some(KeyFacts { algorithm: CryptographicAlgorithm::DSA, length: 512, curve: None }));
         assert!(PublicKey::parse(KeyFormatType::X_509, &spki).is_err(), "recognised, not understood");
     }

@@ -1,4 +1,4 @@
-//! Signatures: RSA (PKCS#1 v1.5 and PSS) and ECDSA.
+//! Signatures: RSA (PKCS#1 v1.5 and PSS), ECDSA, Ed25519 and ML-DSA.
 //!
 //! What the Cryptographic Parameters leave open (1.4, section 3.6; 2.1, section 4.15):
 //! - the padding of RSA is PKCS#1 v1.5;
@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest::{self as hash, Digest};
 use aws_lc_rs::rsa as aws_rsa;
 use aws_lc_rs::signature::{
-    EcdsaKeyPair, EcdsaVerificationAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
-    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaPssSaltLength, RsaSignatureEncoding, UnparsedPublicKey,
+    ED25519, EcdsaKeyPair, EcdsaVerificationAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaPssSaltLength, RsaSignatureEncoding, UnparsedPublicKey, VerificationAlgorithm,
 };
 use kmip::enumerations::{
     CryptographicAlgorithm, DigitalSignatureAlgorithm, HashingAlgorithm, KeyFormatType, MaskGenerator, PaddingMethod,
@@ -26,8 +26,9 @@ use kmip::structures::CryptographicParameters;
 use zeroize::Zeroizing;
 
 use crate::curve::CurveRow;
-use crate::digest::digest;
+use crate::digest::Hasher;
 use crate::error::CryptoError;
+use crate::octet_key::{OctetPrivate, OctetRow, OctetScheme};
 use crate::private_key::{self, PrivateKey};
 use crate::public_key::{self, PublicKey};
 use crate::random::Random;
@@ -56,12 +57,16 @@ enum Scheme {
     Ecdsa {
         hash: HashingAlgorithm,
     },
+    /// The message is signed as it is: Ed25519, ML-DSA.
+    Whole(&'static OctetRow),
 }
 
 impl Scheme {
-    fn hash(self) -> HashingAlgorithm {
+    /// What is made of the message before it is signed, if anything.
+    fn hash(self) -> Option<HashingAlgorithm> {
         match self {
-            Self::Pkcs1 { hash, .. } | Self::Pss { hash, .. } | Self::Ecdsa { hash } => hash,
+            Self::Pkcs1 { hash, .. } | Self::Pss { hash, .. } | Self::Ecdsa { hash } => Some(hash),
+            Self::Whole(_) => None,
         }
     }
 }
@@ -71,6 +76,7 @@ impl Scheme {
 enum KeyKind {
     Rsa,
     Elliptic(&'static CurveRow),
+    Octets(&'static OctetRow),
 }
 
 macro_rules! signature_algorithms {
@@ -162,6 +168,19 @@ fn scheme(parameters: &CryptographicParameters, key: KeyKind) -> Result<Option<S
             rsa_padding::hash_length(hash)?;
             Ok(Some(Scheme::Ecdsa { hash }))
         }
+        KeyKind::Octets(row) => {
+            if algorithm.is_some_and(|algorithm| algorithm != row.algorithm) {
+                return Ok(None);
+            }
+            if !matches!(row.scheme, OctetScheme::Ed25519 | OctetScheme::MlDsa(..)) {
+                return Err(CryptoError::BadParameters("keys for key agreement or encapsulation do not sign".to_owned()));
+            }
+            // Ed25519 and ML-DSA do their own hashing; the forms in which a hash comes before it have no name in KMIP.
+            if hash.is_some() || !matches!(padding, None | Some(PaddingMethod::None)) {
+                return Err(CryptoError::BadParameters(format!("{:?} has no hash and no padding", row.algorithm)));
+            }
+            Ok(Some(Scheme::Whole(row)))
+        }
     }
 }
 
@@ -200,16 +219,48 @@ pub struct Signer {
 }
 
 /// What is there of a message.
-#[derive(Debug, Default)]
-struct Message(Zeroizing<Vec<u8>>);
+enum Message {
+    Hashed(Hasher),
+    /// What is signed as it is has to be there as a whole.
+    Whole(Zeroizing<Vec<u8>>),
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({} bytes held)", self.held())
+    }
+}
 
 impl Message {
-    fn update(&mut self, data: &[u8]) {
-        self.0.extend_from_slice(data);
+    /// # Errors
+    /// A hash that is not offered.
+    fn new(scheme: Scheme) -> Result<Self, CryptoError> {
+        Ok(match scheme.hash() {
+            Some(hash) => Self::Hashed(Hasher::new(hash)?),
+            None => Self::Whole(Zeroizing::default()),
+        })
     }
 
-    fn digest(&self, hash: HashingAlgorithm) -> Result<Vec<u8>, CryptoError> {
-        digest(hash, &self.0)
+    fn update(&mut self, data: &[u8]) {
+        match self {
+            Self::Hashed(hasher) => hasher.update(data),
+            Self::Whole(bytes) => bytes.extend_from_slice(data),
+        }
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            Self::Hashed(_) => 0,
+            Self::Whole(bytes) => bytes.len(),
+        }
+    }
+
+    /// The digest, or the message where it is signed as it is.
+    fn finish(self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Hashed(hasher) => Zeroizing::new(hasher.finish()),
+            Self::Whole(bytes) => bytes,
+        }
     }
 }
 
@@ -217,9 +268,8 @@ impl Signer {
     /// # Errors
     /// Parameters that are not offered, that contradict each other or the key.
     pub fn new(parameters: &CryptographicParameters, key: &PrivateKey) -> Result<Self, CryptoError> {
-        let scheme = scheme(parameters, kind_of_private(key))?.ok_or_else(other_key)?;
-        digest(scheme.hash(), b"")?;
-        Ok(Self { scheme, key: key.clone(), message: Message::default() })
+        let scheme = scheme_to_sign(parameters, key)?;
+        Ok(Self { scheme, key: key.clone(), message: Message::new(scheme)? })
     }
 
     /// Takes the next part of the message.
@@ -231,13 +281,18 @@ impl Signer {
         Ok(())
     }
 
+    /// How many bytes of the message are kept in memory until the end: all of them where the algorithm does its own hashing.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.message.held()
+    }
+
     /// The signature of all parts.
     ///
     /// # Errors
     /// A key that is not used or is none, a salt that does not fit it, or no random bytes.
     pub fn finish(self, random: &dyn Random) -> Result<Vec<u8>, CryptoError> {
-        let digest = self.message.digest(self.scheme.hash())?;
-        sign(self.scheme, &self.key, &digest, true, random)
+        sign(self.scheme, &self.key, &self.message.finish(), true, random)
     }
 }
 
@@ -251,13 +306,29 @@ pub fn sign_digest(
     digest: &[u8],
     random: &dyn Random,
 ) -> Result<Vec<u8>, CryptoError> {
-    let scheme = scheme(parameters, kind_of_private(key))?.ok_or_else(other_key)?;
+    let scheme = scheme_to_sign(parameters, key)?;
     sign(scheme, key, digest, check_digest(scheme, digest)?, random)
+}
+
+/// Two messages with the same MD5 are made in seconds: what was signed with it may be verified, but nothing new is.
+fn scheme_to_sign(parameters: &CryptographicParameters, key: &PrivateKey) -> Result<Scheme, CryptoError> {
+    let scheme = scheme(parameters, kind_of_private(key))?.ok_or_else(other_key)?;
+    if scheme.hash() == Some(HashingAlgorithm::MD5) {
+        return Err(CryptoError::UnsupportedParameters(
+            "nothing is signed with MD5; such signatures are only verified".to_owned(),
+        ));
+    }
+    Ok(scheme)
 }
 
 /// Whether the name of the hash belongs before a digest that the client made.
 fn check_digest(scheme: Scheme, digest: &[u8]) -> Result<bool, CryptoError> {
-    let fits = digest.len() == rsa_padding::hash_length(scheme.hash())?;
+    let Some(hash) = scheme.hash() else {
+        return Err(CryptoError::UnsupportedParameters(
+            "keys that do their own hashing sign and verify Data, not Digested Data".to_owned(),
+        ));
+    };
+    let fits = digest.len() == rsa_padding::hash_length(hash)?;
     match scheme {
         // ECDSA takes as many bits of a digest as the curve has.
         Scheme::Ecdsa { .. } if !digest.is_empty() && digest.len() <= DIGEST_MAX => Ok(true),
@@ -266,7 +337,7 @@ fn check_digest(scheme: Scheme, digest: &[u8]) -> Result<bool, CryptoError> {
         Scheme::Pkcs1 { hash, .. } | Scheme::Pss { hash, .. } if !fits => {
             Err(CryptoError::BadParameters(format!("{} bytes are no digest of {hash:?}", digest.len())))
         }
-        Scheme::Pkcs1 { .. } | Scheme::Pss { .. } => Ok(true),
+        Scheme::Pkcs1 { .. } | Scheme::Pss { .. } | Scheme::Whole(_) => Ok(true),
     }
 }
 
@@ -274,6 +345,7 @@ fn kind_of_private(key: &PrivateKey) -> KeyKind {
     match &key.0 {
         private_key::Kind::Rsa(_) => KeyKind::Rsa,
         private_key::Kind::Ec { curve, .. } => KeyKind::Elliptic(curve),
+        private_key::Kind::Octets(key) => KeyKind::Octets(key.row),
     }
 }
 
@@ -281,6 +353,7 @@ fn kind_of_public(key: &PublicKey) -> KeyKind {
     match &key.0 {
         public_key::Kind::Rsa(_) => KeyKind::Rsa,
         public_key::Kind::Ec { curve, .. } => KeyKind::Elliptic(curve),
+        public_key::Kind::Octets { row, .. } => KeyKind::Octets(row),
     }
 }
 
@@ -294,6 +367,7 @@ fn sign(scheme: Scheme, key: &PrivateKey, digest: &[u8], name_hash: bool, random
             sign_pss(components, (hash, mask.unwrap_or(hash)), digest, salt, random)
         }
         (private_key::Kind::Ec { curve, .. }, Scheme::Ecdsa { .. }) => sign_ecdsa(key, curve, digest),
+        (private_key::Kind::Octets(key), Scheme::Whole(_)) => sign_whole(key, digest),
         _ => Err(other_key()),
     }
 }
@@ -393,6 +467,20 @@ fn sign_ecdsa(key: &PrivateKey, curve: &'static CurveRow, digest: &[u8]) -> Resu
     Ok(signature.as_ref().to_vec())
 }
 
+/// Signs a message by Ed25519 (RFC 8032) or ML-DSA (FIPS 204, with an empty context).
+fn sign_whole(key: &OctetPrivate, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let failed = |_| CryptoError::Failed("signing");
+    match key.row.scheme {
+        OctetScheme::Ed25519 => Ok(key.ed25519()?.try_sign(message).map_err(failed)?.as_ref().to_vec()),
+        OctetScheme::MlDsa(algorithm, _) => {
+            let mut signature = vec![0; algorithm.signature_len()];
+            key.mldsa()?.sign(message, &mut signature).map_err(failed)?;
+            Ok(signature)
+        }
+        OctetScheme::X25519 | OctetScheme::MlKem(_) => Err(other_key()),
+    }
+}
+
 fn as_digest_of_curve(curve: &CurveRow, digest: &[u8]) -> Result<Digest, CryptoError> {
     let algorithm = match curve.curve {
         RecommendedCurve::P_384 => &hash::SHA384,
@@ -410,9 +498,8 @@ fn as_digest_of_curve(curve: &CurveRow, digest: &[u8]) -> Result<Digest, CryptoE
 #[derive(Debug)]
 pub struct Verifier {
     /// None: keys of this kind make no such signatures.
-    scheme: Option<Scheme>,
+    scheme: Option<(Scheme, Message)>,
     key: PublicKey,
-    message: Message,
 }
 
 impl Verifier {
@@ -422,11 +509,11 @@ impl Verifier {
     /// Parameters that are not offered or that contradict each other, or a key that is not used.
     pub fn new(parameters: &CryptographicParameters, key: &PublicKey) -> Result<Self, CryptoError> {
         let scheme = scheme(parameters, kind_of_public(key))?;
-        if let Some(scheme) = scheme {
+        if scheme.is_some() {
             usable(key)?;
-            digest(scheme.hash(), b"")?;
         }
-        Ok(Self { scheme, key: key.clone(), message: Message::default() })
+        let scheme = scheme.map(|scheme| Ok((scheme, Message::new(scheme)?))).transpose()?;
+        Ok(Self { scheme, key: key.clone() })
     }
 
     /// Takes the next part of the message.
@@ -434,16 +521,23 @@ impl Verifier {
     /// # Errors
     /// None at present.
     pub fn update(&mut self, data: &[u8]) -> Result<(), CryptoError> {
-        self.message.update(data);
+        if let Some((_, message)) = &mut self.scheme {
+            message.update(data);
+        }
         Ok(())
+    }
+
+    /// How many bytes of the message are kept in memory until the end: all of them where the algorithm does its own hashing.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.scheme.as_ref().map_or(0, |(_, message)| message.held())
     }
 
     /// Whether it is the signature of all parts.
     #[must_use]
     pub fn verify(self, signature: &[u8]) -> bool {
-        let Some(scheme) = self.scheme else { return false };
-        let valid = self.message.digest(scheme.hash()).and_then(|digest| verify(scheme, &self.key, &digest, true, signature));
-        valid.unwrap_or(false)
+        let Some((scheme, message)) = self.scheme else { return false };
+        verify(scheme, &self.key, &message.finish(), true, signature).unwrap_or(false)
     }
 }
 
@@ -468,6 +562,7 @@ fn usable(key: &PublicKey) -> Result<(), CryptoError> {
         public_key::Kind::Rsa(components) => rsa_key::usable(&components.modulus, &components.public_exponent),
         public_key::Kind::Ec { curve, .. } if curve.offered() => Ok(()),
         public_key::Kind::Ec { curve, .. } => Err(CryptoError::UnsupportedCurve(curve.curve)),
+        public_key::Kind::Octets { .. } => Ok(()),
     }
 }
 
@@ -494,6 +589,14 @@ fn verify(scheme: Scheme, key: &PublicKey, digest: &[u8], name_hash: bool, signa
             let algorithm: &'static EcdsaVerificationAlgorithm = ecdsa;
             let digest = as_digest_of_curve(curve, digest)?;
             Ok(UnparsedPublicKey::new(algorithm, point).verify_digest(&digest, signature).is_ok())
+        }
+        (public_key::Kind::Octets { row, bytes }, Scheme::Whole(_)) => {
+            let algorithm: &'static dyn VerificationAlgorithm = match row.scheme {
+                OctetScheme::Ed25519 => &ED25519,
+                OctetScheme::MlDsa(_, algorithm) => algorithm,
+                OctetScheme::X25519 | OctetScheme::MlKem(_) => return Ok(false),
+            };
+            Ok(UnparsedPublicKey::new(algorithm, bytes).verify(digest, signature).is_ok())
         }
         _ => Ok(false),
     }

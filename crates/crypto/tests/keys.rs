@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
 use aws_lc_rs::{rand, rsa, signature};
-use crypto::{CryptoError, PrivateKey, PublicKey, Random, RsaPrivateComponents, SystemRandom, curve, generate_key_pair};
+use crypto::{
+    CryptoError, PrivateKey, PublicKey, Random, RsaPrivateComponents, SystemRandom, agree, curve, decapsulate, encapsulate,
+    generate_key_pair,
+};
 use kmip::Secret;
 use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, RecommendedCurve};
 use proptest::prelude::*;
@@ -188,11 +191,11 @@ fn what_is_not_offered_is_refused_in_words() {
         |algorithm, length, curve| generate_key_pair(&SystemRandom::new(), algorithm, length, curve).unwrap_err().to_string();
     assert_eq!(
         refused(CryptographicAlgorithm::RSA, Some(2047), None),
-        "RSA keys of 2047 bits are not offered, only of 1024, 2048, 3072, 4096"
+        "RSA keys of 2047 bits are not offered, only of 1024, 2048, 3072, 4096, 8192"
     );
     assert_eq!(
         refused(CryptographicAlgorithm::RSA, None, None),
-        "RSA keys of 0 bits are not offered, only of 1024, 2048, 3072, 4096"
+        "RSA keys of 0 bits are not offered, only of 1024, 2048, 3072, 4096, 8192"
     );
     assert_eq!(
         refused(CryptographicAlgorithm::EC, Some(192), None),
@@ -233,6 +236,116 @@ fn numbers_that_are_no_private_key_are_refused() {
 }
 
 #[test]
+fn keys_that_are_octets_in_all_encodings() {
+    use {CryptographicAlgorithm as Algorithm, KeyFormatType as Format};
+    let wanted = [
+        (Algorithm::Ed25519, None, 256, 32, 32),
+        (Algorithm::ML_DSA_44, None, 10_496, 32, 1_312),
+        (Algorithm::ML_DSA_65, None, 15_616, 32, 1_952),
+        (Algorithm::ML_DSA_87, None, 20_736, 32, 2_592),
+        (Algorithm::ML_KEM_512, None, 6_400, 1_632, 800),
+        (Algorithm::ML_KEM_768, None, 9_472, 2_400, 1_184),
+        (Algorithm::ML_KEM_1024, None, 12_544, 3_168, 1_568),
+        (Algorithm::EC, Some(RecommendedCurve::CURVE25519), 256, 0, 0),
+    ];
+    for (algorithm, curve, length, private, public) in wanted {
+        let pair = generate_key_pair(&SystemRandom::new(), algorithm, None, curve).unwrap();
+        let facts = pair.private.facts();
+        assert_eq!((facts.algorithm, facts.length, facts.curve), (algorithm, length, curve));
+        assert_eq!(pair.public.facts(), facts);
+        assert_eq!(pair.private.public_key().unwrap(), pair.public);
+        let der = pair.private.encode(Format::PKCS_8).unwrap();
+        assert!(PrivateKey::parse(Format::PKCS_8, der.expose()).unwrap() == pair.private, "{algorithm:?}");
+        let spki = pair.public.encode(Format::X_509).unwrap();
+        assert_eq!(PublicKey::parse(Format::X_509, &spki).unwrap(), pair.public);
+        for cut in [1, 16, der.len() - 1] {
+            assert!(PrivateKey::parse(Format::PKCS_8, &der.expose()[..cut]).is_err());
+            assert!(PublicKey::parse(Format::X_509, &spki[..cut.min(spki.len() - 1)]).is_err());
+        }
+        assert!(pair.private.encode(Format::PKCS_1).is_err());
+        assert!(pair.public.encode(Format::PKCS_1).is_err());
+        if curve.is_some() {
+            // Nothing would say what the bytes are.
+            assert!(pair.private.encode(Format::Raw).is_err() && pair.public.encode(Format::Raw).is_err());
+            continue;
+        }
+        let raw = pair.private.encode(Format::Raw).unwrap();
+        assert_eq!(raw.len(), private);
+        assert!(PrivateKey::from_raw(algorithm, raw.expose()).unwrap() == pair.private);
+        let raw = pair.public.encode(Format::Raw).unwrap();
+        assert_eq!(raw.len(), public);
+        assert_eq!(PublicKey::from_raw(algorithm, &raw).unwrap(), pair.public);
+        assert!(PrivateKey::from_raw(algorithm, &[1; 31]).is_err());
+        assert!(PublicKey::from_raw(algorithm, &[]).is_err());
+        let wrong = generate_key_pair(&SystemRandom::new(), algorithm, Some(128), None).unwrap_err();
+        assert!(matches!(wrong, CryptoError::InvalidLength { .. }), "{wrong}");
+    }
+    let refused = |algorithm, curve| generate_key_pair(&SystemRandom::new(), algorithm, None, Some(curve)).unwrap_err();
+    assert!(matches!(refused(Algorithm::ECDSA, RecommendedCurve::CURVE25519), CryptoError::UnsupportedCurve(_)));
+    assert!(matches!(refused(Algorithm::EC, RecommendedCurve::CURVE448), CryptoError::UnsupportedCurve(_)));
+    assert!(matches!(refused(Algorithm::Ed25519, RecommendedCurve::P_256), CryptoError::UnsupportedCurve(_)));
+    assert!(PrivateKey::from_raw(Algorithm::RSA, &[1; 32]).is_err());
+    // The public key inside a private key of ML-KEM is checked against its hash.
+    let pair = generate_key_pair(&SystemRandom::new(), Algorithm::ML_KEM_512, None, None).unwrap();
+    let mut raw = pair.private.encode(Format::Raw).unwrap().expose().to_vec();
+    raw[800] ^= 1;
+    assert!(PrivateKey::from_raw(Algorithm::ML_KEM_512, &raw).is_err());
+}
+
+#[test]
+fn ed25519_known_answer() {
+    // RFC 8410, section 10.3: a private key in PKCS#8, and its public key from section 10.1.
+    let der = unhex("302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842");
+    let key = PrivateKey::parse(KeyFormatType::PKCS_8, &der).unwrap();
+    assert_eq!(key.encode(KeyFormatType::PKCS_8).unwrap().expose(), der);
+    assert_eq!(
+        hex(&key.public_key().unwrap().encode(KeyFormatType::X_509).unwrap()),
+        "302a300506032b657003210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1"
+    );
+}
+
+#[test]
+fn secrets_are_agreed_on_and_encapsulated() {
+    use CryptographicAlgorithm as Algorithm;
+    let curves = [
+        RecommendedCurve::P_256,
+        RecommendedCurve::P_384,
+        RecommendedCurve::P_521,
+        RecommendedCurve::SECP256K1,
+        RecommendedCurve::CURVE25519,
+    ];
+    for curve in curves {
+        let make = || generate_key_pair(&SystemRandom::new(), Algorithm::ECDH, None, Some(curve)).unwrap();
+        let (one, other) = (make(), make());
+        let secret = agree(&one.private, &other.public).unwrap();
+        assert_eq!(secret, agree(&other.private, &one.public).unwrap(), "{curve:?}");
+        assert_ne!(secret, agree(&one.private, &one.public).unwrap());
+        assert_eq!(secret.len() as u32, one.private.facts().length.div_ceil(8));
+    }
+    let make = |algorithm, curve| generate_key_pair(&SystemRandom::new(), algorithm, None, curve).unwrap();
+    let p256 = make(Algorithm::EC, Some(RecommendedCurve::P_256));
+    for other in [make(Algorithm::EC, Some(RecommendedCurve::SECP256K1)), make(Algorithm::Ed25519, None)] {
+        assert!(matches!(agree(&p256.private, &other.public), Err(CryptoError::BadParameters(_))));
+        assert!(matches!(agree(&other.private, &p256.public), Err(CryptoError::BadParameters(_))));
+    }
+    // A point that is not on the curve.
+    let mut off = p256.public.point().unwrap().to_vec();
+    off[40] ^= 1;
+    let off = PublicKey::from_point(curve(RecommendedCurve::P_256).unwrap(), &off).unwrap();
+    assert_eq!(agree(&p256.private, &off).unwrap_err(), CryptoError::Refused);
+
+    for algorithm in [Algorithm::ML_KEM_512, Algorithm::ML_KEM_768, Algorithm::ML_KEM_1024] {
+        let pair = make(algorithm, None);
+        let (mut ciphertext, secret) = encapsulate(&pair.public).unwrap();
+        assert_eq!(decapsulate(&pair.private, &ciphertext).unwrap(), secret);
+        ciphertext[5] ^= 1;
+        assert_ne!(decapsulate(&pair.private, &ciphertext).unwrap(), secret, "another secret, no error");
+        assert_eq!(decapsulate(&pair.private, &ciphertext[1..]).unwrap_err(), CryptoError::Refused);
+    }
+    assert!(encapsulate(&p256.public).is_err() && decapsulate(&p256.private, &[]).is_err());
+}
+
+#[test]
 fn debug_shows_no_key() {
     let pair = generate_key_pair(&SystemRandom::new(), CryptographicAlgorithm::EC, Some(256), None).unwrap();
     assert_eq!(format!("{:?}", pair.private), "PrivateKey(EC, 256 bits)");
@@ -243,6 +356,8 @@ proptest! {
     fn any_bytes_are_refused_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), number in 1..0x20_u32) {
         let _ = PrivateKey::parse(KeyFormatType(number), &bytes);
         let _ = PublicKey::parse(KeyFormatType(number), &bytes);
+        let _ = PrivateKey::from_raw(CryptographicAlgorithm(number + 0x20), &bytes);
+        let _ = PublicKey::from_raw(CryptographicAlgorithm(number + 0x20), &bytes);
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub(crate) fn convert(object: &mut ManagedObject, wanted: Format) -> Result<()> 
     }
     let material = plain_material(block).ok_or_else(unsupported)?;
     let converted = match object_type {
-        ObjectType::PrivateKey => private(format, material).and_then(|key| write_private(&key, wanted)),
-        ObjectType::PublicKey => public(format, material).and_then(|key| write_public(&key, wanted)),
+        ObjectType::PrivateKey => private(block, material).and_then(|key| write_private(&key, wanted)),
+        ObjectType::PublicKey => public(block, material).and_then(|key| write_public(&key, wanted)),
         ObjectType::SymmetricKey => bytes(format, material).and_then(|key| write_bytes(&key, wanted)),
         // Secret data is bytes, whatever they mean.
         ObjectType::SecretData => match (material, wanted) {
@@ -61,14 +61,16 @@ pub(crate) fn plain_material(block: &KeyBlock) -> Option<&KeyMaterial> {
     }
 }
 
-/// Reads a private key in any format that is understood.
+/// Reads the private key of a key block, given its material, in any format that is understood.
 ///
 /// # Errors
 /// Another format, or material that is not in it.
-pub(crate) fn private(format: Format, material: &KeyMaterial) -> Result<PrivateKey, CryptoError> {
-    match material {
-        KeyMaterial::Bytes(bytes) => PrivateKey::parse(format, bytes.expose()),
-        KeyMaterial::Transparent(_) if format == Format::TransparentRSAPrivateKey => {
+pub(crate) fn private(block: &KeyBlock, material: &KeyMaterial) -> Result<PrivateKey, CryptoError> {
+    let format = block.key_format_type;
+    match (material, block.cryptographic_algorithm) {
+        (KeyMaterial::Bytes(bytes), Some(algorithm)) if format == Format::Raw => PrivateKey::from_raw(algorithm, bytes.expose()),
+        (KeyMaterial::Bytes(bytes), _) => PrivateKey::parse(format, bytes.expose()),
+        (KeyMaterial::Transparent(_), _) if format == Format::TransparentRSAPrivateKey => {
             let numbers: TransparentRSAPrivateKey = fields(material)?;
             let secret =
                 |number: &Option<BigInteger>| number.as_ref().map(|number| unsigned(number).map(Secret::from_slice)).transpose();
@@ -84,33 +86,35 @@ pub(crate) fn private(format: Format, material: &KeyMaterial) -> Result<PrivateK
                 crt_coefficient: secret(&numbers.crt_coefficient)?,
             })
         }
-        KeyMaterial::Transparent(_) if is_private_curve(format) => {
+        (KeyMaterial::Transparent(_), _) if is_private_curve(format) => {
             let key: TransparentECPrivateKey = fields(material)?;
             PrivateKey::from_scalar(curve(key.recommended_curve)?, unsigned(&key.d)?)
         }
-        KeyMaterial::Transparent(_) => Err(CryptoError::UnsupportedFormat { what: "a private key", format }),
+        (KeyMaterial::Transparent(_), _) => Err(CryptoError::UnsupportedFormat { what: "a private key", format }),
     }
 }
 
-/// Reads a public key in any format that is understood.
+/// Reads the public key of a key block, given its material, in any format that is understood.
 ///
 /// # Errors
 /// Another format, or material that is not in it.
-pub(crate) fn public(format: Format, material: &KeyMaterial) -> Result<PublicKey, CryptoError> {
-    match material {
-        KeyMaterial::Bytes(bytes) => PublicKey::parse(format, bytes.expose()),
-        KeyMaterial::Transparent(_) if format == Format::TransparentRSAPublicKey => {
+pub(crate) fn public(block: &KeyBlock, material: &KeyMaterial) -> Result<PublicKey, CryptoError> {
+    let format = block.key_format_type;
+    match (material, block.cryptographic_algorithm) {
+        (KeyMaterial::Bytes(bytes), Some(algorithm)) if format == Format::Raw => PublicKey::from_raw(algorithm, bytes.expose()),
+        (KeyMaterial::Bytes(bytes), _) => PublicKey::parse(format, bytes.expose()),
+        (KeyMaterial::Transparent(_), _) if format == Format::TransparentRSAPublicKey => {
             let numbers: TransparentRSAPublicKey = fields(material)?;
             PublicKey::from_rsa_components(RsaPublicComponents {
                 modulus: unsigned(&numbers.modulus)?.to_vec(),
                 public_exponent: unsigned(&numbers.public_exponent)?.to_vec(),
             })
         }
-        KeyMaterial::Transparent(_) if is_public_curve(format) => {
+        (KeyMaterial::Transparent(_), _) if is_public_curve(format) => {
             let key: TransparentECPublicKey = fields(material)?;
             PublicKey::from_point(curve(key.recommended_curve)?, key.q_string.expose())
         }
-        KeyMaterial::Transparent(_) => Err(CryptoError::UnsupportedFormat { what: "a public key", format }),
+        (KeyMaterial::Transparent(_), _) => Err(CryptoError::UnsupportedFormat { what: "a public key", format }),
     }
 }
 

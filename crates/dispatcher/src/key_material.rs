@@ -41,7 +41,7 @@ pub(crate) fn symmetric(object: &StoredObject) -> Result<Secret> {
 pub(crate) fn private(object: &StoredObject) -> Result<PrivateKey> {
     let ManagedObject::PrivateKey(key) = managed(object)? else { return Err(wrong_type()) };
     let block = &key.key_block;
-    conversion::private(block.key_format_type, in_clear(block)?).map_err(unreadable)
+    conversion::private(block, in_clear(block)?).map_err(unreadable)
 }
 
 /// A public key, or that of an X.509 certificate.
@@ -52,7 +52,7 @@ pub(crate) fn public(object: &StoredObject) -> Result<PublicKey> {
     match managed(object)? {
         ManagedObject::PublicKey(key) => {
             let block = &key.key_block;
-            conversion::public(block.key_format_type, in_clear(block)?).map_err(unreadable)
+            conversion::public(block, in_clear(block)?).map_err(unreadable)
         }
         ManagedObject::Certificate(certificate) if certificate.certificate_type == CertificateType::X_509 => {
             let facts = CertificateFacts::parse(certificate.certificate_value.expose()).map_err(unreadable)?;

@@ -102,7 +102,7 @@ pub(crate) fn file(key: &StoredObject, others: &[StoredObject], context: &Contex
     });
     let block = key.material()?.key_block().ok_or_else(unsupported)?;
     let material = conversion::plain_material(block).ok_or_else(unsupported)?;
-    let private = conversion::private(block.key_format_type, material).map_err(|cause| unsupported().because(cause))?;
+    let private = conversion::private(block, material).map_err(|cause| unsupported().because(cause))?;
     let file = crypto::write_pkcs12(&private, &certificates, alias.as_deref().unwrap_or(ALIAS), &password)?;
     let key_block = KeyBlock {
         key_format_type: KeyFormatType::PKCS_12,

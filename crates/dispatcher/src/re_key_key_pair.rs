@@ -159,5 +159,5 @@ fn wanted(private: &StoredObject, given: Wanted) -> Wanted {
 /// The curve of a key that can be read.
 fn curve(private: &StoredObject) -> Option<RecommendedCurve> {
     let block = private.object.as_ref()?.key_block()?;
-    conversion::private(block.key_format_type, conversion::plain_material(block)?).ok()?.facts().curve
+    conversion::private(block, conversion::plain_material(block)?).ok()?.facts().curve
 }

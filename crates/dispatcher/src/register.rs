@@ -1,5 +1,6 @@
 //! Register: the client brings an object of any type (2.1, section 6.1.49).
 
+use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType, ObjectType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
@@ -73,7 +74,7 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
     }
     let object_type = object.object_type;
     if let Some(block) = managed.key_block_mut() {
-        learn(object, object_type, block)?;
+        learn(object, object_type, block, context.version)?;
     }
     object.object = Some(managed);
     Ok(())
@@ -81,7 +82,7 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
 
 /// Brings attributes and key block together: algorithm and length must not contradict each other, and what only one of them
 /// says, or only the key itself, both say afterwards.
-fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBlock) -> Result<()> {
+fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBlock, version: ProtocolVersion) -> Result<()> {
     check_shape(block)?;
     wrapping::check_registered(block)?;
     let stated_algorithm = object.first(|attribute| match attribute {
@@ -92,7 +93,8 @@ fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBloc
         Attribute::CryptographicLength(length) => Some(*length),
         _ => None,
     });
-    let parsed = facts(object_type, block);
+    // An algorithm that only later versions name is not said of the key: its own client could not have it back.
+    let parsed = facts(object_type, block).filter(|(algorithm, _)| algorithm.known_in(version));
     agree("Cryptographic Algorithm", stated_algorithm, block.cryptographic_algorithm)?;
     agree("Cryptographic Length", stated_length, block.cryptographic_length)?;
     if block.key_value.is_none() {
@@ -140,8 +142,8 @@ fn agree<T: PartialEq>(what: &str, stated: Option<T>, in_block: Option<T>) -> Re
 fn facts(object_type: ObjectType, block: &KeyBlock) -> Option<(CryptographicAlgorithm, i32)> {
     let material = conversion::plain_material(block)?;
     let facts = match object_type {
-        ObjectType::PrivateKey => conversion::private(block.key_format_type, material).ok()?.facts(),
-        ObjectType::PublicKey => conversion::public(block.key_format_type, material).ok()?.facts(),
+        ObjectType::PrivateKey => conversion::private(block, material).ok()?.facts(),
+        ObjectType::PublicKey => conversion::public(block, material).ok()?.facts(),
         _ => return None,
     };
     Some((facts.algorithm, i32::try_from(facts.length).ok()?))

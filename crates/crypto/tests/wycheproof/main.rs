@@ -5,5 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
 
+mod asymmetric;
 mod symmetric;
 mod tally;

@@ -8,7 +8,10 @@ use kmip::operation::Operation;
 use kmip::payload::create_key_pair::CreateKeyPairResponse;
 use kmip::payload::get::GetResponse;
 use kmip::result_reason::ResultReason;
-use kmip::structures::{TransparentECPrivateKey, TransparentECPublicKey, TransparentRSAPrivateKey, TransparentSymmetricKey};
+use kmip::structures::{
+    CryptographicDomainParameters, TransparentECPrivateKey, TransparentECPublicKey, TransparentRSAPrivateKey,
+    TransparentSymmetricKey,
+};
 
 use crate::client::{Answer, Client, aes, aes_and, create_key_pair, get, template};
 use crate::objects::{KEY, block, every_type, secret_data, symmetric_key};
@@ -102,6 +105,56 @@ fn elliptic_curve_keys_in_every_format() {
             get_as(&mut client, &private, Format::PKCS_1).fails_with(ResultReason::KeyFormatTypeNotSupported);
             get_as(&mut client, &public, Format::TransparentRSAPublicKey).fails_with(ResultReason::KeyFormatTypeNotSupported);
         }
+    }
+}
+
+#[test]
+fn keys_that_are_octets_in_every_format() {
+    for version in VERSIONS.into_iter().filter(|version| !version.is_1x()) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let (private, public) = pair(&mut client, vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::Ed25519)]);
+        for key in [&private, &public] {
+            let attributes = client.attributes(key);
+            assert_eq!(attributes.cryptographic_algorithm(), Some(&CryptographicAlgorithm::Ed25519), "{version}");
+            assert_eq!(attributes.cryptographic_length(), Some(&256), "{version}");
+        }
+        round_trips(&mut client, &private, &[Format::PKCS_8, Format::Raw]);
+        round_trips(&mut client, &public, &[Format::X_509, Format::Raw]);
+        match material(&object_as(&mut client, &private, Format::Raw)) {
+            KeyMaterial::Bytes(seed) => assert_eq!(seed.len(), 32),
+            other => panic!("{other:?}"),
+        }
+        for format in [Format::PKCS_1, Format::ECPrivateKey, Format::TransparentECPrivateKey] {
+            get_as(&mut client, &private, format).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        }
+        // X25519 is the curve for key agreement; the bytes alone would not say what they are.
+        let curve = Attribute::CryptographicDomainParameters(CryptographicDomainParameters {
+            recommended_curve: Some(RecommendedCurve::CURVE25519),
+            qlength: None,
+        });
+        let (private, public) = pair(&mut client, vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::EC), curve]);
+        round_trips(&mut client, &private, &[Format::PKCS_8]);
+        round_trips(&mut client, &public, &[Format::X_509]);
+        get_as(&mut client, &private, Format::Raw).fails_with(ResultReason::KeyFormatTypeNotSupported);
+    }
+}
+
+#[test]
+fn algorithms_of_later_versions_are_kept_and_not_made() {
+    // The standard names ML-DSA from 3.0 on.
+    let algorithm = CryptographicAlgorithm::ML_DSA_65;
+    let made = crypto::generate_key_pair(&crypto::SystemRandom::new(), algorithm, None, None).unwrap();
+    let bytes = made.public.encode(Format::X_509).unwrap();
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let mut request = create_key_pair();
+        request.common_attributes = Some(template(vec![Attribute::CryptographicAlgorithm(algorithm)]));
+        client.ask(Operation::CreateKeyPair, &request).fails_with(ResultReason::InvalidAttributeValue);
+        let key = ManagedObject::PublicKey(PublicKey { key_block: block(Format::X_509, &bytes, None) });
+        let identifier = client.register(key.clone(), vec![]);
+        assert_eq!(client.object(&identifier), key, "{version}: as it was registered");
     }
 }
 
