@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: the parts of the documentation that are made from the tables, and the check that they are current.
 
+mod cryptography;
 mod support;
 
 use std::path::Path;
@@ -13,15 +14,18 @@ use kmip::operation::Operation;
 const BEGIN: &str = "<!-- support matrix: begin; written by `cargo xtask docs` -->\n";
 const END: &str = "<!-- support matrix: end -->\n";
 
-/// Writes the matrix into README.md, and docs/kmip-support.md; or, with `check`, fails when they are not current.
+/// Writes the matrix into README.md, docs/kmip-support.md and docs/cryptography.md; or, with `check`, fails when they are not current.
 pub(crate) fn docs(check: bool) -> Outcome {
     let readme = root().join("README.md");
     let text = std::fs::read_to_string(&readme).map_err(|error| format!("{}: {error}", readme.display()))?;
     let current = with_matrix(&text)?;
     settle(&readme, &text, &current, check)?;
-    let support = root().join("docs/kmip-support.md");
-    let text = std::fs::read_to_string(&support).unwrap_or_default();
-    settle(&support, &text, &support::page(), check)
+    for (page, current) in [("docs/kmip-support.md", support::page()), ("docs/cryptography.md", cryptography::page())] {
+        let path = root().join(page);
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        settle(&path, &text, &current, check)?;
+    }
+    Ok(())
 }
 
 /// Writes what is current, or fails when something else is there.

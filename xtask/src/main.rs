@@ -4,7 +4,7 @@
 //! setup        installs the system packages the tests need (packages.txt), or names them
 //! test         everything CI runs: setup, tidy, format, clippy, build, tests, documentation, PyKMIP, clock, bitflips, crash, powercut, faults
 //! tidy         the rules about the tree that no compiler checks (see tidy.rs)
-//! docs         writes the support matrix into README.md, and docs/kmip-support.md; with --check fails when they are not current
+//! docs         writes the support matrix into README.md, docs/kmip-support.md and docs/cryptography.md; with --check fails when they are not current
 //! spec-diff    compares the tables of `kmip` with the CSV files of the standards, when they are at hand
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
 //! conformance  the conformance program on a directory of cases, against a server of our own

@@ -24,6 +24,18 @@ pub enum Library {
     AwsLcAndRsa,
 }
 
+impl Library {
+    /// In words, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random bytes",
+            Self::AwsLc => "aws-lc-rs",
+            Self::AwsLcAndRsa => "aws-lc-rs, rsa below 2048 bits",
+        }
+    }
+}
+
 /// The lengths of keys, as Cryptographic Length states them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lengths {
@@ -46,7 +58,9 @@ impl Lengths {
         }
     }
 
-    fn describe(self) -> String {
+    /// In words, for people.
+    #[must_use]
+    pub fn describe(self) -> String {
         match self {
             Self::Listed(list) => list.iter().map(|(bits, _)| bits.to_string()).collect::<Vec<_>>().join(", "),
             Self::Range(first, last) => format!("{first} to {last} in steps of 8"),
@@ -91,12 +105,13 @@ macro_rules! algorithms {
 
 // DES and 3DES keys are stored with their parity bits, and some clients count them: both lengths are known. The shortest
 // RSA keys are there because the standard's own test cases make them; what is too weak is for the configuration to say.
+// An AES key of 512 bits is two of 256 for XTS, which takes one of 256 as two of 128.
 // The length of an RSA or elliptic-curve key says nothing of its encoding's size; that of a post-quantum key is that of the public
 // key, since the standard says nothing of it.
 algorithms! {
     DES, Symmetric, [56 => 8, 64 => 8], Random;
     DES3, Symmetric, [112 => 16, 128 => 16, 168 => 24, 192 => 24], Random;
-    AES, Symmetric, [128, 192, 256], Random;
+    AES, Symmetric, [128, 192, 256, 512], Random;
     RSA, Asymmetric, [1024 => 0, 2048 => 0, 3072 => 0, 4096 => 0, 8192 => 0], AwsLcAndRsa;
     ECDSA, Asymmetric, [256 => 0, 384 => 0, 521 => 0], AwsLc;
     HMAC_SHA1, Symmetric, [8..=8192], Random;

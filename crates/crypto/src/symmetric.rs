@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_refused_in_words() {
         let refused = |algorithm, length| generate_symmetric(&SystemRandom::new(), algorithm, length).unwrap_err().to_string();
-        assert_eq!(refused(CryptographicAlgorithm::AES, 129), "AES keys of 129 bits are not offered, only of 128, 192, 256");
+        assert_eq!(refused(CryptographicAlgorithm::AES, 129), "AES keys of 129 bits are not offered, only of 128, 192, 256, 512");
         assert_eq!(
             refused(CryptographicAlgorithm::Blowfish, -1),
             "Blowfish keys of -1 bits are not offered, only of 32 to 448 in steps of 8"

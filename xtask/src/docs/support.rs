@@ -104,7 +104,7 @@ fn objects(rules: &AttributeRules) -> String {
 }
 
 /// The specification's spelling of a value.
-fn spelled<E: Enumeration + Copy>(value: E) -> &'static str {
+pub(super) fn spelled<E: Enumeration + Copy>(value: E) -> &'static str {
     let number = value.value();
     E::ROW.values.iter().find(|row| row.value == number).map_or("", |row| row.name)
 }

@@ -1,0 +1,132 @@
+//! docs/cryptography.md: what is computed with keys, by what, from the tables of the crate `crypto`.
+
+use crypto::{ALGORITHMS, CIPHERS, CipherRow, HASHES, KeyClass, MACS, MacFunction, Streaming};
+
+use super::support::spelled;
+
+/// The parts of the page, each a heading with its text. A table of `crypto` that clients see is one of them.
+const SECTIONS: &[fn() -> String] = &[keys, ciphers, macs, hashes];
+
+/// The page.
+pub(crate) fn page() -> String {
+    let sections: Vec<String> = SECTIONS.iter().map(|section| section()).collect();
+    format!(
+        "# Cryptography\n\n\
+         Written by `cargo xtask docs` from the tables that the server works by; the tests fail while it is not current. Why each \
+         crate is safe where it touches a secret stands beside its table in `crates/crypto/src`.\n\n\
+         *NIST* says whether the algorithm is approved today for new data. No crate here is a validated module: with none of these \
+         rows kmipd is a FIPS 140-3 product.\n\n{}",
+        sections.join("\n")
+    )
+}
+
+fn keys() -> String {
+    let lines = ALGORITHMS.iter().map(|row| {
+        let class = match row.class {
+            KeyClass::Symmetric => "one secret",
+            KeyClass::Asymmetric => "pair",
+        };
+        [spelled(row.algorithm), class, &row.lengths.describe(), row.library.name()].map(str::to_owned).to_vec()
+    });
+    let table = table(&["algorithm", "key", "bits", "made by"], lines);
+    format!(
+        "## Keys\n\nWhat Create and Create Key Pair make. A key can be kept for a client without being of use here: the tables below say \
+         what is computed.\n\n{table}"
+    )
+}
+
+fn ciphers() -> String {
+    let lines = CIPHERS.iter().map(|row| {
+        vec![
+            spelled(row.algorithm).to_owned(),
+            row.mode.map_or("-", spelled).to_owned(),
+            row.key_bits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            paddings(row),
+            if row.authenticated { "yes" } else { "-" }.to_owned(),
+            match row.streaming {
+                Streaming::Both => "as they come",
+                Streaming::Encryption => "encrypted as they come, decrypted at the end",
+                Streaming::Neither => "at the end",
+            }
+            .to_owned(),
+            row.library.to_owned(),
+            yes(row.approved),
+        ]
+    });
+    let table = table(&["algorithm", "mode", "key bits", "paddings", "tag", "parts", "crates", "NIST"], lines);
+    format!(
+        "## Encrypt and Decrypt\n\nThe bits of a key are those that are stored: XTS has two keys in one, and 3DES counts its parity bits. \
+         *Parts* are the data of a stream; plaintext that a tag authenticates is never given before the tag is seen to be right.\n\n{table}\n\
+         What Cryptographic Parameters leave open:\n\n\
+         - A block cipher needs a Block Cipher Mode. Without a Padding Method, ECB and CBC take whole blocks only.\n\
+         - An IV is made here only where Random IV is True and the request has none, and is returned; of 96 bits in GCM, CCM and \
+         ChaCha20, else of a block, unless IV Length says otherwise. Any other absent IV is refused.\n\
+         - GCM takes IVs of any length, CCM of 7 to 13 bytes. XTS takes the number of the data unit, least byte first; one request is one \
+         data unit. ChaCha20 takes 8 bytes (a counter of 64 bits, from its author's definition) or 12 (RFC 8439).\n\
+         - CTR takes the whole first counter block, or what stands before the counter and an Initial Counter Value. Counter Length is 32, \
+         64 or the whole block.\n\
+         - Tag Length is 16 where it is absent, and a tag must have it. GCM has tags of 4, 8 and 12 to 16 bytes, CCM of 4 to 16 in steps \
+         of two, ChaCha20-Poly1305 of 16.\n\
+         - Zeros as padding takes every zero byte off the last block but its first: data that ends in zeros is not what it was.\n\n\
+         Not offered: DES, Blowfish, CAST5, IDEA, RC2, RC4, RC5 and SKIPJACK (broken, or of blocks too small), PCBC and CBC-MAC (forgeable, \
+         or without a specification to agree on), MARS, Twofish, ARIA, SEED, SM4 and GOST 28147-89 (nobody asks a key server for them, or no \
+         maintained crate).\n"
+    )
+}
+
+fn paddings(row: &CipherRow) -> String {
+    if row.paddings.is_empty() {
+        return "-".to_owned();
+    }
+    row.paddings.iter().map(|padding| spelled(*padding)).collect::<Vec<_>>().join(", ")
+}
+
+fn macs() -> String {
+    let lines = MACS.iter().map(|row| {
+        let function = match row.function {
+            MacFunction::Hmac(hash) => format!("HMAC with {}", spelled(hash)),
+            MacFunction::Cmac => "CMAC".to_owned(),
+        };
+        vec![spelled(row.algorithm).to_owned(), function, row.library.to_owned(), yes(row.approved)]
+    });
+    let table = table(&["algorithm", "function", "crates", "NIST"], lines);
+    format!(
+        "## MAC and MAC Verify\n\nThe Cryptographic Algorithm of the request's parameters, or else the key's, names the function. A MAC is \
+         verified whole, in constant time.\n\n{table}"
+    )
+}
+
+fn hashes() -> String {
+    let lines = HASHES.iter().map(|row| vec![spelled(row.hash).to_owned(), row.library().to_owned(), yes(row.approved)]);
+    format!("## Hash\n\n{}", table(&["hash", "crate", "NIST"], lines))
+}
+
+/// A table with these headings.
+fn table(headings: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = format!("| {} |\n|{}\n", headings.join(" | "), "---|".repeat(headings.len()));
+    for line in lines {
+        table += &format!("| {} |\n", line.join(" | "));
+    }
+    table
+}
+
+fn yes(is: bool) -> String {
+    if is { "yes" } else { "-" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_table_is_on_the_page() {
+        let page = super::page();
+        for line in [
+            "| AES | one secret | 128, 192, 256, 512 | random bytes |\n",
+            "| AES | GCM | 128, 192, 256 | - | yes | encrypted as they come, decrypted at the end | aes, ctr, ghash | yes |\n",
+            "| 3DES | CBC | 128, 192 | None, PKCS5, Zeros, ANSI X9.23, ISO 10126 | - | as they come | des, cbc | - |\n",
+            "| HMAC-SHA256 | HMAC with SHA-256 | aws-lc-rs | yes |\n",
+            "| MD5 | md-5 | - |\n",
+        ] {
+            assert!(page.contains(line), "{line}{page}");
+        }
+    }
+}
