@@ -6,21 +6,24 @@
 
 For each of KMIP 1.0, 1.1, 1.2, 1.3, 1.4 and 2.0 it creates an AES-256 key with a name and a group, locates it, reads it
 and its attributes, activates, revokes and destroys it; registers a secret, an opaque object, an RSA key pair and an X.509
-certificate and compares what comes back byte for byte; creates an RSA-2048 pair that must sign and verify; and checks that
-unknown identifiers are refused as Item Not Found. It prints one line per step. Exit status: 0 when everything held,
-1 when something did not, 2 when it was called wrongly.
+certificate and compares what comes back byte for byte; creates an RSA-2048 pair that must sign and verify; derives keys from
+a key and from a password; gets a key wrapped and registers it so; and checks that unknown identifiers are refused as Item
+Not Found. It prints one line per step. Exit status: 0 when everything held, 1 when something did not, 2 when it was called
+wrongly.
 
 Nothing is left on the server: what was created or registered is destroyed at the end of each version.
 """
 
 import argparse
 import datetime
+import hashlib
+import hmac
 import os
 import sys
 import uuid
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
@@ -130,6 +133,9 @@ class Run:
         yield "register an RSA key pair and get it back", self.rsa_pair
         yield "register an X.509 certificate and get it back", self.certificate
         yield "create an RSA-2048 pair that signs and verifies", self.created_pair
+        yield "derive keys from a key and from a password", self.derived_keys
+        if self.version != "1.0":  # which cannot say that a key is wrapped without an encoding
+            yield "get a key wrapped, register it wrapped and get it back", self.wrapped_keys
         yield "refuse unknown identifiers as Item Not Found", self.unknown_identifiers
         yield "destroy what is left", self.clean_up
 
@@ -285,6 +291,83 @@ class Run:
         expect_equal("public half of the pair", signer.public_key().public_bytes(der, form), public_key.value)
         signature = signer.sign(b"lifecycle", padding.PKCS1v15(), hashes.SHA256())
         signer.public_key().verify(signature, b"lifecycle", padding.PKCS1v15(), hashes.SHA256())
+
+    def active(self, managed_object):
+        """Registers an object, and activates it: only an active key derives and wraps."""
+        identifier = self.client.register(managed_object)
+        self.client.activate(identifier)
+        return identifier
+
+    def retire(self, *identifiers):
+        for identifier in identifiers:
+            self.client.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, identifier)
+            self.client.destroy(identifier)
+
+    def derived_keys(self):
+        client, aes = self.client, {"cryptographic_algorithm": enums.CryptographicAlgorithm.AES, "cryptographic_length": 128}
+        kind, material = enums.ObjectType.SYMMETRIC_KEY, os.urandom(32)
+        base = self.active(
+            pie_objects.SymmetricKey(enums.CryptographicAlgorithm.AES, 256, material, masks=[MASK.DERIVE_KEY])
+        )
+        password = self.active(
+            pie_objects.SecretData(b"a password", enums.SecretDataType.PASSWORD, masks=[MASK.DERIVE_KEY])
+        )
+        sha256 = {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}
+        made = {
+            "HASH": client.derive_key(
+                kind, [base], enums.DerivationMethod.HASH, {"cryptographic_parameters": sha256}, **aes
+            ),
+            "HMAC": client.derive_key(
+                kind,
+                [base],
+                enums.DerivationMethod.HMAC,
+                {"cryptographic_parameters": sha256, "derivation_data": b"data"},
+                **aes,
+            ),
+            "PBKDF2": client.derive_key(
+                kind,
+                [password],
+                enums.DerivationMethod.PBKDF2,
+                {"cryptographic_parameters": sha256, "salt": b"some salt", "iteration_count": 1000},
+                **aes,
+            ),
+        }
+        expected = {
+            "HASH": hashlib.sha256(material).digest()[:16],
+            "HMAC": hmac.new(material, b"data", hashlib.sha256).digest()[:16],
+            "PBKDF2": hashlib.pbkdf2_hmac("sha256", b"a password", b"some salt", 1000, 16),
+        }
+        for method, identifier in made.items():
+            self.living.append(identifier)
+            expect_equal(f"the key derived by {method}", client.get(identifier).value, expected[method])
+        self.retire(base, password)
+
+    def wrapped_keys(self):
+        client, aes = self.client, enums.CryptographicAlgorithm.AES
+        wrapping, material = os.urandom(16), os.urandom(32)
+        kek = self.active(pie_objects.SymmetricKey(aes, 128, wrapping, masks=[MASK.WRAP_KEY, MASK.UNWRAP_KEY]))
+        key = client.register(pie_objects.SymmetricKey(aes, 256, material, masks=[MASK.ENCRYPT]))
+        self.living.append(key)
+        information = {
+            "unique_identifier": kek,
+            "cryptographic_parameters": {"block_cipher_mode": enums.BlockCipherMode.NIST_KEY_WRAP},
+        }
+        how = {
+            "wrapping_method": enums.WrappingMethod.ENCRYPT,
+            "encryption_key_information": information,
+            "encoding_option": enums.EncodingOption.NO_ENCODING,
+        }
+        wrapped = client.get(key, key_wrapping_specification=how)
+        expected = keywrap.aes_key_wrap(wrapping, material)
+        expect_equal("the wrapped key", wrapped.value, expected)
+        named = wrapped.key_wrapping_data["encryption_key_information"]["unique_identifier"]
+        expect_equal("the wrapping key that is named", named, kek)
+        again = client.register(
+            pie_objects.SymmetricKey(aes, 256, expected, masks=[MASK.ENCRYPT], key_wrapping_data=how)
+        )
+        self.living.append(again)
+        expect_equal("the key registered wrapped", client.get(again).value, expected)
+        self.retire(kek)
 
     def unknown_identifiers(self):
         client, unknown, reason = self.client, str(uuid.uuid4()), enums.ResultReason.ITEM_NOT_FOUND

@@ -52,5 +52,5 @@ pub use random::{Random, SystemRandom};
 pub use rsa_key::{RsaPrivateComponents, RsaPublicComponents};
 pub use signature::{Signer, Verifier, sign_digest, verify_digest};
 pub use split::{SPLIT_KEY_PARTS_MAX, SplitScheme, default_prime};
-pub use symmetric::{generate_symmetric, symmetric_length};
+pub use symmetric::{generate_symmetric, symmetric_bytes, symmetric_length};
 pub use wrap::{Wrapped, unwrap, wrap};

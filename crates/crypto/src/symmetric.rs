@@ -17,10 +17,7 @@ pub fn generate_symmetric(
     algorithm_wanted: CryptographicAlgorithm,
     length: i32,
 ) -> Result<Secret, CryptoError> {
-    let row = algorithm(algorithm_wanted)
-        .filter(|row| row.class == KeyClass::Symmetric)
-        .ok_or(CryptoError::UnsupportedAlgorithm { algorithm: algorithm_wanted, wanted: "symmetric" })?;
-    let size = row.lengths.bytes(length).ok_or_else(|| row.invalid_length(length))?;
+    let size = symmetric_bytes(algorithm_wanted, length)?;
     let mut key = vec![0; size];
     if let Err(error) = random.fill(&mut key) {
         key.zeroize();
@@ -30,6 +27,17 @@ pub fn generate_symmetric(
         key.iter_mut().for_each(|byte| *byte = odd_parity(*byte));
     }
     Ok(Secret::new(key))
+}
+
+/// How many bytes a symmetric key of a Cryptographic Length has.
+///
+/// # Errors
+/// An algorithm or a length that is not offered.
+pub fn symmetric_bytes(algorithm_wanted: CryptographicAlgorithm, length: i32) -> Result<usize, CryptoError> {
+    let row = algorithm(algorithm_wanted)
+        .filter(|row| row.class == KeyClass::Symmetric)
+        .ok_or(CryptoError::UnsupportedAlgorithm { algorithm: algorithm_wanted, wanted: "symmetric" })?;
+    row.lengths.bytes(length).ok_or_else(|| row.invalid_length(length))
 }
 
 /// The Cryptographic Length of a symmetric key that was registered as bytes: the bits of 3DES and DES without parity,

@@ -14,7 +14,7 @@ use crate::object::StoredObject;
 use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
 
 /// The longest secret that is made, in bits.
-const SECRET_BITS: i32 = 1 << 16;
+pub(crate) const SECRET_BITS: i32 = 1 << 16;
 
 pub(crate) struct Create;
 

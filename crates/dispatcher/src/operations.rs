@@ -106,6 +106,7 @@ operations! {
     CreateKeyPair => crate::create_key_pair::CreateKeyPair;
     Register => crate::register::Register;
     ReKey => crate::re_key::ReKey;
+    DeriveKey => crate::derive_key::DeriveKey;
     Locate => crate::locate::Locate;
     Check => crate::check::Check;
     Get => crate::get::Get;
@@ -124,6 +125,8 @@ operations! {
     Query => crate::query::Query;
     ReKeyKeyPair => crate::re_key_key_pair::ReKeyKeyPair;
     DiscoverVersions => crate::discover_versions::DiscoverVersions;
+    CreateSplitKey => crate::create_split_key::CreateSplitKey;
+    JoinSplitKey => crate::join_split_key::JoinSplitKey;
     Log => crate::log::Log;
     AdjustAttribute => crate::adjust_attribute::AdjustAttribute;
     SetAttribute => crate::set_attribute::SetAttribute;

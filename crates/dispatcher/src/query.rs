@@ -178,7 +178,8 @@ const fn capabilities() -> CapabilityInformation {
         attestation_capability: Some(false),
         batch_undo_capability: Some(true),
         batch_continue_capability: Some(true),
-        unwrap_mode: Some(UnwrapMode::NotProcessed),
+        // What was registered wrapped is kept as it is, and unwrapped for those who ask for it so.
+        unwrap_mode: Some(UnwrapMode::Processed),
         destroy_action: Some(DestroyAction::KeyMaterialDeleted),
         shredding_algorithm: Some(ShreddingAlgorithm::Unsupported),
         rng_mode: Some(RNGMode::SharedInstantiation),

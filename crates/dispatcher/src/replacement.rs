@@ -50,7 +50,7 @@ const MOVED_DATES: [Tag; 4] = [tag::ActivationDate, tag::ProcessStartDate, tag::
 ///
 /// # Errors
 /// Permission Denied (1.x) or Invalid Object Type for another type, Object Destroyed, Key Value Not Present, and Permission Denied
-/// for an object that has been replaced: there is only one replacement (2.1, section 11.28).
+/// for a wrapped key and an object that has been replaced: there is only one replacement (2.1, section 11.28).
 pub(crate) fn check(existing: &StoredObject, wanted: ObjectType, context: &Context<'_>) -> Result<()> {
     if existing.object_type != wanted {
         // Up to 1.4 such an object is "not able to be re-keyed" (1.4, section 11.5).
@@ -60,6 +60,10 @@ pub(crate) fn check(existing: &StoredObject, wanted: ObjectType, context: &Conte
     let is_elsewhere = |block: &KeyBlock| block.key_value.is_none();
     if existing.material()?.key_block().is_some_and(is_elsewhere) {
         return Err(Error::key_value_not_present());
+    }
+    if existing.material()?.key_block().is_some_and(|block| block.key_wrapping_data.is_some()) {
+        let text = "The key was registered wrapped; only who wrapped it can make another in its place";
+        return Err(Error::new(ResultReason::PermissionDenied, text));
     }
     if existing.linked(LinkType::ReplacementObjectLink).is_some() {
         return Err(Error::new(ResultReason::PermissionDenied, "The object has been replaced already"));

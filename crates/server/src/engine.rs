@@ -71,6 +71,7 @@ impl<S: OperatedStore> EngineService<S> {
             located_items: limits.located_items_max,
             object_size: limits.object_length_max,
             attributes_per_object: limits.attributes_per_object_max,
+            derivation_iterations: limits.derivation_iterations_max,
             interop: config.protocol.interop,
             vendor_identification: config.protocol.vendor.clone(),
             time_stamp_tolerance_s: config.protocol.time_stamp_tolerance_s,

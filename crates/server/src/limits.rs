@@ -51,6 +51,10 @@ pub const OBJECT_LENGTH_MAX: usize = 1024 * 1024;
 /// Attribute values of one object, without the server's own. Tape libraries keep 30 and more custom attributes with a key.
 pub const ATTRIBUTES_PER_OBJECT_MAX: usize = 1_000;
 
+/// Iterations of PBKDF2 for one derived key, times the blocks of its hash: several times what is recommended for any hash, and some
+/// seconds of one thread of those for slow work.
+pub const DERIVATION_ITERATIONS_MAX: u64 = 10_000_000;
+
 /// The limits as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -97,6 +101,8 @@ pub struct Limits {
     pub object_length_max: usize,
     /// [`ATTRIBUTES_PER_OBJECT_MAX`]
     pub attributes_per_object_max: usize,
+    /// [`DERIVATION_ITERATIONS_MAX`]
+    pub derivation_iterations_max: u64,
 }
 
 impl Default for Limits {
@@ -123,6 +129,7 @@ impl Default for Limits {
             located_items_max: LOCATED_ITEMS_MAX,
             object_length_max: OBJECT_LENGTH_MAX,
             attributes_per_object_max: ATTRIBUTES_PER_OBJECT_MAX,
+            derivation_iterations_max: DERIVATION_ITERATIONS_MAX,
         }
     }
 }
@@ -152,6 +159,7 @@ impl Limits {
             // A store keeps 4 MiB in one record: some of them are for the attributes.
             ("object_length_max", self.object_length_max as u64, 4_096, 3 * 1024 * 1024),
             ("attributes_per_object_max", self.attributes_per_object_max as u64, 32, 65_536),
+            ("derivation_iterations_max", self.derivation_iterations_max, 1, 1_000_000_000),
         ];
         for (key, value, least, most) in bounds {
             if !(least..=most).contains(&value) {

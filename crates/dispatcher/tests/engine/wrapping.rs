@@ -174,7 +174,7 @@ fn a_key_that_may_not_wrap_does_not() {
         let server = Server::new();
         let mut client = server.client("fred", version);
         let key = client.create(aes());
-        let mut refused = |client: &mut Client<'_>, kek: &str, reason| {
+        let refused = |client: &mut Client<'_>, kek: &str, reason| {
             client.ask(Operation::Get, &wrapped(&key, specification(kek, None))).fails_with(reason);
         };
         refused(&mut client, "nobody has it", ResultReason::WrappingObjectNotFound);
