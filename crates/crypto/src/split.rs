@@ -239,7 +239,7 @@ mod tests {
         SplitScheme::new(method, parts, threshold, prime.as_deref()).unwrap()
     }
 
-    fn chosen<'a>(shares: &'a [Secret], subset: u32) -> Vec<(i32, &'a [u8])> {
+    fn chosen(shares: &[Secret], subset: u32) -> Vec<(i32, &[u8])> {
         let chosen = shares.iter().enumerate().filter(|(at, _)| subset & (1 << at) != 0);
         chosen.map(|(at, share)| (at as i32 + 1, share.expose())).collect()
     }

@@ -140,7 +140,7 @@ impl Limits {
     /// # Errors
     /// The key and the bound it breaks.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 17] = [
+        let bounds: [(&str, u64, u64, u64); 18] = [
             ("request_length_max", self.request_length_max as u64, 1024, 64 * 1024 * 1024),
             ("request_memory_max", self.request_memory_max as u64, self.request_length_max as u64, 1 << 36),
             ("connections_max", self.connections_max as u64, 1, 1_000_000),

@@ -483,3 +483,77 @@ fn a_ticket_has_to_reach_the_wrapping_key() {
         }
     }
 }
+
+/// What becomes of a request whose key is in a state: of each use, one line.
+#[rustfmt::skip]
+const USES: [(&str, [Option<ResultReason>; 6]); 3] = {
+    use ResultReason as R;
+    const WRONG: Option<ResultReason> = Some(R::WrongKeyLifecycleState);
+    const GONE: Option<ResultReason> = Some(R::WrappingObjectDestroyed);
+    [
+        //            Pre-Active Active Deactivated Compromised Destroyed Destroyed Compromised
+        ("wrap",     [WRONG,     None,  WRONG,      WRONG,      GONE,     GONE]),
+        // What is under a key that is out of use is not lost.
+        ("unwrap",   [WRONG,     None,  None,       None,       GONE,     GONE]),
+        ("import",   [WRONG,     None,  None,       None,       GONE,     GONE]),
+    ]
+};
+
+#[test]
+fn the_state_of_the_key_decides() {
+    use kmip::enumerations::State;
+    const STATES: [State; 6] =
+        [State::PreActive, State::Active, State::Deactivated, State::Compromised, State::Destroyed, State::DestroyedCompromised];
+    for version in with_wrap_type() {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = client.create(aes());
+        for (of, line) in USES {
+            for (state, expected) in STATES.into_iter().zip(line) {
+                let kek = client.register(kek_object(), vec![Attribute::CryptographicUsageMask(Mask::WrapKey | Mask::UnwrapKey)]);
+                let object = wrapped_object(&kek, KEY, Some(EncodingOption::NoEncoding));
+                let under = client.register(object.clone(), vec![]);
+                if matches!(state, State::Active | State::Deactivated) {
+                    client.activate(&kek).unwrap();
+                }
+                if state == State::Deactivated {
+                    client.revoke(&kek, RevocationReasonCode::Superseded).unwrap();
+                }
+                if matches!(state, State::Compromised | State::DestroyedCompromised) {
+                    client.revoke(&kek, RevocationReasonCode::KeyCompromise).unwrap();
+                }
+                if matches!(state, State::Destroyed | State::DestroyedCompromised) {
+                    client.destroy(&kek).unwrap();
+                }
+                let answer = match of {
+                    "wrap" => client.ask(Operation::Get, &wrapped(&key, specification(&kek, None))),
+                    "unwrap" => client.ask(Operation::Get, &not_wrapped(&under)),
+                    _ => {
+                        let request = ImportRequest {
+                            unique_identifier: "".into(),
+                            object_type: (!version.is_1x()).then_some(ObjectType::SymmetricKey),
+                            replace_existing: None,
+                            key_wrap_type: Some(KeyWrapType::NotWrapped),
+                            attributes: kmip::attribute::Attributes::default(),
+                            object,
+                        };
+                        client.ask(Operation::Import, &request)
+                    }
+                };
+                let expected = expected.map(|reason| reason.at(version));
+                assert_eq!(answer.reason, expected, "{version} {of} {state:?}: {:?}", answer.message);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_server_makes_nothing_in_place_of_a_wrapped_key() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let kek = kek(&mut client);
+        let key = client.register(wrapped_object(&kek, KEY, None), vec![]);
+        assert_eq!(client.re_key(&key), Err(ResultReason::PermissionDenied), "{version}");
+    }
+}
