@@ -14,8 +14,8 @@ pub(crate) fn page() -> String {
         "# Cryptography\n\n\
          Written by `cargo xtask docs` from the tables that the server works by; the tests fail while it is not current. Why each \
          crate is safe where it touches a secret stands beside its table in `crates/crypto/src`.\n\n\
-         *NIST* says whether the algorithm is approved today for new data. No crate here is a validated module: with none of these \
-         rows kmipd is a FIPS 140-3 product.\n\n{}",
+         *NIST* says whether the algorithm is approved today for new data. No crate here is a validated module, and none of these rows \
+         makes kmipd a FIPS 140-3 product.\n\n{}",
         sections.join("\n")
     )
 }
