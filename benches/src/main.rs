@@ -1,4 +1,4 @@
-//! `benches codec` and `benches load`: see the library.
+//! `benches codec`, `benches timing` and `benches load`: see the library.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use benches::connection::Identity;
 use benches::load::{Load, Measured};
-use benches::{codec, load};
+use benches::{codec, load, timing};
 use clap::{Parser, Subcommand};
 use kmip::ProtocolVersion;
 
-/// Measures the codec, or a running server beside the least that any server must do.
+/// Measures the codec, the timing of refusals, or a running server beside the least that any server must do.
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -25,6 +25,15 @@ enum Command {
         /// How long each case takes, in milliseconds.
         #[arg(long, default_value_t = 500)]
         milliseconds: u64,
+    },
+    /// Tells whether the time of a refusal says why it was refused; fails if it does.
+    Timing {
+        /// How many calls of each function.
+        #[arg(long, default_value_t = 400_000)]
+        samples: usize,
+        /// Only what has this in its name.
+        #[arg(long, default_value = "")]
+        only: String,
     },
     /// Sends Get and Create to a running server. The keys it creates stay there: do not aim it at a server you need.
     Load {
@@ -82,6 +91,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> io::Result<()> {
     match arguments.command {
         Command::Codec { milliseconds } => codec::run(Duration::from_millis(milliseconds), &mut io::stdout()),
+        Command::Timing { samples, only } => timing::run(samples, &only, &mut io::stdout()),
         Command::Load {
             dir,
             endpoint,

@@ -41,6 +41,40 @@ pub fn middle(mut measurements: Vec<Summary>) -> Option<Summary> {
     measurements.get(measurements.len() / 2).copied()
 }
 
+/// Welch's t of two samples, and their means: how many standard errors the means are apart. 0 where there is too little to say.
+#[must_use]
+pub fn welch(one: impl Iterator<Item = f64>, other: impl Iterator<Item = f64>) -> (f64, [f64; 2]) {
+    let (one, other) = (Moments::of(one), Moments::of(other));
+    let error = (one.variance() / one.count + other.variance() / other.count).sqrt();
+    let t = (one.mean - other.mean) / error;
+    (if t.is_finite() { t } else { 0.0 }, [one.mean, other.mean])
+}
+
+/// Count, mean and the sum of squared distances from it, of values seen one at a time (Welford, 1962).
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut moments = Self::default();
+        for value in values {
+            moments.count += 1.0;
+            let distance = value - moments.mean;
+            moments.mean += distance / moments.count;
+            moments.squares += distance * (value - moments.mean);
+        }
+        moments
+    }
+
+    fn variance(&self) -> f64 {
+        self.squares / (self.count - 1.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +99,15 @@ mod tests {
         let of = |rate| Summary { rate, median_us: 0.0, p99_us: 0.0 };
         assert_eq!(middle(vec![of(100.0), of(1.0), of(99.0)]).map(|summary| summary.rate), Some(99.0));
         assert_eq!(middle(Vec::new()), None);
+    }
+
+    #[test]
+    fn the_t_of_welch() {
+        // Means 3 and 6, variances 2.5 and 10, five values each: -3 / sqrt(2.5).
+        let (t, means) = welch([1.0, 2.0, 3.0, 4.0, 5.0].into_iter(), [2.0, 4.0, 6.0, 8.0, 10.0].into_iter());
+        assert_eq!(means, [3.0, 6.0]);
+        assert!((t + 3.0 / 2.5_f64.sqrt()).abs() < 1e-12, "{t}");
+        assert_eq!(welch([1.0].into_iter(), std::iter::empty()).0, 0.0);
+        assert_eq!(welch([1.0, 1.0].into_iter(), [1.0, 1.0].into_iter()).0, 0.0);
     }
 }

@@ -341,7 +341,7 @@ fn cipher_macs() {
     }
 }
 
-/// FIPS 180-4 and FIPS 202 (and RFC 1321's kin): nothing, and the message of 56 bytes that needs a second block.
+/// FIPS 180-4 and FIPS 202, and MD5 beside them: nothing, and the message of 56 bytes that needs a second block.
 #[test]
 fn hashes() {
     let known = [

@@ -43,9 +43,9 @@ const ROWS: &[Row] = &[
     // It judges any server, so it may know none.
     edge("conformance", &["ttlv-codec", "kmip"], &["certs"]),
     edge("examples", &["client", "kmip", "ttlv-codec"], &[]),
-    edge("benches", &["client", "kmip", "ttlv-codec", "certs", "store", "store-sled"], &[]),
+    edge("benches", &["client", "crypto", "kmip", "ttlv-codec", "certs", "store", "store-sled"], &[]),
     inner("fuzz", &["ttlv-codec", "kmip"]),
-    inner("xtask", &["ttlv-codec", "kmip", "audit", "dispatcher", "client", "certs", "benches", "store", "store-sled"]),
+    inner("xtask", &["ttlv-codec", "kmip", "crypto", "audit", "dispatcher", "client", "certs", "benches", "store", "store-sled"]),
 ];
 
 /// Crates that mean sockets, TLS or an event loop around them.
