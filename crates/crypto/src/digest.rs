@@ -1,7 +1,7 @@
 //! Digests, and comparison of secrets.
 
 use aws_lc_rs::{constant_time, digest as hash};
-use hmac::digest::DynDigest;
+use cmac::digest::DynDigest;
 use kmip::enumerations::HashingAlgorithm;
 
 use crate::error::CryptoError;

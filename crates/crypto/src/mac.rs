@@ -1,7 +1,8 @@
 //! Message authentication codes, in one call or in parts.
 //!
-//! HMAC over SHA-1 and SHA-2 is aws-lc-rs; over the hashes it has no HMAC for, the crate `hmac`, which only hashes. CMAC is
-//! the crate `cmac` over the block ciphers of [`CIPHERS`](crate::CIPHERS), and takes as long as they do.
+//! HMAC over SHA-1 and SHA-2 is aws-lc-rs. Over the hashes it has no HMAC for, it is put together here from two hashes: the crate
+//! `hmac` leaves the key of SHA-3 in memory when it is done. CMAC is the crate `cmac` over the block ciphers of
+//! [`CIPHERS`](crate::CIPHERS), and takes as long as they do.
 //!
 //! Not offered: Poly1305 by itself, whose key must never be used twice, which a key server cannot promise of a managed key;
 //! CBC-MAC, which is forged where messages have different lengths; GMAC is Encrypt in GCM of no data.
@@ -9,12 +10,12 @@
 use aws_lc_rs::hmac as aws;
 use cipher::common::InnerInit;
 use cmac::Cmac;
-use hmac::{Hmac, KeyInit, SimpleHmac};
 use kmip::enumerations::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm};
 use kmip::structures::CryptographicParameters;
+use zeroize::Zeroizing;
 
 use crate::cipher::block::with_block_cipher;
-use crate::digest::equal;
+use crate::digest::{Hasher, equal};
 use crate::error::CryptoError;
 
 /// What computes a MAC.
@@ -59,12 +60,12 @@ macs! {
     HMAC_SHA256, Hmac(SHA_256), "aws-lc-rs", true;
     HMAC_SHA384, Hmac(SHA_384), "aws-lc-rs", true;
     HMAC_SHA512, Hmac(SHA_512), "aws-lc-rs", true;
-    HMAC_MD5, Hmac(MD5), "md-5, hmac", false;
+    HMAC_MD5, Hmac(MD5), "md-5", false;
     Camellia, Cmac, "camellia, cmac", false;
-    HMAC_SHA3_224, Hmac(SHA3_224), "sha3, hmac", true;
-    HMAC_SHA3_256, Hmac(SHA3_256), "sha3, hmac", true;
-    HMAC_SHA3_384, Hmac(SHA3_384), "sha3, hmac", true;
-    HMAC_SHA3_512, Hmac(SHA3_512), "sha3, hmac", true;
+    HMAC_SHA3_224, Hmac(SHA3_224), "sha3", true;
+    HMAC_SHA3_256, Hmac(SHA3_256), "aws-lc-rs", true;
+    HMAC_SHA3_384, Hmac(SHA3_384), "aws-lc-rs", true;
+    HMAC_SHA3_512, Hmac(SHA3_512), "aws-lc-rs", true;
 }
 
 /// Whether MAC and MAC Verify offer the algorithm.
@@ -89,13 +90,49 @@ trait Tagging: Send {
 
 struct Of<M>(M);
 
-impl<M: hmac::Mac + Send> Tagging for Of<M> {
+impl<M: cmac::Mac + Send> Tagging for Of<M> {
     fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
     fn finish(self: Box<Self>) -> Vec<u8> {
         self.0.finalize().into_bytes().to_vec()
+    }
+}
+
+/// HMAC as FIPS 198-1 defines it: the hash of a key and the hash of the same key and the data.
+struct Nested {
+    inner: Hasher,
+    outer: Hasher,
+}
+
+impl Nested {
+    /// `block` is how many bytes the hash takes at a time.
+    fn begin(hash: HashingAlgorithm, key: &[u8], block: usize) -> Result<Mac, CryptoError> {
+        let mut padded = Zeroizing::new(vec![0; block]);
+        if key.len() > block {
+            let short = Zeroizing::new(crate::digest(hash, key)?);
+            padded.iter_mut().zip(short.iter()).for_each(|(byte, from)| *byte = *from);
+        } else {
+            padded.iter_mut().zip(key).for_each(|(byte, from)| *byte = *from);
+        }
+        let mut nested = Self { inner: Hasher::new(hash)?, outer: Hasher::new(hash)? };
+        padded.iter_mut().for_each(|byte| *byte ^= 0x36);
+        nested.inner.update(&padded);
+        padded.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5C);
+        nested.outer.update(&padded);
+        Ok(Mac(Engine::Crate(Box::new(nested))))
+    }
+}
+
+impl Tagging for Nested {
+    fn update(&mut self, data: &[u8]) {
+        self.inner.update(data);
+    }
+
+    fn finish(mut self: Box<Self>) -> Vec<u8> {
+        self.outer.update(&Zeroizing::new(self.inner.finish()));
+        self.outer.finish()
     }
 }
 
@@ -136,13 +173,12 @@ impl Mac {
             HashingAlgorithm::SHA_256 => aws(aws::HMAC_SHA256),
             HashingAlgorithm::SHA_384 => aws(aws::HMAC_SHA384),
             HashingAlgorithm::SHA_512 => aws(aws::HMAC_SHA512),
-            HashingAlgorithm::MD5 => Self::of::<Hmac<md5::Md5>>(key),
-            HashingAlgorithm::SHA_512_224 => Self::of::<Hmac<sha2::Sha512_224>>(key),
-            HashingAlgorithm::SHA_512_256 => Self::of::<Hmac<sha2::Sha512_256>>(key),
-            HashingAlgorithm::SHA3_224 => Self::of::<SimpleHmac<sha3::Sha3_224>>(key),
-            HashingAlgorithm::SHA3_256 => Self::of::<SimpleHmac<sha3::Sha3_256>>(key),
-            HashingAlgorithm::SHA3_384 => Self::of::<SimpleHmac<sha3::Sha3_384>>(key),
-            HashingAlgorithm::SHA3_512 => Self::of::<SimpleHmac<sha3::Sha3_512>>(key),
+            HashingAlgorithm::MD5 => Nested::begin(hash, key, 64),
+            HashingAlgorithm::SHA_512_224 | HashingAlgorithm::SHA_512_256 => Nested::begin(hash, key, 128),
+            HashingAlgorithm::SHA3_224 => Nested::begin(hash, key, 144),
+            HashingAlgorithm::SHA3_256 => Nested::begin(hash, key, 136),
+            HashingAlgorithm::SHA3_384 => Nested::begin(hash, key, 104),
+            HashingAlgorithm::SHA3_512 => Nested::begin(hash, key, 72),
             other => Err(CryptoError::UnsupportedHash(other)),
         }
     }
@@ -156,11 +192,6 @@ impl Mac {
             wide => Ok(Self(Engine::Crate(Box::new(Of(Cmac::inner_init(cipher)))))),
             narrow => Ok(Self(Engine::Crate(Box::new(Of(Cmac::inner_init(cipher))))))
         )
-    }
-
-    fn of<M: hmac::Mac + KeyInit + Send + 'static>(key: &[u8]) -> Result<Self, CryptoError> {
-        let mac = <M as KeyInit>::new_from_slice(key).map_err(|_| CryptoError::Failed("the key schedule"))?;
-        Ok(Self(Engine::Crate(Box::new(Of(mac)))))
     }
 
     /// Takes more data.
@@ -183,6 +214,6 @@ impl Mac {
     /// Whether a MAC is the one of the data, all of it: a shorter one would be easier to forge. The time depends on lengths only.
     #[must_use]
     pub fn verify(self, mac: &[u8]) -> bool {
-        equal(&zeroize::Zeroizing::new(self.finish()), mac)
+        equal(&Zeroizing::new(self.finish()), mac)
     }
 }

@@ -7,8 +7,8 @@ use cipher::{
     Block, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, BlockSizeUser, InnerIvInit, KeyIvInit,
     StreamCipher, StreamCipherCoreWrapper, StreamCipherSeek,
 };
+use cmac::digest::block_api::SmallBlockSizeUser;
 use ctr::{Ctr32BE, Ctr64BE, Ctr128BE, CtrCore};
-use hmac::digest::block_api::SmallBlockSizeUser;
 use kmip::enumerations::BlockCipherMode;
 use ofb::OfbCore;
 
