@@ -29,8 +29,8 @@ fn wrapped_keys() {
         (BlockCipherMode::AESKeyWrapPadding, "wrap-pad", "A65959A6", &[1, 7, 8, 9, 16, 31, 1_000]),
     ] {
         let parameters = CryptographicParameters { block_cipher_mode: Some(mode), ..CryptographicParameters::default() };
-        for bits in [128, 192, 256] {
-            let key: Vec<u8> = (1..=bits / 8).collect();
+        for bits in [128_usize, 192, 256] {
+            let key: Vec<u8> = (1..=(bits / 8) as u8).collect();
             for length in lengths {
                 let data: Vec<u8> = (0..*length).map(|byte| byte as u8).collect();
                 let wrapped = crypto::wrap(&parameters, &key, &data, &SystemRandom::new()).unwrap().bytes;
