@@ -1,6 +1,7 @@
 //! Cryptography for the dispatcher: what is offered, and the calls behind it.
 //!
-//! [`ALGORITHMS`] is the one table of algorithms and key lengths. Random bytes and everything that touches a secret at a
+//! [`ALGORITHMS`] is the one table of algorithms and key lengths; [`CIPHERS`], [`MACS`] and [`HASHES`] say what is computed with
+//! symmetric keys and without any, and who does it. Random bytes and everything that touches a secret at a
 //! client's request is done by aws-lc-rs, in constant time; the RustCrypto crates read and write encodings, and do what aws-lc-rs
 //! lacks where a comment says why that is safe.
 //! Nothing here panics on any input, and no error text holds key material.

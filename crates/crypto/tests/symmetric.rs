@@ -419,3 +419,20 @@ fn galois_counter_mode_with_odd_nonces() {
         assert_eq!(sealed.tag, Some(hex(tag)));
     }
 }
+
+/// Without random bytes there is no IV and no ISO 10126 padding: never zeros in their place.
+#[test]
+fn no_random_bytes_are_an_error() {
+    struct Dry;
+    impl Random for Dry {
+        fn fill(&self, _: &mut [u8]) -> Result<(), CryptoError> {
+            Err(CryptoError::NoRandomBytes)
+        }
+    }
+    for row in CIPHERS.iter().filter(|row| row.mode != Some(BlockCipherMode::ECB)) {
+        let begun = Encryptor::new(&parameters(row), &key(row.key_bits[0] / 8), None, None, &Dry);
+        assert_eq!(begun.err(), Some(CryptoError::NoRandomBytes), "{row:?}");
+    }
+    let padded = CryptographicParameters { padding_method: Some(PaddingMethod::ISO10126), ..aes(BlockCipherMode::ECB) };
+    assert_eq!(Encryptor::new(&padded, &[0; 16], None, None, &Dry).err(), Some(CryptoError::NoRandomBytes));
+}

@@ -61,6 +61,8 @@ fn ciphers() -> String {
          - A block cipher needs a Block Cipher Mode. Without a Padding Method, ECB and CBC take whole blocks only.\n\
          - An IV is made here only where Random IV is True and the request has none, and is returned; of 96 bits in GCM, CCM and \
          ChaCha20, else of a block, unless IV Length says otherwise. Any other absent IV is refused.\n\
+         - IVs made here are random; with GCM, one key should encrypt at most 2^32 messages with them (SP 800-38D), which Usage Limits can see \
+         to.\n\
          - GCM takes IVs of any length, CCM of 7 to 13 bytes. XTS takes the number of the data unit, least byte first; one request is one \
          data unit. ChaCha20 takes 8 bytes (a counter of 64 bits, from its author's definition) or 12 (RFC 8439).\n\
          - CTR takes the whole first counter block, or what stands before the counter and an Initial Counter Value. Counter Length is 32, \
@@ -69,8 +71,8 @@ fn ciphers() -> String {
          of two, ChaCha20-Poly1305 of 16.\n\
          - Zeros as padding takes every zero byte off the last block but its first: data that ends in zeros is not what it was.\n\n\
          Not offered: DES, Blowfish, CAST5, IDEA, RC2, RC4, RC5 and SKIPJACK (broken, or of blocks too small), PCBC and CBC-MAC (forgeable, \
-         or without a specification to agree on), MARS, Twofish, ARIA, SEED, SM4 and GOST 28147-89 (nobody asks a key server for them, or no \
-         maintained crate).\n"
+         or without a specification to agree on), MARS and GOST 28147-89 (no maintained crate), Twofish, ARIA, SEED and SM4 (table look-ups, \
+         and no profile of the standard asks for them).\n"
     )
 }
 

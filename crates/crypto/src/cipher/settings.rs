@@ -11,8 +11,12 @@
 //! - Counter Length: as many bits as the IV leaves of the block; all of it if the IV is a block.
 //! - Initial Counter Value: what the IV says if it is a block, zero in an IV made here and in ChaCha20.
 //!
+//! The standard wants IV Length with modes that have IVs of any length, and Tag Length with GCM. Its own cases leave IV Length out: an
+//! absent one is no error, and neither is an absent Tag Length, because the longest tag is the safe one.
+//!
 //! Fixed Field Length and Invocation Field Length describe how an IV is composed by who makes it. The server keeps no count of
 //! invocations, so that IVs it makes are random (SP 800-38D, section 8.2.2); the two are only checked to add up.
+//! How many messages one key has encrypted with IVs made here is not counted (SP 800-38D wants at most 2^32): Usage Limits can.
 
 use kmip::enumerations::{BlockCipherMode, CryptographicAlgorithm};
 use kmip::structures::CryptographicParameters;
