@@ -307,10 +307,12 @@ class Run:
         client, aes = self.client, {"cryptographic_algorithm": enums.CryptographicAlgorithm.AES, "cryptographic_length": 128}
         kind, material = enums.ObjectType.SYMMETRIC_KEY, os.urandom(32)
         base = self.active(
-            pie_objects.SymmetricKey(enums.CryptographicAlgorithm.AES, 256, material, masks=[MASK.DERIVE_KEY])
+            pie_objects.SymmetricKey(enums.CryptographicAlgorithm.AES, 256, material, [MASK.DERIVE_KEY], f"base-{self.suffix}")
         )
         password = self.active(
-            pie_objects.SecretData(b"a password", enums.SecretDataType.PASSWORD, masks=[MASK.DERIVE_KEY])
+            pie_objects.SecretData(
+                b"a password", enums.SecretDataType.PASSWORD, [MASK.DERIVE_KEY], f"password-{self.suffix}"
+            )
         )
         sha256 = {"hashing_algorithm": enums.HashingAlgorithm.SHA_256}
         made = {
@@ -345,8 +347,9 @@ class Run:
     def wrapped_keys(self):
         client, aes = self.client, enums.CryptographicAlgorithm.AES
         wrapping, material = os.urandom(16), os.urandom(32)
-        kek = self.active(pie_objects.SymmetricKey(aes, 128, wrapping, masks=[MASK.WRAP_KEY, MASK.UNWRAP_KEY]))
-        key = client.register(pie_objects.SymmetricKey(aes, 256, material, masks=[MASK.ENCRYPT]))
+        uses = [MASK.WRAP_KEY, MASK.UNWRAP_KEY]
+        kek = self.active(pie_objects.SymmetricKey(aes, 128, wrapping, uses, f"wrapping-{self.suffix}"))
+        key = client.register(pie_objects.SymmetricKey(aes, 256, material, [MASK.ENCRYPT], f"data-{self.suffix}"))
         self.living.append(key)
         information = {
             "unique_identifier": kek,
@@ -363,7 +366,9 @@ class Run:
         named = wrapped.key_wrapping_data["encryption_key_information"]["unique_identifier"]
         expect_equal("the wrapping key that is named", named, kek)
         again = client.register(
-            pie_objects.SymmetricKey(aes, 256, expected, masks=[MASK.ENCRYPT], key_wrapping_data=how)
+            pie_objects.SymmetricKey(
+                aes, 256, expected, [MASK.ENCRYPT], f"wrapped-{self.suffix}", key_wrapping_data=how
+            )
         )
         self.living.append(again)
         expect_equal("the key registered wrapped", client.get(again).value, expected)

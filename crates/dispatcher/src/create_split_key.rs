@@ -88,6 +88,12 @@ impl Operation for CreateSplitKey {
             Some(existing) => existing_secret(existing)?,
             None => new_secret(request, material)?,
         };
+        // All parts are in memory at one time, and in one commit.
+        let parts = usize::try_from(request.split_key_parts).unwrap_or_default();
+        if secret.len().saturating_mul(parts) > material.settings.object_size {
+            let text = "The key is too long for so many parts";
+            return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+        }
         let default = match (request.split_key_method, &request.prime_field_size) {
             (SplitKeyMethod::PolynomialSharingPrimeField, None) => {
                 let too_long = || Error::invalid_field("The key is too long for a prime field; another method can split it");

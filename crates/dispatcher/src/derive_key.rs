@@ -255,7 +255,8 @@ fn derive(request: &DeriveKeyRequest, objects: &[&StoredObject], length: usize, 
         }
         data.push(key_material::symmetric(beside)?);
     }
-    let parameters = given.cryptographic_parameters.clone().unwrap_or_default();
+    // Where the request names none, those of the key with the lowest index (1.4, section 4.6).
+    let parameters = given.cryptographic_parameters.clone().or_else(|| own_parameters(key)).unwrap_or_default();
     let input = Input { request, key, parameters, data, length };
     match method {
         Method::PBKDF2 => pbkdf2(&input, material.settings),
@@ -308,6 +309,14 @@ impl Input<'_> {
     }
 }
 
+fn own_parameters(key: &StoredObject) -> Option<CryptographicParameters> {
+    let own = key.instances.iter().filter_map(|instance| match &instance.attribute {
+        Attribute::CryptographicParameters(own) => Some((instance.index, own)),
+        _ => None,
+    });
+    own.min_by_key(|(index, _)| *index).map(|(_, own)| own.clone())
+}
+
 fn algorithm(key: &StoredObject) -> Option<Algorithm> {
     key.first(|attribute| match attribute {
         Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
@@ -358,15 +367,7 @@ fn pbkdf2(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
 
 fn encrypt(input: &Input<'_>, material: &Material<'_>) -> Result<Secret> {
     let key = key_material::symmetric(input.key)?;
-    let own = input.key.first(|attribute| match attribute {
-        Attribute::CryptographicParameters(own) => Some(own.clone()),
-        _ => None,
-    });
-    let mut parameters = if input.request.derivation_parameters.cryptographic_parameters.is_some() {
-        input.parameters.clone()
-    } else {
-        own.unwrap_or_default()
-    };
+    let mut parameters = input.parameters.clone();
     parameters.cryptographic_algorithm = parameters.cryptographic_algorithm.or_else(|| algorithm(input.key));
     // The same request has to give the same key.
     parameters.random_iv = None;

@@ -69,6 +69,7 @@ impl Operation for Export {
         if done.response.object.is_some() {
             done.changes.extend(release::used(object));
         }
+        done.concerned.extend(keys.identifiers().map(str::to_owned));
         done.count(keys.changes());
         Ok(done)
     }

@@ -54,6 +54,7 @@ impl Operation for Get {
         };
         let mut done = Done::reply(response).about(&identifier);
         done.changes.extend(release::used(object));
+        done.concerned.extend(keys.identifiers().map(str::to_owned));
         done.count(keys.changes());
         Ok(done)
     }

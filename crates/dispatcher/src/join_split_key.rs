@@ -26,6 +26,9 @@ use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::{Change, Context, Done, Loaded, Material, Operation, Plan};
 
+/// The parts together, in objects of the largest size: what Create Split Key makes is a fraction of it.
+const MATERIAL_FACTOR: usize = 4;
+
 pub(crate) struct JoinSplitKey;
 
 impl Operation for JoinSplitKey {
@@ -69,6 +72,9 @@ impl Operation for JoinSplitKey {
     }
 
     fn follow(_: &JoinSplitKeyRequest, loaded: &[Authorised], context: &Context<'_>) -> Result<Vec<String>> {
+        if loaded.iter().map(|object| object.material_length()).sum::<usize>() > MATERIAL_FACTOR * context.settings.object_size {
+            return Err(Error::new(ResultReason::ServerLimitExceeded, "The parts are too long to be joined"));
+        }
         for object in loaded {
             if object.object_type != ObjectType::SplitKey {
                 return Err(wrong_type("An object is no part of a key", context));

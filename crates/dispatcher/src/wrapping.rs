@@ -8,7 +8,7 @@
 //! part of the Key Value, and not covered.
 
 use crypto::{Mac, Signer, Verifier, Wrapped};
-use kmip::attribute::{AttributeInstance, Attributes};
+use kmip::attribute::{Attribute, AttributeInstance, Attributes};
 use kmip::codec::{ByteString, from_bytes, to_bytes};
 use kmip::enumerations::{EncodingOption, KeyFormatType, LinkType, ObjectType, WrappingMethod};
 use kmip::identifier::ObjectReference;
@@ -176,6 +176,11 @@ impl Keys {
         Self(loaded.into_iter().map(|key| (key.into_inner(), false)).collect())
     }
 
+    /// Their identifiers, for the records.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.identifier.as_str())
+    }
+
     /// What was taken from Usage Limits.
     pub(crate) fn changes(self) -> Vec<Change> {
         self.0.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| Change::Write(Box::new(key))).collect()
@@ -246,6 +251,8 @@ pub(crate) fn wrap(
     keys: &mut Keys,
     context: &Context<'_>,
 ) -> Result<()> {
+    let in_structure = specification.encoding_option == Some(EncodingOption::NoEncoding)
+        && (is_in_structure(object) || reads_structures_only(specification, keys, context));
     let no_key = || Error::new(ResultReason::InvalidObjectType, "An object of this type has no key that could be wrapped");
     let block = managed.key_block_mut().ok_or_else(no_key)?;
     let Some(KeyValue::Plain(plain)) = &mut block.key_value else {
@@ -279,10 +286,36 @@ pub(crate) fn wrap(
         authenticate(&bytes, specification, &mut data, keys, context)?;
     }
     if steps.encrypts {
-        block.key_value = Some(KeyValue::Wrapped(Secret::from_slice(&bytes)));
+        let bytes = Secret::from_slice(&bytes);
+        block.key_value = Some(match in_structure {
+            true => KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(bytes), attributes: None }),
+            false => KeyValue::Wrapped(bytes),
+        });
     }
     block.key_wrapping_data = Some(data);
     Ok(())
+}
+
+/// Whether the client registered the key wrapped as the material of a structure, and not as a Byte String. So do the test cases of the
+/// standard, and want it back so (TC-WRAP-3).
+fn is_in_structure(object: &StoredObject) -> bool {
+    object.object.as_ref().and_then(ManagedObject::key_block).is_some_and(|block| {
+        block.key_wrapping_data.is_some() && hides(block) && matches!(block.key_value, Some(KeyValue::Plain(_)))
+    })
+}
+
+/// Whether the client is one that reads a wrapped key in a structure alone: PyKMIP, which speaks up to 2.0 and cannot give a key the
+/// Cryptographic Parameters that the standard wants of one that wraps.
+fn reads_structures_only(specification: &KeyWrappingSpecification, keys: &Keys, context: &Context<'_>) -> bool {
+    let information = specification.encryption_key_information.as_ref();
+    let key = information.and_then(|information| identifier(&information.unique_identifier, context).ok());
+    let key = key.and_then(|identifier| keys.get(&identifier).ok());
+    context.version <= ProtocolVersion::V2_0
+        && specification.wrapping_method == WrappingMethod::Encrypt
+        && key.is_some_and(|key| {
+            let has = key.attributes().any(|attribute| matches!(attribute, Attribute::CryptographicParameters(_)));
+            key.object_type == ObjectType::SymmetricKey && !has
+        })
 }
 
 /// Puts those of the named attributes into the Key Value that the object has. Those that the client put there stay, if none is named.

@@ -291,3 +291,19 @@ fn what_makes_no_sense_is_refused() {
         assert_eq!(KEY.len(), 32);
     }
 }
+
+#[test]
+fn what_would_be_too_much_at_one_time_is_refused() {
+    for version in versions() {
+        let server = Server::with(dispatcher::Settings { object_size: 4_096, ..dispatcher::Settings::default() });
+        let mut client = server.client("fred", version);
+        let key = client.register(symmetric_key(), vec![]);
+        let mut request = splitting(Some(&key), Method::PolynomialSharingGF2_8, 2);
+        request.split_key_parts = 128;
+        let parts = split(&mut client, &request);
+        assert_eq!(joined(&mut client, &parts[..2], ObjectType::SymmetricKey), symmetric_key());
+        join(&mut client, &parts, ObjectType::SymmetricKey).fails_with(ResultReason::ServerLimitExceeded);
+        request.split_key_parts = 129;
+        client.ask(Operation::CreateSplitKey, &request).fails_with(ResultReason::ServerLimitExceeded);
+    }
+}

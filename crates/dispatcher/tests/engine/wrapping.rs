@@ -557,3 +557,29 @@ fn the_server_makes_nothing_in_place_of_a_wrapped_key() {
         assert_eq!(client.re_key(&key), Err(ResultReason::PermissionDenied), "{version}");
     }
 }
+
+/// PyKMIP cannot give a key Cryptographic Parameters, and reads what is wrapped in a structure alone.
+#[test]
+fn a_wrapping_key_without_parameters_gives_what_pykmip_reads() {
+    for version in with_encoding() {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let kek = kek_with(&mut client, Mask::WrapKey, vec![]);
+        let key = client.register(symmetric_key(), vec![]);
+        let request = wrapped(&key, specification(&kek, Some(EncodingOption::NoEncoding)));
+        let object = client.ask(Operation::Get, &request).ok::<GetResponse>().object;
+        let bytes = match block(&object).key_value.as_ref().unwrap() {
+            KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(bytes), attributes: None }) => {
+                assert!(version <= ProtocolVersion::V2_0, "{version}");
+                bytes
+            }
+            KeyValue::Wrapped(bytes) => {
+                assert!(version > ProtocolVersion::V2_0, "{version}");
+                bytes
+            }
+            KeyValue::Plain(_) => panic!("{version}: what is this?"),
+        };
+        let opened = crypto::unwrap(&mode(BlockCipherMode::NISTKeyWrap), &KEK, bytes.expose(), None).unwrap();
+        assert_eq!(opened.expose(), KEY, "{version}");
+    }
+}
