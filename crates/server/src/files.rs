@@ -88,7 +88,33 @@ pub fn sync_parent(path: &Path) -> Result<(), FileError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    File::open(parent).and_then(|directory| directory.sync_all()).map_err(FileError::new("sync", parent))
+    sync_directory(parent)
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// When it cannot be synced.
+pub fn sync_directory(path: &Path) -> Result<(), FileError> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(FileError::new("sync", path))
+}
+
+/// Makes everything below a folder durable, and its names.
+///
+/// # Errors
+/// When anything cannot be synced.
+pub fn sync_tree(path: &Path) -> Result<(), FileError> {
+    let failed = |cause| FileError::new("sync", path)(cause);
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let below = entry.path();
+        if entry.file_type().map_err(failed)?.is_dir() {
+            sync_tree(&below)?;
+        } else {
+            File::open(&below).and_then(|file| file.sync_all()).map_err(FileError::new("sync", &below))?;
+        }
+    }
+    sync_directory(path)
 }
 
 /// Whether others than the owner may read a file that holds a secret.

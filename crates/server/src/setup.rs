@@ -4,6 +4,7 @@ use crate::bundle::{self, Endpoint};
 use crate::config::{Config, PORT};
 use crate::files::{self, FileError, PUBLIC, SECRET};
 use certs::{Authority, ClientProfile, KeyKind, ServerProfile, Validity};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use store::sealing::RootKey;
@@ -20,6 +21,8 @@ pub const DEMO_CLIENT: &str = "demo";
 /// What a first start makes, in the order it is moved to its place.
 const PARTS: [&str; 10] =
     ["ca.pem", "ca-key.pem", "ca.crl", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml", "kmipd.toml"];
+/// The part that makes the others a server: made last, and moved last.
+const LAST: &str = "kmipd.toml";
 /// Where everything is made before it is moved to its place.
 const WORKSHOP: &str = ".kmipd-new";
 
@@ -69,34 +72,91 @@ pub fn local_hosts(listen: Option<IpAddr>) -> Vec<String> {
     hosts
 }
 
-/// Makes a new server's folder. It appears whole or not at all: everything is made in a folder inside, then moved, kmipd.toml last.
+/// Makes a new server's folder. It appears whole or not at all: everything is made in a folder inside, the workshop, then moved,
+/// kmipd.toml last. What is there is on the disk when this returns.
+///
+/// A first start that was interrupted is finished when the workshop was complete: its root key may be the one that data in place
+/// needs. Then what is there counts, not the plan. A workshop that was not complete held nothing that was ever in use, and is
+/// made anew, unless parts are in place that it may belong to.
 ///
 /// # Errors
 /// When something is there already, or anything cannot be made.
 pub fn create(folder: &Path, plan: &Plan) -> Result<PathBuf, String> {
     let text = |error: FileError| error.to_string();
+    // Folders that are made on the way must keep their names, too.
+    let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).count();
     files::make_directory(folder).map_err(text)?;
     let folder = &folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
     let workshop = folder.join(WORKSHOP);
-    if workshop.exists() {
-        // Left by a first start that was interrupted; nothing in it was ever in use.
-        std::fs::remove_dir_all(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
-    }
-    let occupied = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?.flatten();
-    for entry in occupied {
-        let name = entry.file_name();
-        if PARTS.iter().any(|own| name == *own) {
-            return Err(format!("{} is there already; nothing is overwritten", entry.path().display()));
+    if !finish_interrupted(&workshop, folder)? {
+        if let Some(own) = PARTS.iter().map(|own| folder.join(own)).find(|own| is_there(own)) {
+            return Err(format!("{} is there already; nothing is overwritten", own.display()));
         }
-    }
-    files::make_directory(&workshop).map_err(text)?;
-    fill(&workshop, folder, plan)?;
-    for name in PARTS {
-        std::fs::rename(workshop.join(name), folder.join(name)).map_err(|error| format!("move {name} to its place: {error}"))?;
+        files::make_directory(&workshop).map_err(text)?;
+        fill(&workshop, folder, plan)?;
+        move_parts(&workshop, folder)?;
     }
     // Empty by now, or a part is missing in the list.
     std::fs::remove_dir(&workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
-    Ok(folder.join("kmipd.toml"))
+    if missing == 0 {
+        // It was there before: whoever made it may have forgotten to, and its parent may not be ours to read.
+        let _ = files::sync_parent(folder);
+    }
+    folder.ancestors().take(missing).try_for_each(|made| files::sync_parent(made).map_err(text))?;
+    Ok(folder.join(LAST))
+}
+
+/// Whether there is anything of this name, a link to nowhere included.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+/// Goes on with a first start that was interrupted, if there was one; whether it was finished. What is begun anew is cleared.
+fn finish_interrupted(workshop: &Path, folder: &Path) -> Result<bool, String> {
+    // Only an empty one goes: then everything was moved.
+    if std::fs::remove_dir(workshop).is_ok() || !is_there(workshop) {
+        return Ok(false);
+    }
+    let is_moved = PARTS.iter().any(|name| is_there(&folder.join(name)));
+    if is_there(&workshop.join(LAST)) {
+        move_parts(workshop, folder)?;
+        let (shown, workshop) = (folder.display(), workshop.display());
+        // Nobody may be reading; that is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "kmipd: finished the first start in {shown} that was interrupted, from {workshop}");
+        return Ok(true);
+    }
+    if is_moved {
+        return Err(format!(
+            "{} holds what a first start left, and parts of a server are in {} already: nothing is removed or overwritten; \
+             move one of them elsewhere if it is not needed",
+            workshop.display(),
+            folder.display()
+        ));
+    }
+    std::fs::remove_dir_all(workshop).map_err(|error| format!("remove {}: {error}", workshop.display()))?;
+    Ok(false)
+}
+
+/// Moves what is in the workshop to its place, and brings that to the disk: kmipd.toml, which makes it a server, after all others.
+fn move_parts(workshop: &Path, folder: &Path) -> Result<(), String> {
+    let sync = || {
+        let synced = files::sync_directory(folder).and_then(|()| files::sync_directory(workshop));
+        synced.map_err(|error: FileError| error.to_string())
+    };
+    let waiting = || PARTS.iter().filter(|name| is_there(&workshop.join(name)));
+    if let Some(name) = waiting().find(|name| is_there(&folder.join(name))) {
+        return Err(format!("{} is there already; nothing is overwritten", folder.join(name).display()));
+    }
+    for name in waiting().filter(|name| **name != LAST).copied().collect::<Vec<_>>() {
+        move_part(workshop, folder, name)?;
+    }
+    sync()?;
+    move_part(workshop, folder, LAST)?;
+    sync()
+}
+
+fn move_part(workshop: &Path, folder: &Path, name: &str) -> Result<(), String> {
+    std::fs::rename(workshop.join(name), folder.join(name)).map_err(|error| format!("move {name} to its place: {error}"))
 }
 
 fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
@@ -128,7 +188,9 @@ fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
 
     let key = RootKey::create_file(&workshop.join("root.key")).map_err(|error| error.to_string())?;
     drop(SledStore::create(&workshop.join("data"), &key, &Options::default()).map_err(|error| error.to_string())?);
-    files::write_new(&workshop.join("kmipd.toml"), configuration(plan).as_bytes(), SECRET).map_err(text)
+    // That it is there says that all others are.
+    files::sync_tree(workshop).map_err(text)?;
+    files::write_new(&workshop.join(LAST), configuration(plan).as_bytes(), SECRET).map_err(text)
 }
 
 fn configuration(plan: &Plan) -> String {
@@ -232,15 +294,78 @@ mod tests {
         assert_eq!(toml::Table::try_from(Limits::default()).unwrap().len(), 21, "the guide's table of limits has as many rows");
     }
 
+    fn plan() -> Plan {
+        Plan { hosts: vec!["localhost".to_owned()], listen: default_listen(), dev: true }
+    }
+
+    /// Names and contents of all files of a server that is complete, by their paths.
+    fn contents(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = std::collections::BTreeMap::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in std::fs::read_dir(next).unwrap().map(Result::unwrap) {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.insert(path.strip_prefix(folder).unwrap().to_owned(), std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        found
+    }
+
     #[test]
-    fn a_first_start_that_was_interrupted_is_begun_anew() {
+    fn a_first_start_that_was_not_complete_is_begun_anew() {
         let root = tempfile::tempdir().unwrap();
-        let plan = Plan { hosts: vec!["localhost".to_owned()], listen: default_listen(), dev: true };
         std::fs::create_dir_all(root.path().join(WORKSHOP).join("data")).unwrap();
         std::fs::write(root.path().join(WORKSHOP).join("ca.pem"), "half").unwrap();
-        let file = create(root.path(), &plan).unwrap();
+        let file = create(root.path(), &plan()).unwrap();
         assert!(Config::read(&file).is_ok() && !root.path().join(WORKSHOP).exists());
-        assert!(create(root.path(), &plan).unwrap_err().contains("nothing is overwritten"));
+        assert!(create(root.path(), &plan()).unwrap_err().contains("nothing is overwritten"));
+    }
+
+    /// Whatever was moved when the power failed, in whatever order the file system kept it: the same server comes out, and its root
+    /// key opens its store.
+    #[test]
+    fn a_first_start_that_was_interrupted_between_the_moves_is_finished() {
+        let made = tempfile::tempdir().unwrap();
+        create(made.path(), &plan()).unwrap();
+        let expected = contents(made.path());
+        let others: Vec<&str> = PARTS.into_iter().filter(|name| *name != LAST).collect();
+        let first = |count: usize| others[..count].to_vec();
+        let mut states: Vec<Vec<&str>> = (0..=others.len()).map(first).collect();
+        states.extend(others.iter().map(|name| vec![*name]));
+        for moved in states {
+            let folder = made.path();
+            std::fs::create_dir(folder.join(WORKSHOP)).unwrap();
+            for name in PARTS.iter().filter(|name| !moved.contains(name)) {
+                std::fs::rename(folder.join(name), folder.join(WORKSHOP).join(name)).unwrap();
+            }
+            let file = create(folder, &Plan { hosts: vec!["other".to_owned()], ..plan() }).unwrap();
+            assert!(contents(folder) == expected && file.exists() && !folder.join(WORKSHOP).exists(), "{moved:?} were moved");
+        }
+        let key = RootKey::read_file(&made.path().join("root.key")).unwrap();
+        SledStore::open(&made.path().join("data"), &key, &Options::default()).unwrap();
+    }
+
+    #[test]
+    fn a_workshop_beside_parts_that_are_not_its_own_is_never_removed() {
+        for complete in [true, false] {
+            let root = tempfile::tempdir().unwrap();
+            create(root.path(), &plan()).unwrap();
+            let workshop = root.path().join(WORKSHOP);
+            std::fs::create_dir(&workshop).unwrap();
+            for name in ["root.key", "data", LAST].into_iter().filter(|name| complete || *name != LAST) {
+                std::fs::rename(root.path().join(name), workshop.join(name)).unwrap();
+            }
+            std::fs::write(root.path().join("root.key"), "somebody's own").unwrap();
+            std::fs::write(root.path().join("users.toml"), "").unwrap();
+            let before = contents(root.path());
+            let refused = create(root.path(), &plan()).unwrap_err();
+            assert!(refused.contains("overwritten"), "{refused}");
+            assert!(contents(root.path()) == before, "nothing is moved or removed");
+        }
     }
 
     #[test]
