@@ -49,13 +49,13 @@ pub struct Plan<'a> {
 ///
 /// # Errors
 /// Why it could not start. Once it runs, it ends without an error.
-pub fn run(plan: Plan<'_>) -> Result<(), String> {
+pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     logging::begin(&plan.config.log)?;
     let Some(_lock) = DirectoryLock::take(plan.config.folder()).map_err(|error| error.to_string())? else {
         return Err(format!("another kmipd works in {}", plan.config.folder().display()));
     };
     forbid_core_dumps();
-    raise_descriptor_limit(&plan.config);
+    plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
     if !plan.dev {
@@ -217,18 +217,37 @@ fn forbid_core_dumps() {
     }
 }
 
-/// Raises the soft limit of file descriptors to what the connections need, as far as the system lets.
-fn raise_descriptor_limit(config: &Config) {
-    let wanted = config.limits.connections_max as u64 + OTHER_DESCRIPTORS;
+/// Raises the soft limit of file descriptors to what the connections need, as far as the system lets, and returns how many
+/// connections there can be: the store must never want for one because of them.
+fn affordable_connections(connections_max: usize) -> usize {
+    let wanted = connections_max as u64 + OTHER_DESCRIPTORS;
     let now = getrlimit(Resource::Nofile);
-    if now.current.is_none_or(|current| current >= wanted) {
-        return;
+    if now.current.is_some_and(|current| current < wanted) {
+        let possible = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum: now.maximum }) {
+            warn!(%error, possible, "the limit of file descriptors cannot be raised");
+        }
     }
-    let possible = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum: now.maximum });
-    if raised.is_err() || possible < wanted {
-        warn!(wanted, possible, "fewer file descriptors than limits.connections_max needs; raise the hard limit (ulimit -Hn)");
+    // What was really got, whatever was asked for.
+    let limit = getrlimit(Resource::Nofile).current;
+    let affordable = connections_within(limit, connections_max);
+    if affordable < connections_max {
+        let descriptors = limit.unwrap_or_default();
+        warn!(
+            connections_max,
+            descriptors,
+            "at most {affordable} connections at one time, for want of file descriptors: raise the hard limit to {wanted} (ulimit -Hn)"
+        );
     }
+    affordable
+}
+
+/// How many connections there can be with so many file descriptors: the store and the rest of the server keep theirs, or half of
+/// all if there are only few.
+fn connections_within(descriptors: Option<u64>, connections_max: usize) -> usize {
+    let Some(descriptors) = descriptors else { return connections_max };
+    let left = descriptors - OTHER_DESCRIPTORS.min(descriptors / 2);
+    usize::try_from(left).map_or(connections_max, |left| left.min(connections_max)).max(1)
 }
 
 fn warn_of_exposed_files(config: &Config) {
@@ -249,5 +268,19 @@ fn warn_of_root_key_beside_data(config: &Config) {
     if config.store.kind == StoreKind::Sled && key_device == data_device {
         let (key, data) = (key.display(), data.display());
         warn!("the root key {key} is on the same file system as {data}: who gets the disk gets both; move it to another medium");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::connections_within;
+
+    #[test]
+    fn connections_leave_descriptors_for_the_store() {
+        for (descriptors, expected) in
+            [(None, 10_000), (Some(1 << 20), 10_000), (Some(10_512), 10_000), (Some(4_096), 3_584), (Some(256), 128), (Some(0), 1)]
+        {
+            assert_eq!(connections_within(descriptors, 10_000), expected, "{descriptors:?}");
+        }
     }
 }

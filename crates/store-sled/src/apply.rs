@@ -48,6 +48,9 @@ enum ApplyError {
     Engine(#[from] EngineError),
     #[error("the log stream: {0}")]
     Log(StoreError),
+    /// Nothing that counts was written, and nothing is wrong with the disk: it may be tried again.
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     Other(String),
 }
@@ -58,7 +61,16 @@ impl ApplyError {
             Self::Full => true,
             Self::Engine(error) => error.is_full(),
             Self::Log(error) => matches!(error, StoreError::Full),
-            Self::Other(_) => false,
+            Self::Refused(_) | Self::Other(_) => false,
+        }
+    }
+
+    /// Whether it is over by itself.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Engine(error) => error.is_passing(),
+            Self::Full | Self::Log(_) | Self::Other(_) => false,
         }
     }
 }
@@ -74,11 +86,11 @@ impl Applier {
                 continue;
             };
             // The journal has it all: nothing is lost if this is the end.
-            if error.is_full() {
+            if error.is_full() || error.is_passing() {
                 if !std::mem::replace(&mut self.told, true) {
-                    tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again until there is room");
+                    tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again until it can");
                 }
-                self.reopen |= !matches!(error, ApplyError::Full);
+                self.reopen |= matches!(error, ApplyError::Engine(EngineError::Io(_)));
             } else if matches!(error, ApplyError::Engine(EngineError::Damaged(_))) {
                 tracing::error!(%error, "sled is damaged; it is made again from snapshot and journal");
                 self.shared.pending.rebuild();
@@ -104,7 +116,7 @@ impl Applier {
         match shared.free() {
             Ok(free) if free < shared.options.reserve_bytes / 4 => return Err(ApplyError::Full),
             Ok(_) => {}
-            Err(cause) => return Err(ApplyError::Other(format!("examining the file system: {cause}"))),
+            Err(cause) => return Err(ApplyError::Refused(format!("examining the file system: {cause}"))),
         }
         let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
         if self.reopen {
@@ -119,7 +131,10 @@ impl Applier {
         }
         let head = last.head.seal(&shared.keyring, Where::Engine).map_err(|error| ApplyError::Other(error.to_string()))?;
         for log in frames.iter().filter_map(|frame| frame.log.as_ref()) {
-            shared.log.append(log.first, log.count, &log.sealed).map_err(ApplyError::Log)?;
+            shared.log.append(log.first, log.count, &log.sealed).map_err(|error| match error {
+                error if shared.log.may_try_again() => ApplyError::Refused(format!("the log stream: {error}")),
+                error => ApplyError::Log(error),
+            })?;
         }
         shared.log.sync().map_err(|cause| ApplyError::Other(format!("syncing the log stream: {cause}")))?;
         shared.log_synced.store(shared.log.end(), Ordering::Relaxed);

@@ -42,6 +42,12 @@ pub(crate) enum EngineError {
     Damaged(String),
     #[error("{0}")]
     Failed(String),
+    /// Nothing was done, and nothing is wrong with sled: it may be tried again.
+    #[error("{0}")]
+    Refused(io::Error),
+    /// There is no sled at this moment: it is being opened again, or made again.
+    #[error("sled could not be opened again")]
+    Absent,
 }
 
 impl EngineError {
@@ -49,11 +55,23 @@ impl EngineError {
         matches!(self, Self::Io(cause) if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
-    /// As the store's error, of an operation on something.
-    pub(crate) fn during(self, what: impl Into<String>) -> StoreError {
+    /// Whether it is over by itself, and no reason to make sled again.
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Damaged(cause) => StoreError::Damaged { what: what.into(), cause },
-            other => StoreError::Failed { what: what.into(), cause: other.to_string() },
+            Self::Io(cause) => files::is_passing(cause),
+            Self::Refused(_) | Self::Absent => true,
+            Self::Damaged(_) | Self::Failed(_) => false,
+        }
+    }
+
+    /// As the store's error, of an operation on something. sled's files hold nothing that cannot be made again: whatever keeps
+    /// them from being read, an unreadable sector as well as a flipped bit, is damage that heals.
+    pub(crate) fn during(self, what: impl Into<String>) -> StoreError {
+        let (what, is_passing) = (what.into(), self.is_full() || self.is_passing());
+        match self {
+            Self::Damaged(cause) => StoreError::Damaged { what, cause },
+            other if is_passing => StoreError::Failed { what, cause: other.to_string() },
+            other => StoreError::Damaged { what, cause: format!("sled cannot be read: {other}") },
         }
     }
 }
@@ -220,7 +238,8 @@ impl Engine {
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
         guarded(|| Ok(self.db.flush()?))?;
         // Values of at most 60 KiB in the largest segments never become files of their own; if one does, it is synced.
-        if fs::read_dir(&self.blobs)?.next().is_some() {
+        let refused = |cause| if files::is_passing(&cause) { EngineError::Refused(cause) } else { EngineError::Io(cause) };
+        if fs::read_dir(&self.blobs).map_err(refused)?.next().is_some() {
             files::sync_all(&self.blobs)?;
         }
         Ok(self.file.sync_data()?)

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::open::OpenError;
 
 const LOCK: &str = "lock";
@@ -176,4 +178,16 @@ pub(crate) fn sync_all(path: &Path) -> io::Result<()> {
 
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Whether an error is over by itself: the process, or the machine, had too many files open, or no memory, at that moment. Nothing
+/// is wrong with the disk.
+pub(crate) fn is_passing(cause: &io::Error) -> bool {
+    let passing = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    cause.raw_os_error().is_some_and(|code| passing.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// An error of a sync, after which nobody knows what the disk has: trying again does not mend it, whatever the cause.
+pub(crate) fn final_error(cause: io::Error) -> io::Error {
+    if is_passing(&cause) { io::Error::other(cause) } else { cause }
 }

@@ -126,7 +126,7 @@ impl Shared {
     pub(crate) fn engine<T>(&self, call: impl FnOnce(&Engine) -> Result<T, EngineError>) -> Result<T, EngineError> {
         match &*self.engine.read().unwrap_or_else(PoisonError::into_inner) {
             Some(engine) => call(engine),
-            None => Err(EngineError::Failed("sled could not be opened again".into())),
+            None => Err(EngineError::Absent),
         }
     }
 

@@ -68,6 +68,9 @@ enum GroupError {
     /// There was no room; nothing of it is left.
     #[error("no space left on the device")]
     Full,
+    /// Nothing was written, and it may be tried again.
+    #[error("{0}")]
+    Refused(String),
     /// Whether it is kept shows after a restart.
     #[error("{0}")]
     Failed(String),
@@ -124,14 +127,14 @@ impl Writer {
         };
         match &error {
             // These were accepted: they wait for room, with a limit of their own.
-            GroupError::Full => shared.queue.put_back(log),
+            GroupError::Full | GroupError::Refused(_) => shared.queue.put_back(log),
             GroupError::Failed(cause) => shared.fail(cause),
         }
         for (answer, _) in answers {
             // Also to those in conflict: it may have been with a commit that is not made now.
             answer.send(Err(match &error {
                 GroupError::Full => StoreError::Full,
-                GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
+                GroupError::Refused(cause) | GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
             }));
         }
     }
@@ -156,6 +159,7 @@ impl Writer {
         let begun = Instant::now();
         self.journal.append(&bytes, hash).map_err(|error| match error {
             AppendError::Full => GroupError::Full,
+            AppendError::Refused(cause) => GroupError::Refused(format!("writing the journal: {cause}")),
             AppendError::Failed(cause) => GroupError::Failed(format!("writing the journal: {cause}")),
         })?;
         self.journal.sync().map_err(|cause| GroupError::Failed(format!("syncing the journal: {cause}")))?;

@@ -10,7 +10,7 @@ mod segment;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ use crate::files;
 #[derive(Debug)]
 pub(crate) struct Segments {
     directory: PathBuf,
+    /// The directory, open: for syncing its names.
+    folder: File,
     /// How large a segment is made, in bytes.
     size: u64,
     state: Mutex<State>,
@@ -47,8 +49,8 @@ struct State {
 }
 
 impl Segments {
-    fn new(directory: PathBuf, size: u64, state: State) -> Self {
-        Self { directory, size, state: Mutex::new(state), prepared: Condvar::new() }
+    fn new(directory: PathBuf, folder: File, size: u64, state: State) -> Self {
+        Self { directory, folder, size, state: Mutex::new(state), prepared: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,7 +96,7 @@ impl Segments {
             state.first.last_key_value().map_or(1, |(ordinal, _)| ordinal + 1)
         };
         // The writer goes on meanwhile.
-        let made = Segment::create(&self.directory, ordinal, self.size);
+        let made = Segment::create(&self.directory, &self.folder, ordinal, self.size);
         let mut state = self.state();
         state.preparing = false;
         self.prepared.notify_all();
@@ -117,7 +119,7 @@ impl Segments {
             };
             // One after the other, so that no gap is left by a power cut.
             fs::remove_file(segment::path(&self.directory, ordinal))?;
-            files::sync_directory(&self.directory)?;
+            self.folder.sync_all()?;
             self.state().first.remove(&ordinal);
             dropped += 1;
         }
@@ -151,6 +153,9 @@ pub(crate) enum AppendError {
     /// There was no room, and nothing of the frame is left.
     #[error("no space left on the device")]
     Full,
+    /// It could not be begun, and nothing of it was written: it may be tried again.
+    #[error("{0}")]
+    Refused(io::Error),
     /// Nobody knows what is on the disk.
     #[error("{0}")]
     Failed(io::Error),
@@ -164,9 +169,10 @@ pub(crate) fn is_full(cause: &io::Error) -> bool {
 impl Journal {
     /// Makes the first segment of a new journal.
     pub(crate) fn create(directory: &Path, size: u64) -> io::Result<Self> {
-        let segment = Segment::create(directory, 1, size)?;
+        let folder = File::open(directory)?;
+        let segment = Segment::create(directory, &folder, 1, size)?;
         let state = State { first: BTreeMap::new(), last: 0, used: 0, next: None, preparing: false };
-        let segments = Arc::new(Segments::new(directory.into(), size, state));
+        let segments = Arc::new(Segments::new(directory.into(), folder, size, state));
         Ok(Self { segments, segment, offset: BLOCK as u64, sequence: 0, hash: START, unsynced: None })
     }
 
@@ -183,7 +189,11 @@ impl Journal {
     pub(crate) fn append(&mut self, frame: &[u8], hash: [u8; 32]) -> Result<(), AppendError> {
         let length = frame.len() as u64;
         if self.offset > BLOCK as u64 && self.offset + length > self.segments.size {
-            self.roll().map_err(|cause| if is_full(&cause) { AppendError::Full } else { AppendError::Failed(cause) })?;
+            self.roll().map_err(|cause| match cause {
+                cause if is_full(&cause) => AppendError::Full,
+                cause if files::is_passing(&cause) => AppendError::Refused(cause),
+                cause => AppendError::Failed(cause),
+            })?;
         }
         if let Err(cause) = self.segment.file.write_all_at(frame, self.offset) {
             if !is_full(&cause) {
@@ -220,7 +230,7 @@ impl Journal {
         }
         self.segment = match state.next.take() {
             Some(next) if next.ordinal == ordinal => next,
-            _ => Segment::create(&self.segments.directory, ordinal, self.segments.size)?,
+            _ => Segment::create(&self.segments.directory, &self.segments.folder, ordinal, self.segments.size)?,
         };
         state.used = 0;
         self.offset = BLOCK as u64;

@@ -12,7 +12,6 @@ use store::sealing::Keyring;
 use super::frame::{self, Found, HEADER};
 use super::segment::{self, BadHeader, Segment};
 use super::{BLOCK, Frame, Journal, MAX_FRAME, START, Segments, State};
-use crate::files;
 use crate::open::OpenError;
 
 /// No segment is longer: one that is larger than usual holds one frame.
@@ -144,7 +143,8 @@ impl Opened {
         let name = segment::path(&self.directory, end.ordinal).display().to_string();
         let failed = |cause: io::Error| OpenError::failed(format!("opening the journal segment {name}"), cause);
         // A segment that was made and is about to be used must keep its name.
-        files::sync_directory(&self.directory).map_err(failed)?;
+        let folder = File::open(&self.directory).map_err(failed)?;
+        folder.sync_all().map_err(failed)?;
         let segment = Segment::open(&self.directory, end.ordinal).map_err(failed)?;
         if end.torn > 0 {
             tracing::warn!(
@@ -177,7 +177,7 @@ impl Opened {
         }
         let first = self.first.into_iter().filter(|(ordinal, first)| *ordinal <= end.ordinal && *first <= end.sequence).collect();
         let state = State { first, last: end.sequence, used: end.offset, next, preparing: false };
-        let segments = Arc::new(Segments::new(self.directory, size, state));
+        let segments = Arc::new(Segments::new(self.directory, folder, size, state));
         Ok(Journal { segments, segment, offset: end.offset, sequence: end.sequence, hash: end.hash, unsynced: None })
     }
 }

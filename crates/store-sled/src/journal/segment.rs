@@ -58,7 +58,8 @@ pub(super) fn remove_unfinished(directory: &Path) -> io::Result<()> {
 
 impl Segment {
     /// Makes a segment of zeros with its header, and brings it to the disk under its name.
-    pub(super) fn create(directory: &Path, ordinal: u64, size: u64) -> io::Result<Self> {
+    /// `folder` is the directory, open: its names are synced through it, however many files are open then.
+    pub(super) fn create(directory: &Path, folder: &File, ordinal: u64, size: u64) -> io::Result<Self> {
         let path = path(directory, ordinal);
         let new = path.with_extension("new");
         let made = (|| {
@@ -72,9 +73,9 @@ impl Segment {
                 zeros[..BLOCK].fill(0);
                 offset += ZEROS;
             }
-            file.sync_all()?;
+            file.sync_all().map_err(files::final_error)?;
             fs::rename(&new, &path)?;
-            files::sync_directory(directory)?;
+            folder.sync_all().map_err(files::final_error)?;
             Ok(file)
         })();
         match made {

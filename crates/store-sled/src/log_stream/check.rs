@@ -1,6 +1,6 @@
 //! Reading everything, for `kmipd db check`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -78,9 +78,10 @@ impl LogStream {
             }
             segments.push(Arc::new(segment));
         }
-        let writer = Writer { file: None, dirty: false, failed: Some("it is only looked at".into()) };
+        let writer = Writer { file: None, dirty: false, failed: Some("it is only looked at".into()), may_try_again: false };
+        let folder = File::open(directory).map_err(|cause| failed("opening", directory, &cause))?;
         let log =
-            Self { directory: directory.into(), segment_bytes: 0, segments: RwLock::new(segments), writer: Mutex::new(writer) };
+            Self { directory: directory.into(), folder, segment_bytes: 0, segments: RwLock::new(segments), writer: Mutex::new(writer) };
         Ok((log, torn))
     }
 

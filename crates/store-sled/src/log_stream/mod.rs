@@ -32,11 +32,14 @@ use store::{LogRecord, StoreError};
 
 use self::frame::{Bad, Frame};
 use self::segment::{Progress, Segment};
+use crate::files;
 
 /// The log entries on disk.
 #[derive(Debug)]
 pub(crate) struct LogStream {
     directory: PathBuf,
+    /// The directory, open: for syncing its names.
+    folder: File,
     /// A segment is not begun to be filled further when it would become longer than this, in bytes.
     segment_bytes: u64,
     /// In order. Only the last one grows.
@@ -53,6 +56,8 @@ struct Writer {
     dirty: bool,
     /// Why nothing more is appended: after a failure nobody knows what the disk holds.
     failed: Option<String>,
+    /// What failed last may be tried again: there were too many files open, or no memory.
+    may_try_again: bool,
 }
 
 /// One segment, for who decides which to drop.
@@ -85,7 +90,8 @@ impl LogStream {
     ///
     /// # Errors
     /// [`StoreError::Full`]: there is no room for it, and it may be tried again. [`StoreError::Failed`] for a block that does
-    /// not follow the last one, and when writing fails; after the latter every append is [`StoreError::ReadOnly`].
+    /// not follow the last one, and when writing fails; after the latter every append is [`StoreError::ReadOnly`], unless
+    /// [`LogStream::may_try_again`].
     pub(crate) fn append(&self, first: u64, count: u32, sealed: &[u8]) -> Result<(), StoreError> {
         let mut writer = self.writer();
         writer.usable()?;
@@ -116,6 +122,11 @@ impl LogStream {
         writer.dirty = true;
         segment.progress().extend(first, last, bytes.len() as u64);
         Ok(())
+    }
+
+    /// Whether what failed last did so for a cause that is over by itself.
+    pub(crate) fn may_try_again(&self) -> bool {
+        self.writer().may_try_again
     }
 
     /// Makes everything that was appended durable.
@@ -195,7 +206,7 @@ impl LogStream {
                 }
             };
             // Synced one by one: a power cut must not leave a gap, whatever order the file system writes in.
-            let removed = fs::remove_file(&path).and_then(|()| sync_directory(&self.directory));
+            let removed = fs::remove_file(&path).and_then(|()| self.folder.sync_all());
             removed.map_err(|cause| failed("removing", &path, &cause))?;
             dropped += 1;
         }
@@ -228,7 +239,7 @@ impl LogStream {
         file.write_all(&frame::encode_header(segment.first)).map_err(&mut failed)?;
         file.sync_all().map_err(unretried).map_err(&mut failed)?;
         fs::rename(&new, &segment.path).map_err(&mut failed)?;
-        sync_directory(&self.directory).map_err(unretried).map_err(&mut failed)?;
+        self.folder.sync_all().map_err(unretried).map_err(&mut failed)?;
         Ok(file)
     }
 
@@ -253,7 +264,8 @@ impl LogStream {
 }
 
 impl Writer {
-    fn usable(&self) -> Result<(), StoreError> {
+    fn usable(&mut self) -> Result<(), StoreError> {
+        self.may_try_again = false;
         self.failed.as_ref().map_or(Ok(()), |cause| Err(StoreError::ReadOnly(cause.clone())))
     }
 
@@ -268,12 +280,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes note of a failure. Only a full disk is forgiven: nothing that counts was written.
+    /// Takes note of a failure. A full disk is forgiven, and what is over by itself: nothing that counts was written.
     fn fail(&mut self, what: &str, path: &Path, cause: &io::Error) -> StoreError {
         if is_full(cause) {
             return StoreError::Full;
         }
         let error = failed(what, path, cause);
+        if files::is_passing(cause) {
+            self.may_try_again = true;
+            return error;
+        }
         self.failed.get_or_insert_with(|| error.to_string());
         error
     }
@@ -321,9 +337,5 @@ fn is_full(cause: &io::Error) -> bool {
 
 /// An error of a sync, which counts as a failure even if the cause is a full disk.
 fn unretried(cause: io::Error) -> io::Error {
-    if is_full(&cause) { io::Error::other(cause) } else { cause }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    if is_full(&cause) { io::Error::other(cause) } else { files::final_error(cause) }
 }

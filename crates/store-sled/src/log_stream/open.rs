@@ -10,7 +10,8 @@ use store::StoreError;
 
 use super::frame::{self, Bad};
 use super::segment::{self, FrameReader, Progress, Segment};
-use super::{LogStream, Writer, failed, sync_directory};
+use super::{LogStream, Writer, failed};
+use crate::files::sync_directory;
 
 /// How much is written again at once, in bytes.
 const PIECE: u64 = 256 << 10;
@@ -45,8 +46,9 @@ impl LogStream {
             let cause = format!("it ends with entry {end}, and entries up to {durable} were synced");
             return Err(StoreError::Damaged { what: format!("the log stream in {}", directory.display()), cause });
         }
-        let writer = Writer { file, dirty: false, failed: None };
-        Ok(Self { directory: directory.into(), segment_bytes, segments: RwLock::new(segments), writer: Mutex::new(writer) })
+        let writer = Writer { file, dirty: false, failed: None, may_try_again: false };
+        let folder = File::open(directory).map_err(|cause| failed("opening", directory, &cause))?;
+        Ok(Self { directory: directory.into(), folder, segment_bytes, segments: RwLock::new(segments), writer: Mutex::new(writer) })
     }
 }
 
