@@ -91,9 +91,16 @@ impl Applier {
                     tracing::warn!(%error, "what is in the journal cannot be applied; it is tried again until it can");
                 }
                 self.reopen |= matches!(error, ApplyError::Engine(EngineError::Io(_)));
-            } else if matches!(error, ApplyError::Engine(EngineError::Damaged(_))) {
+            } else if matches!(error, ApplyError::Engine(_)) {
+                // Whatever it was, all that sled has can be made again. It is not written to before: after an error nobody knows
+                // what the disk has of it.
                 tracing::error!(%error, "sled is damaged; it is made again from snapshot and journal");
-                self.shared.pending.rebuild();
+                if self.wait_for_another_engine() {
+                    tracing::warn!("closing: sled is made again from snapshot and journal at the next start, or while it runs");
+                    return;
+                }
+                self.reopen = false;
+                continue;
             } else if !self.shared.has_failed() {
                 self.shared.fail(&format!("applying the journal: {error}"));
             }
@@ -108,6 +115,19 @@ impl Applier {
                 return;
             }
         }
+    }
+
+    /// Asks for sled to be made again, and waits for it. Returns whether the store is closing.
+    fn wait_for_another_engine(&self) -> bool {
+        let rebuilds = || self.shared.counters.rebuilds.load(Ordering::Relaxed);
+        let before = rebuilds();
+        self.shared.pending.rebuild();
+        while rebuilds() == before {
+            if self.shared.pending.halt(PAUSE) {
+                return true;
+            }
+        }
+        false
     }
 
     fn apply(&mut self, frames: &[Arc<Frame>]) -> Result<(), ApplyError> {

@@ -231,14 +231,20 @@ impl Keeper {
         if last.is_none() {
             return self.scrub_others();
         }
-        self.scrub.after = last;
-        self.scrub.read += batch.len() as u64;
+        let read = batch.len() as u64;
         for (tenant, identifier) in batch {
-            if let Err(error) = self.shared.sealed(tenant, &identifier) {
-                self.damaged(&error);
-                return Ok(());
+            match self.shared.sealed(tenant, &identifier) {
+                Ok(_) => {}
+                Err(error @ StoreError::Damaged { .. }) => {
+                    self.damaged(&error);
+                    return Ok(());
+                }
+                // The batch is read again later.
+                Err(error) => return Err(error),
             }
         }
+        self.scrub.after = last;
+        self.scrub.read += read;
         Ok(())
     }
 }
@@ -248,7 +254,14 @@ impl Keeper {
     fn scrub_others(&mut self) -> Result<(), StoreError> {
         let after = self.scrub.others.unwrap_or_default();
         let numbers = self.shared.engine(|engine| engine.numbers_after(after, SCRUB.0));
-        let numbers = numbers.map_err(|error| error.during("the records of sled"))?;
+        let numbers = match numbers.map_err(|error| error.during("the records of sled")) {
+            Ok(numbers) => numbers,
+            Err(error @ StoreError::Damaged { .. }) => {
+                self.damaged(&error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         self.scrub.others = Some(numbers.last().copied());
         if numbers.is_empty() {
             self.scrub.done = true;

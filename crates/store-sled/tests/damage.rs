@@ -141,6 +141,66 @@ fn what_sled_lost_or_changed_is_made_again() {
     }
 }
 
+/// A store whose pages are not in memory, once all of it was read in the background: so nothing but the test meets what comes.
+fn with_a_cold_cache() -> (Fixture, SledStore, Options) {
+    let fixture = Fixture { root: RootKey::generate().expect("root key"), directory: tempfile::tempdir().expect("directory") };
+    let options = Options { cache_bytes: 1024, apply_after: Duration::from_millis(10), ..Options::default() };
+    let store = SledStore::create(&fixture.data(), &fixture.root, &options).expect("create");
+    for number in 0..RECORDS {
+        let body = vec![number as u8; if number == 20 { 150_000 } else { 100 }];
+        commit(&store, vec![Change::Put(put(&number.to_string(), None, &body))]).expect("commit");
+    }
+    for number in 0..300 {
+        commit(&store, vec![Change::Put(put(&format!("large {number}"), None, &[7; 30_000]))]).expect("commit");
+    }
+    drop(store);
+    let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
+    std::thread::sleep(Duration::from_secs(5));
+    // From here on, sled's file cannot be read: it ends too early.
+    fs::OpenOptions::new().write(true).open(fixture.data().join("objects/db")).and_then(|file| file.set_len(0)).expect("cut");
+    (fixture, store, options)
+}
+
+/// A sector that cannot be read is no reason to be read-only, and not for ever.
+#[test]
+fn a_read_error_of_sled_heals() {
+    let (_fixture, store, _) = with_a_cold_cache();
+    let started = Instant::now();
+    for number in (0..RECORDS).map(|number| number.to_string()).chain((0..300).map(|number| format!("large {number}"))) {
+        loop {
+            match block_on(store.load(Tenant::DEFAULT, &[&number])) {
+                Ok(records) => break assert!(records[0].is_some(), "{number} is missing in silence"),
+                Err(StoreError::Damaged { .. }) => {}
+                // For the moment of the exchange.
+                Err(StoreError::Failed { cause, .. }) if cause.contains("opened again") => {}
+                Err(other) => panic!("{number}: {other}"),
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{number} does not heal");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    assert!(store.status().rebuilds > 0, "it was made again");
+    store.writable().expect("writable");
+}
+
+#[test]
+fn a_read_error_of_sled_while_it_is_written_to_heals() {
+    let (fixture, store, options) = with_a_cold_cache();
+    let revision = Revision(RECORDS as u64 + 1);
+    commit(&store, vec![Change::Put(put("large 0", Some(revision), b"changed"))]).expect("commit");
+    let started = Instant::now();
+    while store.status().overlay_bytes > 0 {
+        store.writable().expect("writable meanwhile");
+        assert!(started.elapsed() < Duration::from_secs(60), "it is not applied");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(store.status().rebuilds > 0, "it was made again");
+    drop(store);
+    let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
+    assert!(load(&store, "large 0").expect("changed").body[..] == *b"changed");
+    assert_eq!(found(&store), RECORDS + 300);
+}
+
 #[test]
 fn an_older_version_of_a_record_is_made_new_again() {
     let fixture = Fixture::new();
