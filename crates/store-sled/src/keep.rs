@@ -29,7 +29,7 @@ const RETRY_REBUILD: Duration = Duration::from_secs(2);
 /// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
 const SCRUB: (usize, u32) = (64, 9);
 
-/// So many bytes of a snapshot at a time.
+/// So many bytes of a snapshot, or of the journal, at a time.
 const SCRUB_BYTES: usize = 1 << 20;
 
 /// What was saved last, in bytes of journal since the store was opened: negative before.
@@ -38,8 +38,9 @@ pub(crate) struct Marks {
     /// How much journal there was when the index was saved, and how long that is.
     index: (i64, u64),
     snapshot: (i64, u64),
-    /// There is no snapshot that is whole, and the journal does not go back to the beginning.
-    needs_snapshot: bool,
+    /// There is no snapshot that is whole, and the journal does not go back to the beginning or is damaged: the frame at which, or
+    /// behind which, one must begin.
+    needs_snapshot: Option<u64>,
 }
 
 impl Marks {
@@ -49,7 +50,7 @@ impl Marks {
         Self {
             index: index.map_or((before(0), 0), |(frame, bytes)| (before(frame), bytes)),
             snapshot: snapshot.map_or((before(0), 0), |snapshot| (before(snapshot.head.frame), snapshot.bytes)),
-            needs_snapshot: snapshot.is_none() && segments.first().is_some_and(|first| first > 1),
+            needs_snapshot: (snapshot.is_none() && segments.first().is_some_and(|first| first > 1)).then_some(0),
         }
     }
 }
@@ -105,6 +106,7 @@ impl Keeper {
                 return;
             }
             self.rebuild |= wanted.rebuild;
+            self.marks.needs_snapshot = self.marks.needs_snapshot.max(wanted.snapshot);
             pause = PERIOD;
             let is_due = |not_before: Option<Instant>| not_before.is_none_or(|not_before| not_before <= Instant::now());
             if self.rebuild && is_due(self.no_rebuild_before) {
@@ -118,7 +120,7 @@ impl Keeper {
                     self.not_before = self.guarded("saving the index", |keeper| keeper.save_index(journaled));
                 }
                 let options = &self.shared.options;
-                if self.marks.needs_snapshot || grown(self.marks.snapshot, options.snapshot_bytes, 1) {
+                if self.marks.needs_snapshot.is_some_and(|frame| self.is_applied(frame)) || grown(self.marks.snapshot, options.snapshot_bytes, 1) {
                     self.not_before = self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
                 }
                 if let Some(not_before) = self.guarded("dropping segments of the journal", Self::drop_journal) {
@@ -131,6 +133,11 @@ impl Keeper {
                 pause = if self.rebuild { Duration::ZERO } else { (started.elapsed() * SCRUB.1).min(PERIOD) };
             }
         }
+    }
+
+    /// Whether sled has what a frame told.
+    fn is_applied(&self, frame: u64) -> bool {
+        frame == 0 || self.shared.published().applied.as_ref().is_some_and(|(head, _)| head.frame >= frame)
     }
 
     /// Does something that may fail without harm: it is tried again later. Returns when, if it failed.
@@ -169,7 +176,7 @@ impl Keeper {
             Err(error) => return Err(failed("writing a snapshot", &error)),
         };
         self.marks.snapshot = (journaled, written.bytes);
-        self.marks.needs_snapshot = false;
+        self.marks.needs_snapshot = None;
         let (frame, bytes) = (written.head.frame, written.bytes);
         self.shared.counters.snapshots.fetch_add(1, Ordering::Relaxed);
         tracing::info!(frame, bytes, milliseconds = started.elapsed().as_millis(), "snapshot written");
@@ -264,8 +271,9 @@ impl Keeper {
         };
         self.scrub.others = Some(numbers.last().copied());
         if numbers.is_empty() {
+            self.read_snapshot()?;
             self.scrub.done = true;
-            return self.read_snapshot();
+            return Ok(());
         }
         let published = self.shared.published();
         // What is gone since is in the overlay until sled has forgotten it.
@@ -289,39 +297,91 @@ impl Keeper {
         self.scrub.done = true;
     }
 
-    /// Reads the snapshot, too: it must be whole when it is needed.
+    /// Reads the snapshot and the journal behind it, too: they must be whole when they are needed. While sled is right, another
+    /// snapshot makes good whatever is wrong with them.
     fn read_snapshot(&mut self) -> Result<(), StoreError> {
-        let shared = &self.shared;
-        let newest = snapshot::newest(&shared.directory, &shared.keyring);
+        let newest = snapshot::newest(&self.shared.directory, &self.shared.keyring);
         let newest = newest.map_err(|cause| failed("reading the snapshots", &cause))?;
-        let mut started = Instant::now();
-        let mut bytes = 0;
+        let mut pace = Pace::default();
         let read = newest.as_ref().map_or(Ok(()), |newest| {
-            snapshot::read::<SavedError>(newest, &shared.keyring, |_, sealed| {
-                bytes += sealed.len();
-                if bytes > SCRUB_BYTES {
-                    if shared.pending.is_closed() {
-                        return Err(SavedError::Closing);
-                    }
-                    thread::sleep(started.elapsed() * SCRUB.1);
-                    (started, bytes) = (Instant::now(), 0);
-                }
-                Ok(())
+            snapshot::read::<SavedError>(newest, &self.shared.keyring, |_, sealed| match pace.go_on(&self.shared, sealed.len()) {
+                true => Ok(()),
+                false => Err(SavedError::Closing),
             })
         });
         match read {
             Ok(()) => {
-                self.marks.needs_snapshot |= newest.is_none() && shared.segments.first().is_some_and(|first| first > 1);
-                tracing::info!(records = self.scrub.read, "all records and the snapshot were read and are as they were written");
-                Ok(())
+                if newest.is_none() && self.shared.segments.first().is_some_and(|first| first > 1) {
+                    self.marks.needs_snapshot.get_or_insert(0);
+                    return Ok(());
+                }
+                self.read_journal(newest.as_ref(), pace)
             }
             Err(SavedError::Closing) => Ok(()),
             Err(error) => {
                 tracing::error!(%error, "the snapshot is damaged; another is written");
-                self.marks.needs_snapshot = true;
+                self.marks.needs_snapshot.get_or_insert(0);
                 Ok(())
             }
         }
+    }
+
+    /// Reads the journal behind the snapshot, up to what is durable now.
+    fn read_journal(&mut self, snapshot: Option<&Snapshot>, mut pace: Pace) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let (from, durable) = (snapshot.map_or(0, |snapshot| snapshot.head.frame), shared.published().head.frame);
+        let mut closing = false;
+        let read = scan::look(shared.segments.directory()).and_then(|journal| {
+            journal.read(&shared.keyring, from + 1, durable, durable, |frame| {
+                if frame.sequence == from + 1 && snapshot.is_some_and(|snapshot| snapshot.hash != frame.previous) {
+                    let cause = format!("frame {} does not follow the snapshot", frame.sequence);
+                    return Err(OpenError::Damaged { what: "the journal".into(), cause });
+                }
+                let bytes = frame.changes.iter().filter_map(|change| change.sealed.as_deref()).map(<[u8]>::len).sum();
+                closing |= !pace.go_on(shared, bytes);
+                if closing { Err(OpenError::failed("reading the journal".into(), SavedError::Closing)) } else { Ok(()) }
+            })
+        });
+        match read {
+            Ok(_) => {
+                tracing::info!(records = self.scrub.read, "all records, snapshot and journal were read and are as they were written");
+                Ok(())
+            }
+            Err(_) if closing => Ok(()),
+            Err(OpenError::Damaged { what, cause }) => {
+                tracing::error!(%what, %cause, "the journal is damaged; a snapshot is written that does not need it");
+                shared.leave_journal_behind();
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Reads without haste.
+struct Pace {
+    since: Instant,
+    bytes: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { since: Instant::now(), bytes: 0 }
+    }
+}
+
+impl Pace {
+    /// So many bytes were read: waits, if it is time to. Returns whether to go on: the store is not closing.
+    fn go_on(&mut self, shared: &Shared, bytes: usize) -> bool {
+        self.bytes += bytes;
+        if self.bytes > SCRUB_BYTES {
+            if shared.pending.is_closed() {
+                return false;
+            }
+            thread::sleep(self.since.elapsed() * SCRUB.1);
+            *self = Self::default();
+        }
+        true
     }
 }
 

@@ -35,12 +35,15 @@ struct State {
     /// Nothing is applied now: the writer does not wait.
     halted: bool,
     rebuild: bool,
+    /// A snapshot is wanted that begins at this frame or behind it.
+    snapshot: Option<u64>,
 }
 
 /// What the keeper is told.
 pub(crate) struct Wanted {
     pub(crate) closed: bool,
     pub(crate) rebuild: bool,
+    pub(crate) snapshot: Option<u64>,
     pub(crate) journaled: u64,
 }
 
@@ -176,13 +179,20 @@ impl Pending {
         self.wanted.notify_one();
     }
 
+    /// Asks for a snapshot that begins at a frame or behind it.
+    pub(crate) fn want_snapshot(&self, frame: u64) {
+        let mut state = self.lock();
+        state.snapshot = state.snapshot.max(Some(frame));
+        self.wanted.notify_one();
+    }
+
     /// Waits until the keeper may be wanted, but not longer than a pause.
     pub(crate) fn wait_for_keeper(&self, pause: Duration) -> Wanted {
         let mut state = self.lock();
         if !state.closed && !state.rebuild {
             state = self.wanted.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let rebuild = std::mem::take(&mut state.rebuild);
-        Wanted { closed: state.closed, rebuild, journaled: state.journaled }
+        let (rebuild, snapshot) = (std::mem::take(&mut state.rebuild), state.snapshot.take());
+        Wanted { closed: state.closed, rebuild, snapshot, journaled: state.journaled }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use store::index::{Index, Place, TermHasher};
 use store::log::LogEnd;
 use store::sealing::{DecodedRecord, Keyring, decode_record};
-use store::{Found, LogRecord, Page, Query, Record, StoreError, Tenant};
+use store::{Commit, Found, LogRecord, Page, Query, Record, StoreError, Tenant};
 
 use crate::Options;
 use crate::engine::{Engine, EngineError};
@@ -17,7 +17,7 @@ use crate::journal::{Frame, LogBlock, Segments};
 use crate::layout::{self, Number};
 use crate::log_stream::{LogStream, first_unchained, open_block};
 use crate::pending::Pending;
-use crate::queue::Queue;
+use crate::queue::{Job, Queue};
 use crate::status::Counters;
 
 /// The room in the journal for which log entries are taken although the disk is full, in bytes: a group of them fits.
@@ -251,6 +251,20 @@ impl Shared {
             }
         }
         Ok(records)
+    }
+
+    /// Makes the journal so far needless, since not all of it can be read any more: a snapshot is written that has what it told, and
+    /// what is written from now on is in other files. Returns the frame at or behind which the snapshot begins.
+    pub(crate) fn leave_journal_behind(&self) -> u64 {
+        self.segments.leave();
+        // One group may be on its way into the old segment; the next, if only of this commit of nothing, is in a new one.
+        let last = self.published().head.frame + 1;
+        let (job, _) = Job::new(Tenant::DEFAULT, Commit::default(), Vec::new());
+        if let Err(error) = self.queue.push(job, false) {
+            tracing::warn!(%error, "the journal is left behind with the next commit");
+        }
+        self.pending.want_snapshot(last);
+        last
     }
 
     fn failure(&self) -> MutexGuard<'_, Option<String>> {

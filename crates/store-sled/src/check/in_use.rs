@@ -1,11 +1,17 @@
 //! Checking a store while it is in use.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use store::{Cursor, StoreError};
 
 use super::{Check, Consequence, Report, Step, verify};
 use crate::journal::scan;
 use crate::shared::Shared;
 use crate::{OpenError, SledStore, files, saved_index, snapshot};
+
+/// How long a snapshot is waited for that makes a damaged journal needless.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often something is read again that was replaced, or dropped, while it was read.
 const ATTEMPTS: usize = 5;
@@ -107,14 +113,36 @@ impl Check<'_> {
                 // Dropped meanwhile.
                 Err(_) if shared.segments.first() != first && attempt < ATTEMPTS => {}
                 Err(OpenError::Damaged { what, cause }) => {
-                    let cause = format!("{cause}; the server still has every object: export them before it is stopped");
-                    self.report.add(what, cause, Consequence::NeedsBackup);
+                    let needed_from = shared.leave_journal_behind();
+                    self.tell("snapshot", "records", 0, None);
+                    if self.is_left_behind(needed_from) {
+                        self.report.add(what, format!("{cause}; a snapshot was written that does not need it"), Consequence::Heals);
+                    } else {
+                        let cause = format!("{cause}; the server still has every object: export them before it is stopped");
+                        self.report.add(what, cause, Consequence::NeedsBackup);
+                    }
                     return Ok(());
                 }
                 Err(other) => return Err(other),
             }
         }
         Ok(())
+    }
+
+    /// Waits for a snapshot that begins at a frame or behind it.
+    fn is_left_behind(&self, frame: u64) -> bool {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            // Only the number in its name is looked at: one that is there under it was synced before.
+            let newest = self.newest(files::snapshots(self.directory), snapshot::EXTENSION);
+            let name = newest.ok().flatten().and_then(|path| path.file_stem().map(ToOwned::to_owned));
+            let begins = name.and_then(|name| u64::from_str_radix(name.to_str()?, 16).ok());
+            if begins.is_some_and(|begins| begins >= frame) {
+                return true;
+            }
+            thread::sleep(PATIENCE / 300);
+        }
+        false
     }
 
     fn log_in_use(&mut self, shared: &Shared) -> Result<(), OpenError> {

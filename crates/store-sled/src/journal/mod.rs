@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use frame::{BLOCK, Changed, Frame, LogBlock, MAX_FRAME, START};
@@ -32,6 +33,8 @@ pub(crate) struct Segments {
     state: Mutex<State>,
     /// A segment was made ahead, or could not be.
     prepared: Condvar,
+    /// The next frame begins a new segment: the one that is being written is damaged.
+    leave: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -50,7 +53,7 @@ struct State {
 
 impl Segments {
     fn new(directory: PathBuf, folder: File, size: u64, state: State) -> Self {
-        Self { directory, folder, size, state: Mutex::new(state), prepared: Condvar::new() }
+        Self { directory, folder, size, state: Mutex::new(state), prepared: Condvar::new(), leave: AtomicBool::new(false) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,6 +105,11 @@ impl Segments {
         self.prepared.notify_all();
         state.next = Some(made?);
         Ok(())
+    }
+
+    /// Lets the next frame begin a new segment, so that the one that is being written can be dropped.
+    pub(crate) fn leave(&self) {
+        self.leave.store(true, Ordering::Relaxed);
     }
 
     /// Drops segments that tell nothing beyond a frame. The one that is being written stays.
@@ -188,7 +196,8 @@ impl Journal {
     /// Writes the next frame. It counts once [`Journal::sync`] has returned.
     pub(crate) fn append(&mut self, frame: &[u8], hash: [u8; 32]) -> Result<(), AppendError> {
         let length = frame.len() as u64;
-        if self.offset > BLOCK as u64 && self.offset + length > self.segments.size {
+        let leaves = self.segments.leave.load(Ordering::Relaxed);
+        if self.offset > BLOCK as u64 && (self.offset + length > self.segments.size || leaves) {
             self.roll().map_err(|cause| match cause {
                 cause if is_full(&cause) => AppendError::Full,
                 cause if files::is_passing(&cause) => AppendError::Refused(cause),
@@ -233,6 +242,7 @@ impl Journal {
             _ => Segment::create(&self.segments.directory, &self.segments.folder, ordinal, self.segments.size)?,
         };
         state.used = 0;
+        self.segments.leave.store(false, Ordering::Relaxed);
         self.offset = BLOCK as u64;
         Ok(())
     }
