@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -99,6 +99,33 @@ pub(crate) fn remove_all(path: &Path) -> io::Result<()> {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
         _ => Ok(()),
     }
+}
+
+/// How much room the files below a path take, in bytes; 0: there is nothing.
+pub(crate) fn size(path: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    let entries = match fs::read_dir(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        // What was removed meanwhile takes none.
+        let Ok(metadata) = entry.metadata() else { continue };
+        bytes += if metadata.is_dir() { size(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
+/// The room that is left on the file system of a path, in bytes.
+pub(crate) fn free(path: &Path) -> io::Result<u64> {
+    let status = rustix::fs::statvfs(path)?;
+    Ok(status.f_bavail.saturating_mul(status.f_frsize))
+}
+
+/// Whether there is room for so many bytes, about, beside what is kept free.
+pub(crate) fn has_room(free: u64, reserve: u64, bytes: u64) -> bool {
+    free >= reserve.saturating_add(bytes + bytes / 4)
 }
 
 /// Files of a directory named by a number in hexadecimal and an extension, the greatest number first. What was left of one

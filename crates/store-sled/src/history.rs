@@ -66,8 +66,25 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// Makes sled again in a directory of its own, up to a head, and reads all of it back.
+/// Makes sled again in a directory of its own, up to a head, and reads all of it back. What failed leaves nothing behind: it
+/// would take the room of the next attempt.
 pub(crate) fn rebuild_engine(
+    directory: &Path,
+    keyring: &Keyring,
+    journal: &scan::Opened,
+    head: &Head,
+    cache_bytes: u64,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Result<(), OpenError> {
+    let made = make_engine(directory, keyring, journal, head, cache_bytes, is_cancelled);
+    if made.is_err() {
+        // The first error is the one that counts.
+        let _ = files::remove_all(&files::new_objects(directory));
+    }
+    made
+}
+
+fn make_engine(
     directory: &Path,
     keyring: &Keyring,
     journal: &scan::Opened,

@@ -15,7 +15,7 @@ use crate::layout::Number;
 use crate::open::OpenError;
 use crate::shared::Shared;
 use crate::snapshot::{SavedError, Snapshot};
-use crate::{history, saved_index, snapshot};
+use crate::{files, history, saved_index, snapshot};
 
 /// How often the keeper looks whether something is to be done.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -203,12 +203,14 @@ impl Keeper {
     /// What is written here is as long as what it replaces, about; the reserve stays.
     fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
         let free = self.shared.free().map_err(|cause| failed("examining the file system", &cause))?;
-        if free < self.shared.options.reserve_bytes + bytes + bytes / 4 { Err(StoreError::Full) } else { Ok(()) }
+        if files::has_room(free, self.shared.options.reserve_bytes, bytes) { Ok(()) } else { Err(StoreError::Full) }
     }
 
     /// Makes sled again from snapshot and journal, and puts it in the place of the one in use. Readers wait for the exchange
     /// alone.
     fn rebuild(&mut self) -> Result<(), StoreError> {
+        let old = files::size(&files::objects(&self.shared.directory));
+        self.check_room(old.map_err(|cause| failed("examining sled's files", &cause))?)?;
         let shared = &self.shared;
         let started = Instant::now();
         let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);

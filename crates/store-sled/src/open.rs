@@ -241,6 +241,15 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
         Ok(engine) => engine,
         Err(cause) => {
             tracing::error!(%cause, "sled cannot be used; it is made again from snapshot and journal");
+            let old = files::size(&files::objects(directory)).map_err(failed("sled's files"))?;
+            let free = files::free(directory).map_err(failed("the room on the file system"))?;
+            if old > 0 && !files::has_room(free, options.reserve_bytes, old) {
+                // The old one goes first, but not before it is known that nothing of it is needed.
+                let index = history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?;
+                check_index(&index, &keyring, &head)?;
+                tracing::warn!(bytes = old, free, "there is no room for a second sled: the one that cannot be used is removed first");
+                files::remove_all(&files::objects(directory)).map_err(failed("sled's files"))?;
+            }
             history::rebuild_engine(directory, &keyring, &scan, &head, options.cache_bytes, &|| false)?;
             history::install_engine(directory, options.cache_bytes)?
         }

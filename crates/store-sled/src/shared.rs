@@ -12,6 +12,7 @@ use store::{Commit, Found, LogRecord, Page, Query, Record, StoreError, Tenant};
 
 use crate::Options;
 use crate::engine::{Engine, EngineError};
+use crate::files;
 use crate::head::Head;
 use crate::journal::{Frame, LogBlock, Segments};
 use crate::layout::{self, Number};
@@ -316,8 +317,7 @@ impl Shared {
 
     /// The room that is left on the file system, in bytes.
     pub(crate) fn free(&self) -> std::io::Result<u64> {
-        let status = rustix::fs::statvfs(&self.directory)?;
-        Ok(status.f_bavail.saturating_mul(status.f_frsize))
+        files::free(&self.directory)
     }
 }
 

@@ -141,7 +141,7 @@ fn what_sled_lost_or_changed_is_made_again() {
     }
 }
 
-/// A store whose pages are not in memory, once all of it was read in the background: so nothing but the test meets what comes.
+/// A store that was just opened, of which no page is in memory, and whose file of sled cannot be read.
 fn with_a_cold_cache() -> (Fixture, SledStore, Options) {
     let fixture = Fixture { root: RootKey::generate().expect("root key"), directory: tempfile::tempdir().expect("directory") };
     let options = Options { cache_bytes: 1024, apply_after: Duration::from_millis(10), ..Options::default() };
@@ -155,10 +155,30 @@ fn with_a_cold_cache() -> (Fixture, SledStore, Options) {
     }
     drop(store);
     let store = SledStore::open(&fixture.data(), &fixture.root, &options).expect("open");
-    std::thread::sleep(Duration::from_secs(5));
-    // From here on, sled's file cannot be read: it ends too early.
+    // From here on, sled's file cannot be read: it ends too early. The reading of all records has not begun.
     fs::OpenOptions::new().write(true).open(fixture.data().join("objects/db")).and_then(|file| file.set_len(0)).expect("cut");
     (fixture, store, options)
+}
+
+/// Where there is no room for two, the one that cannot be used goes first, but only if the other can be made; what was not made to
+/// its end takes no room either.
+#[test]
+fn sled_is_made_again_where_there_is_no_room_for_two() {
+    let fixture = Fixture::new();
+    fixture.tamper("head", |tree| tree.clear().expect("clear"));
+    let journal = fixture.data().join("journal/0000000000000001.journal");
+    let whole = fs::read(&journal).expect("read");
+    let mut damaged = whole.clone();
+    damaged[4096 + 100] ^= 1;
+    fs::write(&journal, damaged).expect("write");
+    for reserve_bytes in [u64::MAX, 0] {
+        let options = Options { reserve_bytes, ..Options::default() };
+        assert_damaged(SledStore::open(&fixture.data(), &fixture.root, &options), "frame");
+        assert!(fixture.data().join("objects/db").exists() && !fixture.data().join("objects.new").exists());
+    }
+    fs::write(&journal, whole).expect("write");
+    let options = Options { reserve_bytes: u64::MAX, ..Options::default() };
+    assert_heals(&SledStore::open(&fixture.data(), &fixture.root, &options).expect("open"));
 }
 
 /// A sector that cannot be read is no reason to be read-only, and not for ever.
