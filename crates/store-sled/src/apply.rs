@@ -186,3 +186,70 @@ impl Applier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use store::contract::{block_on, commit, load, put};
+    use store::sealing::RootKey;
+    use store::{Change, Revision, Store, Tenant};
+
+    use super::*;
+    use crate::{Options, SledStore};
+
+    fn options() -> Options {
+        Options { apply_after: Duration::from_millis(5), ..Options::default() }
+    }
+
+    /// A store with records in sled, which cannot be read from here on.
+    fn with_an_unreadable_sled(options: &Options) -> (tempfile::TempDir, RootKey, SledStore) {
+        let (directory, root) = (tempfile::tempdir().expect("directory"), RootKey::generate().expect("root key"));
+        let store = SledStore::create(&directory.path().join("data"), &root, options).expect("create");
+        for number in 0..20_u8 {
+            commit(&store, vec![Change::Put(put(&number.to_string(), None, &[number; 100]))]).expect("commit");
+        }
+        wait("nothing is applied", || store.status().overlay_bytes == 0);
+        let broken = store.shared.engine(|engine| {
+            engine.unreadable.store(true, Ordering::SeqCst);
+            Ok(())
+        });
+        broken.expect("engine");
+        (directory, root, store)
+    }
+
+    #[track_caller]
+    fn wait(what: &str, enough: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !enough() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A sector that cannot be read is no reason to be read-only, and not for ever.
+    #[test]
+    fn a_read_error_of_sled_heals() {
+        let (_directory, _root, store) = with_an_unreadable_sled(&options());
+        // The keeper reads everything, too: this is about what a client meets.
+        let refused = block_on(store.load(Tenant::DEFAULT, &["7"])).expect_err("it cannot be read");
+        assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");
+        wait("it does not heal", || block_on(store.load(Tenant::DEFAULT, &["7"])).is_ok());
+        assert_eq!(load(&store, "7").expect("record").body[..], [7; 100]);
+        assert!(store.status().rebuilds > 0 && store.writable().is_ok());
+    }
+
+    #[test]
+    fn an_error_of_sled_while_it_is_written_to_heals() {
+        let (directory, root, store) = with_an_unreadable_sled(&options());
+        commit(&store, vec![Change::Put(put("7", Some(Revision(8)), b"changed"))]).expect("commit");
+        wait("it is not applied", || {
+            store.writable().expect("writable meanwhile");
+            store.status().overlay_bytes == 0
+        });
+        assert!(store.status().rebuilds > 0);
+        drop(store);
+        let store = SledStore::open(&directory.path().join("data"), &root, &options()).expect("open");
+        assert_eq!(load(&store, "7").expect("record").body[..], *b"changed");
+    }
+}

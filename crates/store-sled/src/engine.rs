@@ -31,6 +31,9 @@ pub(crate) struct Engine {
     /// sled's file, for syncing it. Open all the time: the kernel reports a failed write once to each open file.
     file: File,
     blobs: PathBuf,
+    /// Every call fails as one that meets a sector that cannot be read.
+    #[cfg(test)]
+    pub(crate) unreadable: std::sync::atomic::AtomicBool,
 }
 
 /// Why the engine failed.
@@ -124,12 +127,35 @@ impl Engine {
         };
         guarded(|| {
             let (records, head) = (db.open_tree("records")?, db.open_tree("head")?);
-            Ok(Self { records, head, db, file: File::open(objects.join("db"))?, blobs: objects.join("blobs") })
+            Ok(Self {
+                records,
+                head,
+                db,
+                file: File::open(objects.join("db"))?,
+                blobs: objects.join("blobs"),
+                #[cfg(test)]
+                unreadable: std::sync::atomic::AtomicBool::new(false),
+            })
         })
+    }
+
+    #[cfg(test)]
+    fn meet(&self) -> Result<(), EngineError> {
+        match self.unreadable.load(std::sync::atomic::Ordering::SeqCst) {
+            true => Err(io::Error::from(rustix::io::Errno::IO).into()),
+            false => Ok(()),
+        }
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "only tests make it fail")]
+    const fn meet(&self) -> Result<(), EngineError> {
+        Ok(())
     }
 
     /// Reads the sealed bytes of a record.
     pub(crate) fn read(&self, number: Number) -> Result<Option<Vec<u8>>, EngineError> {
+        self.meet()?;
         let Some(chunk) = guarded(|| Ok(self.records.get(number.key(0))?))? else { return Ok(None) };
         self.join(number, &chunk).map(Some)
     }
@@ -174,6 +200,7 @@ impl Engine {
 
     /// The numbers of the records that come after one, at most so many.
     pub(crate) fn numbers_after(&self, after: Option<Number>, limit: usize) -> Result<Vec<Number>, EngineError> {
+        self.meet()?;
         guarded(|| {
             let start = after.map_or(Vec::new(), |after| after.key(u16::MAX).to_vec());
             let mut numbers = Vec::new();
@@ -200,6 +227,7 @@ impl Engine {
     ///
     /// Chunk 0 tells how many there are. It comes last, so that applying the change again finds all that must go.
     pub(crate) fn apply(&self, change: &Changed) -> Result<(), EngineError> {
+        self.meet()?;
         guarded(|| {
             let number = change.number;
             let before = self.records.get(number.key(0))?;

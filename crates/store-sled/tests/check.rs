@@ -313,7 +313,9 @@ fn with_journal_behind_the_snapshot() -> (Fixture, PathBuf, usize) {
 fn assert_becomes_clean(fixture: &Fixture) {
     let begun = Instant::now();
     loop {
-        let store = SledStore::open(&fixture.data(), &fixture.root(), &options()).expect("open");
+        // No snapshot is due.
+        let options = Options { snapshot_bytes: u64::MAX >> 2, ..options() };
+        let store = SledStore::open(&fixture.data(), &fixture.root(), &options).expect("open");
         thread::sleep(Duration::from_millis(1500));
         drop(store);
         let report = fixture.check().expect("check");
@@ -349,4 +351,28 @@ fn a_journal_that_is_found_damaged_while_it_is_used_is_left_behind() {
     drop(store);
     assert_becomes_clean(&fixture);
     fixture.use_it().expect("as before");
+}
+
+/// Where there is no room for two, a sled that cannot be used goes first, but only if another can be made; what was not made to its
+/// end takes no room either.
+#[test]
+fn sled_is_made_again_where_there_is_no_room_for_two() {
+    let fixture = Fixture::new();
+    let (db, snapshot) = (fixture.data().join("objects/db"), fixture.file("snapshot"));
+    let mut bytes = fs::read(&db).expect("read");
+    bytes.fill(0x5a);
+    fs::write(&db, &bytes).expect("write");
+    let whole = fs::read(&snapshot).expect("read");
+    flip(&snapshot, whole.len() / 2);
+    for reserve_bytes in [u64::MAX, 0] {
+        let options = Options { reserve_bytes, ..options() };
+        let refused = SledStore::open(&fixture.data(), &fixture.root(), &options);
+        assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{refused:?}");
+        assert!(fs::read(&db).expect("read") == bytes, "nothing is removed that may be needed");
+        assert!(!fixture.data().join("objects.new").exists());
+    }
+    fs::write(&snapshot, whole).expect("write");
+    let options = Options { reserve_bytes: u64::MAX, ..options() };
+    drop(SledStore::open(&fixture.data(), &fixture.root(), &options).expect("open"));
+    fixture.use_it().expect("made again");
 }
