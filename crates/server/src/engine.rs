@@ -143,7 +143,9 @@ impl<S: OperatedStore> Service for EngineService<S> {
     }
 
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
-        vec![("store", self.health.observe(self.engine.store().writable()))]
+        let objects = self.engine.store().status().and_then(|status| status.rebuild_failure);
+        let objects = objects.map_or(Ok(()), |cause| Err(format!("the objects' files are damaged and cannot be made again: {cause}")));
+        vec![("store", self.health.observe(self.engine.store().writable())), ("objects", objects)]
     }
 
     fn measures(&self) -> Vec<Measure> {

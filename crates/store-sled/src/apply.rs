@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -138,7 +138,12 @@ impl Applier {
             Ok(_) => {}
             Err(cause) => return Err(ApplyError::Refused(format!("examining the file system: {cause}"))),
         }
-        let _applying = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _applying = match self.applying.try_lock() {
+            Ok(applying) => applying,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // It may take long: who would have to wait for room is told meanwhile.
+            Err(TryLockError::WouldBlock) => return Err(ApplyError::Refused("sled is being made again".into())),
+        };
         if self.reopen {
             let (objects, cache_bytes) = (files::objects(&shared.directory), shared.options.cache_bytes);
             shared.replace_engine(|| Engine::open(&objects, cache_bytes))?;
@@ -237,6 +242,35 @@ mod tests {
         wait("it does not heal", || block_on(store.load(Tenant::DEFAULT, &["7"])).is_ok());
         assert_eq!(load(&store, "7").expect("record").body[..], [7; 100]);
         assert!(store.status().rebuilds > 0 && store.writable().is_ok());
+    }
+
+    /// What cannot be applied waits in memory, up to a limit; beyond it commits are refused, and who asks is told before.
+    #[test]
+    fn a_store_that_cannot_be_made_good_says_so() {
+        let options = Options { overlay_bytes: 50_000, ..options() };
+        let (directory, _root, store) = with_an_unreadable_sled(&options);
+        // Nor can sled be made again.
+        let path = directory.path().join("data/journal/0000000000000001.journal");
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[4096 + 100] ^= 1;
+        std::fs::write(&path, bytes).expect("write");
+        let mut revision = Revision(8);
+        let refused = loop {
+            match block_on(store.commit(
+                Tenant::DEFAULT,
+                store::Commit { changes: vec![Change::Put(put("7", Some(revision), &[7; 5000]))], ..store::Commit::default() },
+            )) {
+                Ok(next) => revision = next,
+                Err(refused) => break refused,
+            }
+            assert!(revision < Revision(1000), "no limit");
+        };
+        assert!(refused.to_string().contains("cannot be applied"), "{refused}");
+        let told = store.writable().expect_err("not while commits are refused");
+        assert!(told.to_string().contains("cannot be applied"), "{told}");
+        wait("nobody is told", || store.status().rebuild_failure.is_some_and(|cause| cause.contains("checksum")));
+        // Everything that is in memory is there.
+        assert_eq!(load(&store, "7").expect("record").revision, revision);
     }
 
     #[test]

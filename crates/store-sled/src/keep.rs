@@ -23,8 +23,9 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// How long after a failure it tries again.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// How long after sled could not be made again: commits may wait for it.
-const RETRY_REBUILD: Duration = Duration::from_secs(2);
+/// How long after sled could not be made again: commits may wait for it. Twice as long each time, since it reads everything, up to
+/// the longer time.
+const RETRY_REBUILD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 
 /// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
 const SCRUB: (usize, u32) = (64, 9);
@@ -62,6 +63,7 @@ pub(crate) fn spawn(shared: Arc<Shared>, marks: Marks, applying: Arc<Mutex<()>>)
         applying,
         droppable: None,
         rebuild: false,
+        rebuild_pause: RETRY_REBUILD.0,
         not_before: None,
         no_rebuild_before: None,
         no_scrub_before: None,
@@ -80,6 +82,8 @@ struct Keeper {
     droppable: Option<Head>,
     /// sled is to be made again.
     rebuild: bool,
+    /// How long to wait when that fails.
+    rebuild_pause: Duration,
     /// After a failure: when to try again.
     not_before: Option<Instant>,
     no_rebuild_before: Option<Instant>,
@@ -110,7 +114,9 @@ impl Keeper {
             pause = PERIOD;
             let is_due = |not_before: Option<Instant>| not_before.is_none_or(|not_before| not_before <= Instant::now());
             if self.rebuild && is_due(self.no_rebuild_before) {
-                self.no_rebuild_before = self.guarded("making sled again", Self::rebuild).map(|_| Instant::now() + RETRY_REBUILD);
+                let failed = self.guarded("making sled again", Self::rebuild_or_tell);
+                self.no_rebuild_before = failed.map(|_| Instant::now() + self.rebuild_pause);
+                self.rebuild_pause = failed.map_or(RETRY_REBUILD.0, |_| (self.rebuild_pause * 2).min(RETRY_REBUILD.1));
             }
             if is_due(self.not_before) && !self.shared.has_failed() {
                 let journaled = wanted.journaled as i64;
@@ -204,6 +210,13 @@ impl Keeper {
     fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
         let free = self.shared.free().map_err(|cause| failed("examining the file system", &cause))?;
         if files::has_room(free, self.shared.options.reserve_bytes, bytes) { Ok(()) } else { Err(StoreError::Full) }
+    }
+
+    fn rebuild_or_tell(&mut self) -> Result<(), StoreError> {
+        let rebuilt = self.rebuild();
+        let failure = rebuilt.as_ref().err().map(ToString::to_string);
+        *self.shared.rebuild_failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        rebuilt
     }
 
     /// Makes sled again from snapshot and journal, and puts it in the place of the one in use. Readers wait for the exchange

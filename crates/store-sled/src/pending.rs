@@ -89,6 +89,12 @@ impl Pending {
         state.bytes <= self.limit
     }
 
+    /// Whether nothing can be applied now, and no more may wait.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let state = self.lock();
+        state.halted && state.bytes > self.limit
+    }
+
     /// Whether less is pending than may be.
     pub(crate) fn has_room(&self) -> bool {
         self.lock().bytes <= self.limit

@@ -20,6 +20,7 @@ use crate::log_stream::{LogStream, first_unchained, open_block};
 use crate::pending::Pending;
 use crate::queue::{Job, Queue};
 use crate::status::Counters;
+use crate::writer;
 
 /// The room in the journal for which log entries are taken although the disk is full, in bytes: a group of them fits.
 const LOG_ROOM: u64 = 1 << 20;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Why the store accepts no further commits.
     failure: Mutex<Option<String>>,
+    /// Why sled could not be made again when that was tried last, if it has still to be.
+    pub(crate) rebuild_failure: Mutex<Option<String>>,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
 }
@@ -110,6 +113,7 @@ impl Shared {
             pending: Pending::new(options),
             counters: Counters::default(),
             failure: Mutex::new(None),
+            rebuild_failure: Mutex::new(None),
             directory: directory.into(),
             options: options.clone(),
         }
@@ -300,6 +304,9 @@ impl Shared {
     fn accepts(&self, reserve_bytes: u64) -> Result<(), StoreError> {
         if let Some(cause) = &*self.failure() {
             return Err(StoreError::ReadOnly(cause.clone()));
+        }
+        if self.pending.is_stuck() {
+            return Err(writer::behind());
         }
         // sled does not survive a full disk. So it never meets one: commits are refused before.
         match self.free() {

@@ -1,5 +1,6 @@
 //! How a store is doing, for those who run it.
 
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,8 @@ pub struct Status {
     pub snapshots: u64,
     /// How often sled was made again since the store was opened.
     pub rebuilds: u64,
+    /// Why sled, which is damaged, could not be made again; it is tried again. `None`: it is not damaged, or is being made.
+    pub rebuild_failure: Option<String>,
     /// The last entry of the log; 0: there is none.
     pub log_entries: u64,
     /// How many of them are dropped already.
@@ -67,6 +70,7 @@ impl SledStore {
             behind,
             snapshots: shared.counters.snapshots.load(Relaxed),
             rebuilds: shared.counters.rebuilds.load(Relaxed),
+            rebuild_failure: shared.rebuild_failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             log_entries: head.log.sequence,
             log_dropped: shared.log.first() - 1,
             free_bytes: shared.free().ok(),

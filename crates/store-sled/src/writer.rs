@@ -199,7 +199,8 @@ const GROUP_MAX: usize = MAX_FRAME / 2;
 /// What a record adds at the most to what a client gave: seal, footer, numbers.
 const RECORD: usize = 256;
 
-fn behind() -> StoreError {
+/// Why commits are refused while nothing can be applied, and no more can wait.
+pub(crate) fn behind() -> StoreError {
     let cause = "what was written before cannot be applied to sled; see the log".into();
     StoreError::Failed { what: "committing".into(), cause }
 }
