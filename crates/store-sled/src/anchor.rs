@@ -8,6 +8,12 @@
 //! sled is. So it survives the end of the process with every acknowledged group, and after a power cut it may be behind: then
 //! it says less, never anything wrong. Its two copies are written in turns, each in a block of its own, so that a torn write
 //! leaves the other.
+//!
+//! What it protects against is the loss of the last frames alone. If both copies are lost, sled, the log stream and the index tell
+//! whether that can have happened: where all of them have what the journal's last frame told, and nothing follows that frame, the
+//! store was closed in order, and the anchor is made anew. Where sled is behind, frames may have been there that nobody knows of any
+//! more: such a store is refused. Against somebody who puts back all files of an earlier day the anchor is no protection, lost or
+//! not: it would be put back, too.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -17,11 +23,24 @@ use std::sync::Arc;
 
 use store::sealing::{Keyring, SealingError};
 
+use crate::files;
 use crate::head::{Head, SEALED, Where};
 use crate::open::OpenError;
 
 const NAME: &str = "anchor";
 const BLOCK: u64 = 4096;
+
+/// What was found of the anchor.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// At least the frame of this head was durable.
+    Known(Anchor, Head),
+    /// Both copies are lost, for this cause.
+    Lost(String),
+}
+
+/// What the anchor is, in errors.
+pub(crate) const WHAT: &str = "the anchor of the store";
 
 #[derive(Debug)]
 pub(crate) struct Anchor {
@@ -40,17 +59,18 @@ impl Anchor {
             anchor.write(keyring, head).map_err(failed)?;
         }
         anchor.file.sync_all().map_err(failed)?;
+        files::sync_directory(directory).map_err(failed)?;
         Ok(anchor)
     }
 
-    /// Opens the anchor and returns the head it has: at least so much was durable.
-    pub(crate) fn open(directory: &Path, keyring: &Keyring) -> Result<(Self, Head), OpenError> {
-        let damaged = |cause: String| OpenError::Damaged { what: "the anchor of the store".into(), cause };
+    /// Opens the anchor and reads the head it has.
+    pub(crate) fn open(directory: &Path, keyring: &Keyring) -> Result<Found, OpenError> {
         let path = directory.join(NAME);
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(|cause| match cause.kind() {
-            io::ErrorKind::NotFound => damaged("it is missing".into()),
-            _ => OpenError::failed(format!("opening {}", path.display()), cause),
-        })?;
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Found::Lost("it is missing".into())),
+            Err(cause) => return Err(OpenError::failed(format!("opening {}", path.display()), cause)),
+        };
         let read = |turn: u64| {
             let mut sealed = [0; SEALED];
             file.read_exact_at(&mut sealed, turn * BLOCK).map_err(|_| SealingError::Damaged("it is too short"))?;
@@ -61,9 +81,12 @@ impl Anchor {
             (Ok(first), Ok(second)) if first.frame > second.frame => (1, first),
             (_, Ok(second)) => (0, second),
             (Ok(first), Err(_)) => (1, first),
-            (Err(error), Err(_)) => return Err(damaged(format!("both copies of it are damaged: {error}"))),
+            (Err(SealingError::NewerFormat(format)), Err(_)) => {
+                return Err(OpenError::sealing(WHAT, SealingError::NewerFormat(format)));
+            }
+            (Err(error), Err(_)) => return Ok(Found::Lost(format!("both copies of it are damaged: {error}"))),
         };
-        Ok((Self { file: Arc::new(file), turn }, head))
+        Ok(Found::Known(Self { file: Arc::new(file), turn }, head))
     }
 
     /// Writes the head into the older copy.

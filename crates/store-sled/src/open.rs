@@ -9,7 +9,7 @@ use store::StoreError;
 use store::index::Index;
 use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError};
 
-use crate::anchor::Anchor;
+use crate::anchor::{self, Anchor};
 use crate::engine::{Engine, EngineError};
 use crate::head::{Head, Where};
 use crate::journal::{Frame, Journal, START, scan};
@@ -207,7 +207,11 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let failed = |what: &'static str| move |cause| OpenError::failed(format!("reading {what}"), cause);
     // What was left of a sled that was being made again.
     files::remove_all(&files::new_objects(directory)).map_err(failed("the directory of the store"))?;
-    let (anchor, anchored) = Anchor::open(directory, &keyring)?;
+    let found = Anchor::open(directory, &keyring)?;
+    let anchored = match &found {
+        anchor::Found::Known(_, head) => Some(head.clone()),
+        anchor::Found::Lost(_) => None,
+    };
     let scan = scan::open(&files::journal(directory))?;
     let snapshot = snapshot::newest(directory, &keyring).map_err(failed("the snapshots"))?;
     // The journal has the log entries from its first frame on; those before must be in the log stream.
@@ -223,7 +227,13 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let saved = saved.map_err(failed("the saved index"))?;
 
     let Tail { head, hash, end, applied, behind, engine, index, index_mark } =
-        Tail::read(&scan, &keyring, engine, saved, log.end(), &anchored)?;
+        Tail::read(&scan, &keyring, engine, saved, log.end(), anchored.as_ref())?;
+    if let anchor::Found::Lost(cause) = &found {
+        let is_applied = engine.is_ok() && applied.as_ref().is_some_and(|(sled, _)| *sled == head);
+        let sound = journal_is_all(end.torn, is_applied, head_in_log(&log, &keyring, &head)?);
+        let lost = |why| OpenError::Damaged { what: anchor::WHAT.into(), cause: format!("{cause}, and {why}") };
+        sound.map_err(lost)?;
+    }
     let index = match index {
         Some(index) => index,
         None => {
@@ -255,6 +265,16 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
         }
     };
     check_log(&log, &behind, &head)?;
+    let anchor = match found {
+        anchor::Found::Known(anchor, _) => anchor,
+        anchor::Found::Lost(cause) => {
+            tracing::error!(
+                %cause, frame = head.frame,
+                "THE ANCHOR IS LOST. Journal, sled, index and log agree, so nothing is missing, and it is made anew; look after the disk"
+            );
+            Anchor::create(directory, &keyring, &head)?
+        }
+    };
     let journal = scan.resume(&end, options.segment_bytes)?;
 
     tracing::info!(
@@ -313,8 +333,9 @@ impl Tail {
         engine: OpenedEngine,
         saved: Option<(Head, Index, u64)>,
         log_end: u64,
-        anchored: &Head,
+        anchored: Option<&Head>,
     ) -> Result<Self, OpenError> {
+        let durable = anchored.map_or(0, |anchored| anchored.frame);
         // What the journal no longer has cannot be brought up.
         let is_covered = |head: &Head| scan.first().is_none_or(|first| head.frame + 1 >= first);
         let engine = engine.and_then(|(engine, sled)| match is_covered(&sled) {
@@ -330,8 +351,8 @@ impl Tail {
         let mut differs = None;
         let mut applied = sled.as_ref().filter(|sled| sled.frame == 0).map(|sled| (sled.clone(), START));
         let (mut behind, mut last) = (Vec::new(), None);
-        let end = scan.read(keyring, from.max(1), u64::MAX, anchored.frame, |mut frame| {
-            if frame.sequence == anchored.frame && frame.head != *anchored {
+        let end = scan.read(keyring, from.max(1), u64::MAX, durable, |mut frame| {
+            if frame.sequence == durable && anchored.is_some_and(|anchored| frame.head != *anchored) {
                 let cause = format!("frame {} is not the one that was durable", frame.sequence);
                 return Err(OpenError::Damaged { what: "the journal".into(), cause });
             }
@@ -414,6 +435,27 @@ fn check_index(index: &Index, keyring: &Keyring, head: &Head) -> Result<(), Open
         format!("{count} records were found, and the journal counts {}", head.count)
     };
     Err(OpenError::Damaged { what: "the store".into(), cause })
+}
+
+/// Whether nothing can be missing at the end of a journal of which no anchor tells how long it was: why not, if not.
+pub(crate) fn journal_is_all(torn: u64, is_applied: bool, is_in_log: bool) -> Result<(), &'static str> {
+    if torn > 0 {
+        return Err("the journal ends in bytes that are no frame: nobody knows whether they were one");
+    }
+    if !is_applied {
+        return Err("sled has not all that the journal tells: nobody knows whether the journal told more");
+    }
+    if !is_in_log { Err("the log stream does not end where the journal says") } else { Ok(()) }
+}
+
+/// Whether the log stream itself, without what the journal still has, ends with the entry that a head tells of.
+pub(crate) fn head_in_log(log: &LogStream, keyring: &Keyring, head: &Head) -> Result<bool, StoreError> {
+    if log.end() != head.log.sequence || log.first() > head.log.sequence {
+        // There may be no entry that is kept.
+        return Ok(log.end() == head.log.sequence);
+    }
+    let last = log.read(head.log.sequence, 1, keyring)?;
+    Ok(last.first().is_some_and(|last| last.hash == head.log.hash))
 }
 
 /// The log stream, with what the journal still has of it, ends where the journal says, without a gap.

@@ -413,10 +413,53 @@ fn an_anchor_is_missing_torn_or_damaged() {
         damage(&[at]);
         fixture.open().expect("the other copy");
     }
+    // Both are lost, and everything else agrees: it is made anew.
     damage(&[100, 4096 + 100]);
-    assert_damaged(fixture.open(), "both copies of it are damaged");
+    assert_heals(&fixture.open().expect("made anew"));
     fs::remove_file(&path).expect("remove");
-    assert_damaged(fixture.open(), "it is missing");
+    let store = fixture.open().expect("made anew");
+    assert_heals(&store);
+    commit(&store, vec![Change::Put(put("new", None, b""))]).expect("commit");
+    drop(store);
+    assert!(load(&fixture.open().expect("open"), "new").is_some());
+}
+
+/// Without an anchor, a store whose end nobody vouches for is refused: what the anchor is for stays.
+#[test]
+fn a_lost_anchor_hides_no_lost_frame() {
+    let fixture = Fixture::new();
+    let (anchor, journal) = (fixture.data().join("anchor"), fixture.data().join("journal/0000000000000001.journal"));
+    let earlier = TempDir::new().expect("directory");
+    copy_tree(&fixture.data(), earlier.path());
+    let store = fixture.open().expect("open");
+    commit(&store, vec![Change::Put(put("new", None, b"new"))]).expect("commit");
+    drop(store);
+    fs::remove_file(&anchor).expect("remove");
+    let whole = fs::read(&journal).expect("read");
+    let used = whole.iter().rposition(|byte| *byte != 0).expect("contents") + 1;
+    // The last frame is damaged: without the anchor it looks like a write that was cut off.
+    let mut bytes = whole.clone();
+    bytes[used - 10] ^= 1;
+    fs::write(&journal, &bytes).expect("write");
+    assert_damaged(fixture.open(), "nobody knows");
+    // It is gone without a trace, and sled has what it told.
+    let mut bytes = whole.clone();
+    let last = (0..used).step_by(4096).rfind(|at| bytes[*at..].starts_with(b"kmjf")).expect("frame");
+    bytes[last..].fill(0);
+    fs::write(&journal, &bytes).expect("write");
+    assert_damaged(fixture.open(), "sled has not all");
+    // sled is behind, as after a kill: nobody knows whether there was more.
+    fs::write(&journal, &whole).expect("write");
+    let objects = fixture.data().join("objects");
+    fs::rename(&objects, fixture.data().join("newer")).expect("rename");
+    fs::create_dir(&objects).expect("directory");
+    copy_tree(&earlier.path().join("objects"), &objects);
+    assert_damaged(fixture.open(), "sled has not all");
+    fs::remove_dir_all(&objects).expect("remove");
+    assert_damaged(fixture.open(), "sled has not all");
+    // As it was.
+    fs::rename(fixture.data().join("newer"), &objects).expect("rename");
+    assert_eq!(found(&fixture.open().expect("open")), RECORDS + 1);
 }
 
 /// All of sled's files from an earlier moment are consistent, and wrong.

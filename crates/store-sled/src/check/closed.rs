@@ -7,12 +7,13 @@ use store::sealing::Keyring;
 use store::{Revision, StoreError};
 
 use super::{Check, Consequence, Step, verify};
-use crate::anchor::Anchor;
+use crate::anchor::{self, Anchor};
 use crate::engine::Engine;
 use crate::head::{Head, Where};
 use crate::journal::{Frame, LogBlock, scan};
 use crate::layout::Number;
 use crate::log_stream::{LogStream, first_unchained, open_block};
+use crate::open::journal_is_all;
 use crate::{OpenError, files};
 
 /// sled as it was found.
@@ -36,11 +37,15 @@ pub(super) struct Told {
 
 impl Check<'_> {
     pub(super) fn run(&mut self) -> Result<(), OpenError> {
-        let anchored = self.anchor()?;
+        let (anchored, lost_anchor) = match Anchor::open(self.directory, self.keyring)? {
+            anchor::Found::Known(_, head) => (Some(head), None),
+            anchor::Found::Lost(cause) => (None, Some(cause)),
+        };
         let (snapshot, mut snapshot_damage) = self.snapshot()?;
         let (saved, index_damage) = self.saved_index()?;
         let sled = self.open_sled();
         let mut log_end = self.log()?;
+        let log_itself = (log_end.last, log_end.end.clone());
 
         let mut named: Vec<u64> = vec![anchored.as_ref().map_or(0, |anchored| anchored.frame)];
         named.extend(snapshot.as_ref().map(|(snapshot, _)| snapshot.head.frame));
@@ -69,7 +74,8 @@ impl Check<'_> {
         };
         let Some(told) = told else {
             // There is nothing to compare the rest with.
-            for (what, cause) in snapshot_damage.into_iter().chain(index_damage) {
+            let anchor = lost_anchor.map(|cause| (anchor::WHAT.to_owned(), cause));
+            for (what, cause) in snapshot_damage.into_iter().chain(index_damage).chain(anchor) {
                 self.report.add(what, cause, Consequence::NeedsBackup);
             }
             return Ok(());
@@ -83,6 +89,16 @@ impl Check<'_> {
         {
             let cause = format!("frame {} is not the one that was durable", anchored.frame);
             self.report.add("the journal", cause, Consequence::NeedsBackup);
+        }
+        if let Some(cause) = lost_anchor {
+            // As a start judges it.
+            let is_applied = sled.as_ref().is_ok_and(|sled| sled.head == told.head);
+            let (last, end) = log_itself;
+            let is_in_log = last == told.head.log.sequence && end.is_none_or(|end| end.hash == told.head.log.hash);
+            match journal_is_all(told.torn, is_applied, is_in_log) {
+                Ok(()) => self.report.add(anchor::WHAT, cause, Consequence::Heals),
+                Err(why) => self.report.add(anchor::WHAT, format!("{cause}, and {why}"), Consequence::NeedsBackup),
+            }
         }
         self.report.records = told.head.count;
         self.end_of_log(log_end, &told.head);
@@ -118,17 +134,6 @@ impl Check<'_> {
             self.report.add(what, cause, if heals { Consequence::Heals } else { Consequence::NeedsBackup });
         }
         Ok(())
-    }
-
-    fn anchor(&mut self) -> Result<Option<Head>, OpenError> {
-        match Anchor::open(self.directory, self.keyring) {
-            Ok((_, head)) => Ok(Some(head)),
-            Err(OpenError::Damaged { what, cause }) => {
-                self.report.add(what, cause, Consequence::NeedsBackup);
-                Ok(None)
-            }
-            Err(other) => Err(other),
-        }
     }
 
     fn open_sled(&mut self) -> Result<Opened, String> {
