@@ -201,6 +201,10 @@ impl Check<'_> {
             Ok(())
         })?;
         told.torn = end.torn;
+        for needless in end.needless {
+            let (what, cause) = needless.describe(&files::journal(self.directory));
+            self.report.add(what, cause, Consequence::Heals);
+        }
         Ok(told)
     }
 

@@ -41,6 +41,28 @@ pub(crate) struct End {
     last: Option<(u64, u64, u64)>,
     /// How many bytes follow the last frame that are no frame: a write that was cut off.
     pub(crate) torn: u64,
+    /// What is damaged of what was read, and nobody needs.
+    pub(crate) needless: Vec<Needless>,
+}
+
+/// Damaged bytes that tell nothing: they are written anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Needless {
+    /// The header of a segment.
+    Header(u64),
+    /// What follows the last frame of a segment that others follow, from an offset on: it was zeros.
+    Unused(u64, u64),
+}
+
+impl Needless {
+    /// Which segment it is in, and what it is.
+    pub(crate) fn describe(self, directory: &Path) -> (String, String) {
+        let (ordinal, what) = match self {
+            Self::Header(ordinal) => (ordinal, "its header is damaged, and tells nothing that is needed".to_owned()),
+            Self::Unused(ordinal, offset) => (ordinal, format!("its unused bytes, from byte {offset} on, are no longer zeros")),
+        };
+        (format!("the journal segment {}", segment::path(directory, ordinal).display()), what)
+    }
 }
 
 /// Finds the segments of a journal and the frame each begins with. What an interruption left is taken away.
@@ -93,11 +115,11 @@ impl Opened {
     pub(crate) fn log_before(&self, keyring: &Keyring) -> Result<u64, OpenError> {
         let Some((ordinal, first)) = self.first.first_key_value().filter(|(_, first)| **first > 1) else { return Ok(0) };
         // Most frames are short. One that is not whole in the first part of the segment is looked for in all of it.
-        let mut bytes = load(&self.directory, *ordinal, FIRST)?;
-        if !matches!(frame::look(&bytes[BLOCK..]), Found::Whole { .. }) {
-            bytes = load(&self.directory, *ordinal, MAX_SEGMENT)?;
+        let (mut bytes, _) = load(&self.directory, *ordinal, FIRST)?;
+        if !matches!(frame::look(bytes.get(BLOCK..).unwrap_or_default()), Found::Whole { .. }) {
+            (bytes, _) = load(&self.directory, *ordinal, MAX_SEGMENT)?;
         }
-        let Found::Whole { bytes, .. } = frame::look(&bytes[BLOCK..]) else {
+        let Found::Whole { bytes, .. } = frame::look(bytes.get(BLOCK..).unwrap_or_default()) else {
             // Reading it says what is wrong, if it is needed at all.
             return Ok(0);
         };
@@ -122,8 +144,17 @@ impl Opened {
         let start = self.first.iter().rev().find(|(_, first)| **first <= from).or(self.first.first_key_value());
         let start = start.map_or(self.ordinals[0], |(ordinal, _)| *ordinal);
         let ordinals: Vec<u64> = self.ordinals.iter().copied().filter(|ordinal| *ordinal >= start).collect();
-        let mut reading =
-            Reading { directory: &self.directory, keyring, until, durable, visitor, last: None, last_at: None, end: None };
+        let mut reading = Reading {
+            directory: &self.directory,
+            keyring,
+            until,
+            durable,
+            visitor,
+            last: None,
+            last_at: None,
+            end: None,
+            needless: Vec::new(),
+        };
         for (at, ordinal) in ordinals.iter().enumerate() {
             if !reading.segment(*ordinal, &ordinals[at + 1..])? {
                 break;
@@ -135,7 +166,7 @@ impl Opened {
             let cause = format!("it ends with frame {sequence}, and frame {durable} was durable already");
             return Err(OpenError::Damaged { what: "the journal".into(), cause });
         }
-        Ok(End { sequence, hash, ordinal, offset, last: reading.last_at, torn })
+        Ok(End { sequence, hash, ordinal, offset, last: reading.last_at, torn, needless: reading.needless })
     }
 
     /// Goes on writing where the frames end. What is left of a write that was cut off is cleared first.
@@ -145,6 +176,19 @@ impl Opened {
         // A segment that was made and is about to be used must keep its name.
         let folder = File::open(&self.directory).map_err(failed)?;
         folder.sync_all().map_err(failed)?;
+        for needless in end.needless.iter().copied() {
+            let (segment, damage) = needless.describe(&self.directory);
+            tracing::error!(%segment, %damage, "nothing of it is needed; it is written anew");
+            match needless {
+                // One that has no frame yet is made again below.
+                Needless::Header(ordinal) if ordinal > end.ordinal => Ok(()),
+                Needless::Header(ordinal) => Segment::open(&self.directory, ordinal).and_then(|segment| segment.write_header()),
+                Needless::Unused(ordinal, offset) => {
+                    Segment::open(&self.directory, ordinal).and_then(|segment| segment.clear(offset))
+                }
+            }
+            .map_err(failed)?;
+        }
         let segment = Segment::open(&self.directory, end.ordinal).map_err(failed)?;
         if end.torn > 0 {
             tracing::warn!(
@@ -167,7 +211,12 @@ impl Opened {
         // What was made ahead is used; anything later was never written to.
         let mut next = None;
         for ordinal in self.ordinals.iter().copied().filter(|ordinal| *ordinal > end.ordinal) {
-            let segment = Segment::open(&self.directory, ordinal).map_err(failed)?;
+            let is_bad = segment::is_bad(&self.directory, ordinal).map_err(failed)?;
+            let segment = match is_bad {
+                true => Segment::create(&self.directory, &folder, ordinal, size),
+                false => Segment::open(&self.directory, ordinal),
+            };
+            let segment = segment.map_err(failed)?;
             if end.torn > 0 {
                 segment.clear(BLOCK as u64).map_err(failed)?;
             }
@@ -194,12 +243,16 @@ struct Reading<'a, V> {
     last_at: Option<(u64, u64, u64)>,
     /// Segment and offset behind it, and what follows there.
     end: Option<(u64, u64, u64)>,
+    needless: Vec<Needless>,
 }
 
 impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
     /// Reads a segment. Returns whether frames may follow in later ones.
     fn segment(&mut self, ordinal: u64, later: &[u64]) -> Result<bool, OpenError> {
-        let bytes = load(self.directory, ordinal, MAX_SEGMENT)?;
+        let (bytes, has_header) = load(self.directory, ordinal, MAX_SEGMENT)?;
+        if !has_header {
+            self.needless.push(Needless::Header(ordinal));
+        }
         let mut offset = BLOCK;
         loop {
             let rest = bytes.get(offset..).unwrap_or_default();
@@ -236,6 +289,12 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
                 Found::Nothing => "it is missing",
                 Found::Broken(what) => what,
             };
+            if let Some(next) = later.first()
+                && self.goes_on_in(*next)?
+            {
+                self.needless.push(Needless::Unused(ordinal, offset as u64));
+                return Ok(true);
+            }
             let expected = self.last.map(|(last, _)| last + 1);
             let name = expected.map_or("the first frame".into(), |expected| format!("frame {expected}"));
             if let Some(sequence) = self.later_frame(&bytes, offset, later)? {
@@ -251,6 +310,18 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
         }
     }
 
+    /// Whether a segment begins with the frame that follows the last one: then nothing is missing between them.
+    fn goes_on_in(&self, ordinal: u64) -> Result<bool, OpenError> {
+        let Some((last, hash)) = self.last else { return Ok(false) };
+        let (bytes, _) = load(self.directory, ordinal, MAX_SEGMENT)?;
+        Ok(match frame::look(bytes.get(BLOCK..).unwrap_or_default()) {
+            Found::Whole { sequence, bytes, .. } if sequence == last + 1 => {
+                frame::decode(self.keyring, bytes).is_ok_and(|frame| frame.previous == hash)
+            }
+            _ => false,
+        })
+    }
+
     /// The sequence of a whole frame behind a place that holds none.
     fn later_frame(&self, bytes: &[u8], offset: usize, later: &[u64]) -> Result<Option<u64>, OpenError> {
         let behind = |bytes: &[u8], offset: usize| {
@@ -263,7 +334,7 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
             return Ok(Some(found));
         }
         for ordinal in later {
-            if let Some(found) = behind(&load(self.directory, *ordinal, MAX_SEGMENT)?, BLOCK) {
+            if let Some(found) = behind(&load(self.directory, *ordinal, MAX_SEGMENT)?.0, BLOCK) {
                 return Ok(Some(found));
             }
         }
@@ -276,8 +347,9 @@ impl<V: FnMut(Frame) -> Result<(), OpenError>> Reading<'_, V> {
     }
 }
 
-/// Reads so much of a segment, or all of it, and checks its header.
-fn load(directory: &Path, ordinal: u64, limit: u64) -> Result<Vec<u8>, OpenError> {
+/// Reads so much of a segment, or all of it, and checks its header: whether it is as it was written. Without it, the frames
+/// still tell that they are the right ones.
+fn load(directory: &Path, ordinal: u64, limit: u64) -> Result<(Vec<u8>, bool), OpenError> {
     let path = segment::path(directory, ordinal);
     let name = || format!("the journal segment {}", path.display());
     let failed = |cause: io::Error| OpenError::failed(format!("reading {}", name()), cause);
@@ -288,8 +360,11 @@ fn load(directory: &Path, ordinal: u64, limit: u64) -> Result<Vec<u8>, OpenError
     let mut bytes = vec![0; length.min(limit) as usize];
     File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, 0)).map_err(failed)?;
     match segment::check_header(&bytes, ordinal) {
-        Ok(()) => Ok(bytes),
+        Ok(()) => Ok((bytes, true)),
+        Err(BadHeader::Damaged) => Ok((bytes, false)),
         Err(BadHeader::Newer(format)) => Err(OpenError::NewerFormat { what: name(), cause: format!("it has format {format}") }),
-        Err(BadHeader::Damaged(cause)) => Err(OpenError::Damaged { what: name(), cause: cause.into() }),
+        Err(BadHeader::Foreign) => {
+            Err(OpenError::Damaged { what: name(), cause: "its header is the one of another segment".into() })
+        }
     }
 }

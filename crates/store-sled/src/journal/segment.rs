@@ -93,6 +93,12 @@ impl Segment {
         Ok(Self { ordinal, file })
     }
 
+    /// Writes the header again, and syncs.
+    pub(super) fn write_header(&self) -> io::Result<()> {
+        self.file.write_all_at(&header(self.ordinal), 0)?;
+        self.file.sync_all()
+    }
+
     /// Overwrites what lies from an offset on with zeros, and syncs.
     pub(super) fn clear(&self, offset: u64) -> io::Result<()> {
         let zeros = vec![0; ZEROS];
@@ -103,6 +109,17 @@ impl Segment {
             at += ZEROS as u64;
         }
         self.file.sync_all()
+    }
+}
+
+/// Whether a segment that has no frame yet cannot be used: its header is damaged, or it is too short.
+pub(super) fn is_bad(directory: &Path, ordinal: u64) -> io::Result<bool> {
+    let mut block = [0; BLOCK];
+    let file = File::open(path(directory, ordinal))?;
+    match file.read_exact_at(&mut block, 0) {
+        Ok(()) => Ok(check_header(&block, ordinal).is_err() || file.metadata()?.len() < 2 * BLOCK as u64),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        Err(cause) => Err(cause),
     }
 }
 
@@ -118,18 +135,22 @@ fn header(ordinal: u64) -> [u8; BLOCK] {
 
 /// What is wrong with the first block of a segment.
 pub(super) enum BadHeader {
+    /// A newer release wrote it.
     Newer(u16),
-    Damaged(&'static str),
+    /// It is whole, and the one of another segment.
+    Foreign,
+    /// It is not as it was written. It tells nothing that the name of the file, and the frames, do not tell.
+    Damaged,
 }
 
 pub(super) fn check_header(bytes: &[u8], ordinal: u64) -> Result<(), BadHeader> {
-    let Some(block) = bytes.first_chunk::<BLOCK>() else { return Err(BadHeader::Damaged("it has no header")) };
+    let Some(block) = bytes.first_chunk::<BLOCK>() else { return Err(BadHeader::Damaged) };
     let format = u16::from_be_bytes([block[8], block[9]]);
-    if block[..8] == *MAGIC && format > FORMAT && crc32c::crc32c(&block[..18]).to_be_bytes() == block[18..22] {
-        return Err(BadHeader::Newer(format));
+    let is_whole = block[..8] == *MAGIC && crc32c::crc32c(&block[..18]).to_be_bytes() == block[18..22];
+    match block[..22] == header(ordinal)[..22] {
+        true => Ok(()),
+        false if is_whole && format > FORMAT => Err(BadHeader::Newer(format)),
+        false if is_whole => Err(BadHeader::Foreign),
+        false => Err(BadHeader::Damaged),
     }
-    if block[..22] != header(ordinal)[..22] {
-        return Err(BadHeader::Damaged("its header is not the one of this segment"));
-    }
-    Ok(())
 }

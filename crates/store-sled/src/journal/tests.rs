@@ -195,3 +195,45 @@ proptest! {
         let _ = frame::decode(&fixture.keyring, &bytes);
     }
 }
+
+/// What nobody needs is no reason not to start, and is written anew: the header of a segment, the unused end of a full one, and all of
+/// one that was made ahead.
+#[test]
+fn damage_that_nobody_needs_is_written_anew() {
+    let fixture = Fixture::new();
+    let mut journal = Journal::create(fixture.path(), SIZE).expect("create");
+    // Of 8 KiB each: seven fit, and the end of the segment stays unused.
+    (0..11).for_each(|_| fixture.append(&mut journal, 5000));
+    journal.segments().prepare().expect("prepare");
+    (0..3).for_each(|_| fixture.append(&mut journal, 5000));
+    assert_eq!(journal.segments().room() / SIZE, 1, "there is a segment made ahead");
+    drop(journal);
+    let path = |ordinal| super::segment::path(fixture.path(), ordinal);
+    let whole: Vec<_> = (1..=3).map(|ordinal| fs::read(path(ordinal)).expect("read")).collect();
+    assert_eq!(fixture.read(1, 14).expect("read").0.len(), 14);
+    for (ordinal, at) in [(1, 3), (2, 9), (3, 12), (3, 20), (1, SIZE as usize - 4000), (1, SIZE as usize - 4096), (3, 9000)] {
+        let mut bytes = whole[ordinal - 1].clone();
+        bytes[at] ^= 1;
+        fs::write(path(ordinal as u64), bytes).expect("write");
+        assert_eq!(fixture.read(1, 14).expect("read").0.len(), 14, "{ordinal} at {at}");
+        drop(fixture.resume());
+        for (ordinal, whole) in (1..).zip(&whole) {
+            assert!(fs::read(path(ordinal)).expect("read") == *whole, "segment {ordinal} after {at}");
+        }
+    }
+    // One that was made ahead is empty, or gone to its half.
+    for length in [0, 100, 5000] {
+        fs::write(path(3), &whole[2][..length]).expect("write");
+        drop(fixture.resume());
+        assert!(fs::read(path(3)).expect("read") == whole[2], "{length}");
+    }
+    // A segment in the place of another one is no such thing.
+    fs::write(path(3), &whole[1]).expect("write");
+    assert!(fixture.read(1, 14).is_err());
+    // Nor is a frame that is missing.
+    fs::write(path(3), &whole[2]).expect("write");
+    let mut bytes = whole[1].clone();
+    bytes[4096..4096 + 8192].fill(0);
+    fs::write(path(2), bytes).expect("write");
+    assert!(fixture.read(1, 14).is_err());
+}
