@@ -61,14 +61,15 @@ fn write_until_refused(directory: &Path) {
         number += 1;
         assert!(number < 100, "the limit does not work");
     };
+    // sled is what is refused: the journal goes on until no more can wait in memory.
     let refused = matches!(refusal, StoreError::Failed { .. } | StoreError::Full | StoreError::ReadOnly(_));
     assert!(refused, "{refusal:?}");
     fs::write(directory.join("acknowledged"), number.to_string()).expect("write");
 
     // No later write is tried, and the one that failed is not seen, whatever the engine has of it.
     for _ in 0..3 {
-        assert!(matches!(store.writable(), Err(StoreError::ReadOnly(_))));
-        assert!(matches!(write(number, changing), Err(StoreError::ReadOnly(_))));
+        assert!(store.writable().is_err());
+        assert!(write(number, changing).is_err());
         assert!(load(&store, &number.to_string()).is_none());
         let record = load(&store, "changing").expect("changing");
         assert_eq!(record.revision, changing);

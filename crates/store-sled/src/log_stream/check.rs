@@ -78,7 +78,7 @@ impl LogStream {
             }
             segments.push(Arc::new(segment));
         }
-        let writer = Writer { file: None, dirty: false, failed: Some("it is only looked at".into()), may_try_again: false };
+        let writer = Writer { file: None, begins_anew: false, dirty: false, failed: Some("it is only looked at".into()), may_try_again: false };
         let folder = File::open(directory).map_err(|cause| failed("opening", directory, &cause))?;
         let log =
             Self { directory: directory.into(), folder, segment_bytes: 0, segments: RwLock::new(segments), writer: Mutex::new(writer) };
@@ -126,8 +126,14 @@ fn find_end(segment: &Segment, length: u64) -> Result<Option<Torn>, StoreError> 
             Ok(None) => break,
             Err(bad @ Bad::Io(_)) => return Err(reader.error(offset, bad)),
             Err(bad) => {
-                torn = Some(Torn { error: reader.error(offset, bad), bytes: length - offset });
-                break;
+                let error = reader.error(offset, bad);
+                // What whole frames follow is no trace of a crash: it is reported as damage when all is read.
+                if reader.resume()? {
+                    progress.pass_over(reader.expected, reader.offset);
+                } else {
+                    torn = Some(Torn { error, bytes: length - offset });
+                    break;
+                }
             }
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct LogStream {
 struct Writer {
     /// The last segment.
     file: Option<File>,
+    /// The last segment is damaged: what comes goes into a new one.
+    begins_anew: bool,
     /// Whether something was appended since the last sync.
     dirty: bool,
     /// Why nothing more is appended: after a failure nobody knows what the disk holds.
@@ -217,7 +219,8 @@ impl LogStream {
         let last = self.list().last().cloned();
         if let Some(segment) = last {
             let bytes = segment.progress().bytes;
-            if bytes == frame::HEADER as u64 || bytes + length <= self.segment_bytes {
+            let has_room = bytes == frame::HEADER as u64 || bytes + length <= self.segment_bytes;
+            if has_room && !writer.begins_anew {
                 return Ok(segment);
             }
             // Before the next one exists this one is whole: see the invariant above.
@@ -225,6 +228,7 @@ impl LogStream {
         }
         let segment = Arc::new(Segment::new(&self.directory, first, Progress::empty(first)));
         writer.file = Some(self.create(writer, &segment)?);
+        writer.begins_anew = false;
         self.list_to_change().push(Arc::clone(&segment));
         Ok(segment)
     }

@@ -57,6 +57,15 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Passes over what is damaged, up to a whole frame behind it, which a reader can begin at.
+    pub(super) fn pass_over(&mut self, first: u64, offset: u64) {
+        self.bytes = offset;
+        self.last = first - 1;
+        self.marks.get_or_insert_default().push(Mark { sequence: first, offset });
+    }
+}
+
 fn note(marks: &mut Vec<Mark>, sequence: u64, offset: u64) {
     if marks.last().is_none_or(|mark| offset - mark.offset >= STRIDE) {
         marks.push(Mark { sequence, offset });
@@ -94,7 +103,7 @@ impl Segment {
         FrameReader::open(self, Mark { sequence: self.first, offset: frame::HEADER as u64 }, bytes, last)
     }
 
-    /// Where frames begin, up to the first damage; who reads beyond it meets it again.
+    /// Where frames begin. Who reads from before a damaged one meets it, who begins behind it does not.
     fn look(&self, bytes: u64, last: u64) -> Result<Vec<Mark>, StoreError> {
         let mut reader = FrameReader::open(self, Mark { sequence: self.first, offset: frame::HEADER as u64 }, bytes, last)?;
         let mut marks = Vec::new();
@@ -102,7 +111,12 @@ impl Segment {
             let offset = reader.offset;
             match reader.next_prefix() {
                 Ok(Some(frame)) if reader.skip(&frame).is_ok() => note(&mut marks, frame.first, offset),
-                _ => return Ok(marks),
+                Ok(None) => return Ok(marks),
+                // What is behind the damage can be read from there.
+                _ => match reader.resume() {
+                    Ok(true) => marks.push(Mark { sequence: reader.expected, offset: reader.offset }),
+                    _ => return Ok(marks),
+                },
             }
         }
     }
@@ -144,7 +158,8 @@ impl FrameReader {
         })?;
         let mut file = BufReader::with_capacity(64 << 10, file);
         frame::read_header(&mut file, segment.first).map_err(failed)?;
-        file.seek_relative((start.offset - frame::HEADER as u64) as i64).map_err(|cause| failed(Bad::Io(cause)))?;
+        // To where it is, whatever was read of the header.
+        file.seek(SeekFrom::Start(start.offset)).map_err(|cause| failed(Bad::Io(cause)))?;
         Ok(Self { path: segment.path.clone(), file, offset: start.offset, end, expected: start.sequence, last })
     }
 
