@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use store::sealing::{Keyring, RootKey};
+
 use crate::open::OpenError;
 
 const LOCK: &str = "lock";
 const KEYS: &str = "keys";
+/// The same once more: without it nothing else can be read.
+const KEYS_COPY: &str = "keys.copy";
 const CREATING: &str = "creating";
 const OBJECTS: &str = "objects";
 const OBJECTS_NEW: &str = "objects.new";
@@ -29,7 +33,7 @@ pub(crate) struct Lock(#[allow(dead_code, reason = "the lock is released when th
 pub(crate) fn exists(directory: &Path) -> bool {
     // Without a key file, objects are a damaged store, unless they were being made for the first time.
     let there = |name: &str| directory.join(name).exists();
-    there(KEYS) || (there(OBJECTS) && !there(CREATING))
+    there(KEYS) || ((there(OBJECTS) || there(KEYS_COPY)) && !there(CREATING))
 }
 
 pub(crate) fn objects(directory: &Path) -> PathBuf {
@@ -146,12 +150,13 @@ pub(crate) fn numbered(directory: &Path, extension: &str) -> io::Result<Vec<(u64
     Ok(found)
 }
 
-/// Writes the key file, which makes the store a complete one, and takes the mark away. All other files are synced before.
+/// Writes the key file, twice, which makes the store a complete one, and takes the mark away. All other files are synced before.
 pub(crate) fn finish(directory: &Path, keys: &[u8]) -> Result<(), OpenError> {
     let failed = |cause| OpenError::failed(format!("writing the key file of {}", directory.display()), cause);
     for part in [OBJECTS, JOURNAL, LOG, SNAPSHOT, INDEX] {
         sync_all(&directory.join(part)).map_err(failed)?;
     }
+    replace(directory, KEYS_COPY, keys).map_err(failed)?;
     replace(directory, KEYS, keys).map_err(failed)?;
     fs::remove_file(directory.join(CREATING)).map_err(failed)?;
     sync_directory(directory).map_err(failed)?;
@@ -161,21 +166,96 @@ pub(crate) fn finish(directory: &Path, keys: &[u8]) -> Result<(), OpenError> {
     }
 }
 
-/// Reads the key file of a complete store.
-pub(crate) fn read_keys(directory: &Path) -> Result<Vec<u8>, OpenError> {
-    let path = directory.join(KEYS);
+/// One of the two copies of the key file, which is to be written anew from the other.
+#[derive(Debug)]
+pub(crate) struct LostKeys {
+    name: &'static str,
+    /// Why it cannot be used.
+    pub(crate) cause: String,
+    /// It was never there: an earlier release wrote only one.
+    pub(crate) is_new: bool,
+    contents: Vec<u8>,
+}
+
+impl LostKeys {
+    /// Its path.
+    pub(crate) fn path(&self, directory: &Path) -> PathBuf {
+        directory.join(self.name)
+    }
+
+    /// Writes it anew.
+    pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
+        replace(directory, self.name, &self.contents)
+    }
+}
+
+/// Reads the keys of a complete store from whichever of the two copies of the key file is right, and tells of the other.
+pub(crate) fn read_keys(directory: &Path, root: &RootKey) -> Result<(Keyring, Option<LostKeys>), OpenError> {
     if !exists(directory) {
         return Err(OpenError::Absent(directory.into()));
     }
-    let failed = |cause: io::Error| OpenError::failed(format!("reading the key file {}", path.display()), cause);
-    let length = fs::metadata(&path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::NotFound => {
-            OpenError::Damaged { what: format!("the store in {}", directory.display()), cause: "its key file is missing".into() }
+    let open = |contents: &[u8]| Keyring::read(root, contents).map_err(OpenError::keyring);
+    let (first, second) = (read_key_file(directory, KEYS), read_key_file(directory, KEYS_COPY));
+    let opened = first.as_deref().map_err(LostFile::to_error).and_then(open);
+    let error = match opened {
+        Ok(keyring) => {
+            let contents = first.unwrap_or_default();
+            let lost = |cause: String, is_new| LostKeys { name: KEYS_COPY, cause, is_new, contents: contents.clone() };
+            let lost = match second {
+                Ok(second) if second == contents => None,
+                Ok(_) => Some(lost("it is not the same as the first copy".into(), false)),
+                Err(LostFile { is_missing, error }) => Some(lost(error.to_string(), is_missing)),
+            };
+            return Ok((keyring, lost));
         }
-        _ => failed(cause),
-    })?;
-    if length.len() > MAX_KEY_FILE {
-        return Err(OpenError::Damaged { what: path.display().to_string(), cause: "it is too large for a key file".into() });
+        Err(error) => error,
+    };
+    let may_be_damage = match &error {
+        OpenError::Damaged { .. } | OpenError::Failed { .. } => true,
+        // Unless it is a flipped bit that says so.
+        OpenError::NewerFormat { .. } => {
+            first.as_ref().is_ok_and(|first| second.as_ref().is_ok_and(|second| differ_by_a_byte(first, second)))
+        }
+        _ => false,
+    };
+    match second {
+        Ok(contents) if may_be_damage => match open(&contents) {
+            Ok(keyring) => Ok((keyring, Some(LostKeys { name: KEYS, cause: error.to_string(), is_new: false, contents }))),
+            Err(_) => Err(error),
+        },
+        _ => Err(error),
+    }
+}
+
+fn differ_by_a_byte(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).filter(|(one, other)| one != other).count() == 1
+}
+
+/// Why a copy of the key file cannot be read.
+struct LostFile {
+    is_missing: bool,
+    error: OpenError,
+}
+
+impl LostFile {
+    fn to_error(&self) -> OpenError {
+        match &self.error {
+            OpenError::Damaged { what, cause } => OpenError::Damaged { what: what.clone(), cause: cause.clone() },
+            other => OpenError::failed("reading the key file".into(), other),
+        }
+    }
+}
+
+fn read_key_file(directory: &Path, name: &str) -> Result<Vec<u8>, LostFile> {
+    let path = directory.join(name);
+    let damaged =
+        |is_missing, what: String, cause: &str| LostFile { is_missing, error: OpenError::Damaged { what, cause: cause.into() } };
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::NotFound => damaged(true, format!("the store in {}", directory.display()), "its key file is missing"),
+        _ => LostFile { is_missing: false, error: OpenError::failed(format!("reading the key file {}", path.display()), cause) },
+    };
+    if fs::metadata(&path).map_err(failed)?.len() > MAX_KEY_FILE {
+        return Err(damaged(false, path.display().to_string(), "it is too large for a key file"));
     }
     fs::read(&path).map_err(failed)
 }

@@ -126,7 +126,9 @@ impl Keeper {
                     self.not_before = self.guarded("saving the index", |keeper| keeper.save_index(journaled));
                 }
                 let options = &self.shared.options;
-                if self.marks.needs_snapshot.is_some_and(|frame| self.is_applied(frame)) || grown(self.marks.snapshot, options.snapshot_bytes, 1) {
+                if self.marks.needs_snapshot.is_some_and(|frame| self.is_applied(frame))
+                    || grown(self.marks.snapshot, options.snapshot_bytes, 1)
+                {
                     self.not_before = self.guarded("writing a snapshot", |keeper| keeper.write_snapshot(journaled));
                 }
                 if let Some(not_before) = self.guarded("dropping segments of the journal", Self::drop_journal) {
@@ -359,7 +361,10 @@ impl Keeper {
         });
         match read {
             Ok(_) => {
-                tracing::info!(records = self.scrub.read, "all records, snapshot and journal were read and are as they were written");
+                tracing::info!(
+                    records = self.scrub.read,
+                    "all records, snapshot and journal were read and are as they were written"
+                );
                 Ok(())
             }
             Err(_) if closing => Ok(()),

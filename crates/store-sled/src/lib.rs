@@ -17,7 +17,7 @@
 //!
 //! ```text
 //! DIR/lock        held while the store is open
-//! DIR/keys        the keys of the store, wrapped under the root key
+//! DIR/keys        the keys of the store, wrapped under the root key; once more in DIR/keys.copy
 //! DIR/anchor      what was durable a moment ago, so that an end of the journal can be told from damage
 //! DIR/creating    there while the store is being made for the first time
 //! DIR/journal/    segments of frames

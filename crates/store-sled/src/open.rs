@@ -203,7 +203,19 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     }
     let started = Instant::now();
     let lock = files::lock(directory)?;
-    let keyring = Keyring::read(root, &files::read_keys(directory)?).map_err(OpenError::keyring)?;
+    let (keyring, lost_keys) = files::read_keys(directory, root)?;
+    if let Some(lost) = lost_keys {
+        let (path, cause) = (lost.path(directory), &lost.cause);
+        match lost.is_new {
+            true => tracing::info!(path = %path.display(), "the key file gets a second copy"),
+            false => {
+                tracing::error!(path = %path.display(), %cause, "A COPY OF THE KEY FILE IS LOST. It is made anew from the other; look after the disk")
+            }
+        }
+        if let Err(cause) = lost.write(directory) {
+            tracing::error!(path = %path.display(), %cause, "the key file has one copy only");
+        }
+    }
     let failed = |what: &'static str| move |cause| OpenError::failed(format!("reading {what}"), cause);
     // What was left of a sled that was being made again.
     files::remove_all(&files::new_objects(directory)).map_err(failed("the directory of the store"))?;
@@ -257,7 +269,11 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
                 // The old one goes first, but not before it is known that nothing of it is needed.
                 let index = history::rebuild_index(snapshot.as_ref(), &scan, &keyring, head.frame)?;
                 check_index(&index, &keyring, &head)?;
-                tracing::warn!(bytes = old, free, "there is no room for a second sled: the one that cannot be used is removed first");
+                tracing::warn!(
+                    bytes = old,
+                    free,
+                    "there is no room for a second sled: the one that cannot be used is removed first"
+                );
                 files::remove_all(&files::objects(directory)).map_err(failed("sled's files"))?;
             }
             history::rebuild_engine(directory, &keyring, &scan, &head, options.cache_bytes, &|| false)?;

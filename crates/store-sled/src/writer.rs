@@ -134,7 +134,9 @@ impl Writer {
             // Also to those in conflict: it may have been with a commit that is not made now.
             answer.send(Err(match &error {
                 GroupError::Full => StoreError::Full,
-                GroupError::Refused(cause) | GroupError::Failed(cause) => StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() },
+                GroupError::Refused(cause) | GroupError::Failed(cause) => {
+                    StoreError::Failed { what: "writing a commit".into(), cause: cause.clone() }
+                }
             }));
         }
     }

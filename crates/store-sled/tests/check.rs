@@ -175,8 +175,14 @@ fn a_whole_store_is_clean_and_is_not_changed() {
 fn each_damage_is_named_with_what_it_means() {
     let whole = Fixture::new();
     type Damage<'a> = &'a dyn Fn(&Fixture);
-    let cases: [(&str, Damage<'_>, &str, bool); 10] = [
-        ("the key file", &|fixture| flip(&fixture.data().join("keys"), 100), "nothing else can be read", false),
+    let cases: [(&str, Damage<'_>, &str, bool); 11] = [
+        ("the key file", &|fixture| flip(&fixture.data().join("keys"), 100), "a copy of the key file", true),
+        (
+            "both copies of the key file",
+            &|fixture| ["keys", "keys.copy"].iter().for_each(|name| flip(&fixture.data().join(name), 100)),
+            "nothing else can be read",
+            false,
+        ),
         ("the anchor", &|fixture| fs::remove_file(fixture.data().join("anchor")).expect("remove"), "the anchor", true),
         ("the snapshot", &|fixture| flip(&fixture.file("snapshot"), 3000), "the snapshot", true),
         ("the saved index", &|fixture| flip(&fixture.file("index"), 300), "the saved index", true),
@@ -305,7 +311,8 @@ fn with_journal_behind_the_snapshot() -> (Fixture, PathBuf, usize) {
     let wanted = (from + 5).to_be_bytes();
     for path in fixture.files("journal") {
         let bytes = fs::read(&path).expect("read");
-        let found = (0..bytes.len()).step_by(4096).find(|at| bytes[*at..].starts_with(b"kmjf") && bytes[at + 12..at + 20] == wanted);
+        let found =
+            (0..bytes.len()).step_by(4096).find(|at| bytes[*at..].starts_with(b"kmjf") && bytes[at + 12..at + 20] == wanted);
         if let Some(at) = found {
             return (fixture, path, at);
         }

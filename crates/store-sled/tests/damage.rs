@@ -374,27 +374,51 @@ fn another_root_key_is_told_by_name() {
 #[test]
 fn a_key_file_is_missing_damaged_or_newer() {
     let fixture = Fixture::new();
-    let path = fixture.data().join("keys");
-    let whole = fs::read(&path).expect("read");
-    fs::remove_file(&path).expect("remove");
+    let paths = ["keys", "keys.copy"].map(|name| fixture.data().join(name));
+    let whole = fs::read(&paths[0]).expect("read");
+    let are_whole = || paths.iter().all(|path| fs::read(path).is_ok_and(|copy| copy == whole));
+    let changed = |at: usize, to: u8| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= to;
+        bytes
+    };
+    assert!(are_whole(), "there are two");
+    // One of them is enough, and the other is made anew; a store of an earlier release gets its second one.
+    for path in &paths {
+        fs::remove_file(path).expect("remove");
+        assert!(SledStore::exists(&fixture.data()));
+        assert_heals(&fixture.open().expect("the other copy"));
+        assert!(are_whole());
+        for damaged in [changed(60, 1), changed(9, 1 ^ 3), Vec::new(), vec![7; 2 << 20]] {
+            fs::write(path, damaged).expect("write");
+            drop(fixture.open().expect("the other copy"));
+            assert!(are_whole());
+        }
+    }
+
+    paths.iter().for_each(|path| fs::remove_file(path).expect("remove"));
     assert!(SledStore::exists(&fixture.data()));
     assert_damaged(fixture.open(), "its key file is missing");
     let created = SledStore::create(&fixture.data(), &fixture.root, &Options::default());
     assert!(matches!(created, Err(OpenError::Exists(_))), "{created:?}");
 
-    let mut damaged = whole.clone();
-    damaged[60] ^= 1;
-    fs::write(&path, damaged).expect("write");
+    paths.iter().for_each(|path| fs::write(path, changed(60, 1)).expect("write"));
     assert_damaged(fixture.open(), "checksum");
 
-    let mut newer = whole.clone();
-    newer[9] = 3;
-    fs::write(&path, newer).expect("write");
-    match fixture.open() {
-        Err(error @ OpenError::NewerFormat { .. }) => assert!(error.to_string().contains("format 3"), "{error}"),
-        result => panic!("{result:?}"),
+    // A newer release wrote both, or one of them: its keys are never written over.
+    for longer in [false, true] {
+        let mut newer = whole.clone();
+        newer[9] = 3;
+        newer.extend(vec![0; if longer { 43 } else { 0 }]);
+        fs::write(&paths[0], &newer).expect("write");
+        fs::write(&paths[1], if longer { &whole } else { &newer }).expect("write");
+        match fixture.open() {
+            Err(error @ OpenError::NewerFormat { .. }) => assert!(error.to_string().contains("format 3"), "{error}"),
+            result => panic!("{result:?}"),
+        }
+        assert!(fs::read(&paths[0]).expect("read") == newer);
     }
-    fs::write(&path, whole).expect("write");
+    paths.iter().for_each(|path| fs::write(path, &whole).expect("write"));
     fixture.open().expect("as it was");
 }
 
@@ -505,6 +529,7 @@ fn a_directory_without_a_store_is_never_a_new_one() {
 #[test]
 fn a_store_that_was_cut_off_while_being_made_is_made_again() {
     let fixture = Fixture::new();
+    // Between the two copies of the key file.
     fs::remove_file(fixture.data().join("keys")).expect("remove");
     fs::write(fixture.data().join("creating"), "").expect("write");
     assert!(!SledStore::exists(&fixture.data()));

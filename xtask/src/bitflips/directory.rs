@@ -62,7 +62,7 @@ impl Kind {
             "index" => Self::Index,
             "objects" => Self::Sled,
             "anchor" => Self::Anchor,
-            "keys" => Self::Keys,
+            "keys" | "keys.copy" => Self::Keys,
             _ => Self::Other,
         }
     }

@@ -116,7 +116,11 @@ impl Check<'_> {
                     let needed_from = shared.leave_journal_behind();
                     self.tell("snapshot", "records", 0, None);
                     if self.is_left_behind(needed_from) {
-                        self.report.add(what, format!("{cause}; a snapshot was written that does not need it"), Consequence::Heals);
+                        self.report.add(
+                            what,
+                            format!("{cause}; a snapshot was written that does not need it"),
+                            Consequence::Heals,
+                        );
                     } else {
                         let cause = format!("{cause}; the server still has every object: export them before it is stopped");
                         self.report.add(what, cause, Consequence::NeedsBackup);

@@ -128,8 +128,14 @@ pub fn check(directory: &Path, root: &RootKey, options: &Options, progress: &mut
     }
     let _lock = files::lock(directory)?;
     let mut report = Report::default();
-    let keyring = match files::read_keys(directory).and_then(|keys| Keyring::read(root, &keys).map_err(OpenError::keyring)) {
-        Ok(keyring) => keyring,
+    let keyring = match files::read_keys(directory, root) {
+        Ok((keyring, lost)) => {
+            if let Some(lost) = lost.filter(|lost| !lost.is_new) {
+                let what = format!("a copy of the key file, {}", lost.path(directory).display());
+                report.add(what, &lost.cause, Consequence::Heals);
+            }
+            keyring
+        }
         Err(OpenError::Damaged { what, cause }) => {
             let cause = format!("{cause}; without it nothing else can be read");
             report.add(what, cause, Consequence::NeedsBackup);

@@ -78,10 +78,21 @@ impl LogStream {
             }
             segments.push(Arc::new(segment));
         }
-        let writer = Writer { file: None, begins_anew: false, dirty: false, failed: Some("it is only looked at".into()), may_try_again: false };
+        let writer = Writer {
+            file: None,
+            begins_anew: false,
+            dirty: false,
+            failed: Some("it is only looked at".into()),
+            may_try_again: false,
+        };
         let folder = File::open(directory).map_err(|cause| failed("opening", directory, &cause))?;
-        let log =
-            Self { directory: directory.into(), folder, segment_bytes: 0, segments: RwLock::new(segments), writer: Mutex::new(writer) };
+        let log = Self {
+            directory: directory.into(),
+            folder,
+            segment_bytes: 0,
+            segments: RwLock::new(segments),
+            writer: Mutex::new(writer),
+        };
         Ok((log, torn))
     }
 

@@ -52,7 +52,13 @@ impl LogStream {
         }
         let writer = Writer { file, begins_anew, dirty: false, failed: None, may_try_again: false };
         let folder = File::open(directory).map_err(|cause| failed("opening", directory, &cause))?;
-        Ok(Self { directory: directory.into(), folder, segment_bytes, segments: RwLock::new(segments), writer: Mutex::new(writer) })
+        Ok(Self {
+            directory: directory.into(),
+            folder,
+            segment_bytes,
+            segments: RwLock::new(segments),
+            writer: Mutex::new(writer),
+        })
     }
 }
 
@@ -148,9 +154,8 @@ fn is_long_enough(path: &Path, offset: u64, length: u64) -> Result<bool, StoreEr
     read.map_err(|cause| failed("reading", path, &cause))?;
     let Some((prefix, sealed)) = bytes.split_first_chunk::<{ frame::PREFIX }>() else { return Ok(false) };
     // A length that is damaged itself tells nothing: then the frame counts as damaged, not as cut off.
-    Ok(frame::Frame::parse(prefix).is_none_or(|frame| {
-        frame.length() <= left as u64 || frame.of_length(sealed.len()).is_intact(sealed)
-    }))
+    Ok(frame::Frame::parse(prefix)
+        .is_none_or(|frame| frame.length() <= left as u64 || frame.of_length(sealed.len()).is_intact(sealed)))
 }
 
 fn read_frame(reader: &mut FrameReader, sealed: &mut Vec<u8>) -> Result<(u64, u64), Bad> {

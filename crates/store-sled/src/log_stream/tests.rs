@@ -201,7 +201,10 @@ fn a_changed_byte_of_the_last_segment_costs_its_frame_or_nothing() {
                     match read {
                         Ok(records) => assert!(records == fixture.records[block.first as usize - 1..block.last() as usize]),
                         Err(StoreError::Damaged { what, .. }) => {
-                            assert!(block.first == before[damaged].first && what.contains(&*file.to_string_lossy()), "{at}: {what}");
+                            assert!(
+                                block.first == before[damaged].first && what.contains(&*file.to_string_lossy()),
+                                "{at}: {what}"
+                            );
                         }
                         Err(other) => panic!("byte {at}: {other}"),
                     }
