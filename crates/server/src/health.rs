@@ -46,7 +46,8 @@ impl Condition {
     fn outlook(self) -> &'static str {
         match self {
             Self::Full => "writes are refused until there is room, reads go on",
-            Self::ReadOnly => "writes are refused until a restart, reads go on",
+            // What releases material must be in the log first, and the log is written to no more.
+            Self::ReadOnly => "writes, and reads of key material, are refused until a restart; other reads go on",
             Self::Failing => "writes are refused meanwhile",
         }
     }
@@ -96,6 +97,7 @@ mod tests {
             "{full}"
         );
         let failed = health.observe(Err(StoreError::ReadOnly("syncing the journal: EIO".to_owned()))).unwrap_err();
+        assert!(failed.contains("reads of key material, are refused"), "{failed}");
         assert!(failed.starts_with("read-only since 0 s: ") && failed.contains("EIO") && failed.contains("restart"), "{failed}");
         assert_eq!(health.observe(Ok(())), Ok(()));
         assert!(health.0.lock().unwrap().is_none());
