@@ -236,6 +236,8 @@ pub struct AuditConfig {
 
 /// Days that entries of the audit log are kept: a year, and the weeks in which somebody looks back at it.
 const KEEP_DAYS: u32 = 400;
+/// MiB of entries that are kept whatever their age: near a million of them. A clock that is wrong makes everything old at once.
+const KEEP_MIB: u64 = 256;
 /// The least and the most of [`StoreConfig::reserve_mib`] and [`StoreConfig::cache_mib`]: a segment of the journal fits in the
 /// reserve, and what is multiplied out to bytes fits in 64 bits.
 const RESERVE_MIB: std::ops::RangeInclusive<u64> = 32..=1 << 30;
@@ -243,7 +245,7 @@ const CACHE_MIB: std::ops::RangeInclusive<u64> = 8..=1 << 30;
 
 impl Default for AuditConfig {
     fn default() -> Self {
-        Self { keep_days: KEEP_DAYS, keep_mib: 0 }
+        Self { keep_days: KEEP_DAYS, keep_mib: KEEP_MIB }
     }
 }
 

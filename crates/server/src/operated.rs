@@ -97,15 +97,30 @@ pub async fn drop_old_log<S: OperatedStore>(store: &S, config: &AuditConfig, now
 
 /// The first and the last entry that may go: whole segments, from the oldest on, never the last, none with an entry that is
 /// younger than it may be, and so many that enough is left.
+///
+/// Time passes between entries; where more than `keep_days` lie between a segment and the next, or now, it was the clock that jumped,
+/// and that time does not count: otherwise a clock that is years ahead would make everything old at once.
 fn droppable(segments: &[LogSegment], config: &AuditConfig, now: SystemTime) -> Option<(u64, u64)> {
     let keep = Duration::from_secs(u64::from(config.keep_days) * 24 * 3600);
+    let mut ages = Vec::with_capacity(segments.len());
+    let (mut later, mut jumped) = (now, Duration::ZERO);
+    for segment in segments.iter().rev() {
+        let step = later.duration_since(segment.modified).unwrap_or_default();
+        if step > keep && !keep.is_zero() {
+            let days = step.as_secs() / (24 * 3600);
+            tracing::warn!(days, "a jump of the clock, which ages nothing in the audit log; if it was none, more is kept than need be");
+            jumped += step;
+        }
+        later = segment.modified;
+        // A segment from the future has an age that nobody knows.
+        ages.push(now.duration_since(segment.modified).ok().map(|age| age.saturating_sub(jumped)));
+    }
     let mut left: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let mut last = None;
     let (_, candidates) = segments.split_last()?;
-    for segment in candidates {
+    for (segment, age) in candidates.iter().zip(ages.into_iter().rev()) {
         left -= segment.bytes;
-        // A segment from the future has an age that nobody knows.
-        let is_old = now.duration_since(segment.modified).is_ok_and(|age| age > keep);
+        let is_old = age.is_some_and(|age| age > keep);
         if !is_old || left < config.keep_mib << 20 {
             break;
         }
@@ -130,7 +145,7 @@ mod tests {
             bytes: 1 << 20,
             modified: now - days * DAY,
         };
-        let segments = [segment(0, 500), segment(1, 450), segment(2, 401), segment(3, 400), segment(4, 500)];
+        let segments = [segment(0, 500), segment(1, 450), segment(2, 401), segment(3, 400), segment(4, 1)];
         let keep = |keep_days, keep_mib| AuditConfig { keep_days, keep_mib };
         for (config, expected) in [
             (keep(400, 0), Some((1, 30))),
@@ -151,6 +166,25 @@ mod tests {
         assert_eq!(droppable(&[], &keep(0, 0), now), None);
     }
 
+    #[test]
+    fn a_clock_that_jumps_makes_nothing_old() {
+        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let segment = |number: u64, days: u32| LogSegment {
+            first: number * 10 + 1,
+            last: number * 10 + 10,
+            bytes: 1 << 20,
+            modified: now - days * DAY,
+        };
+        let keep = AuditConfig { keep_days: 400, keep_mib: 0 };
+        // Nobody has written since the clock jumped by ten years; then somebody has.
+        assert_eq!(droppable(&[segment(0, 3900), segment(1, 3700), segment(2, 3651)], &keep, now), None);
+        assert_eq!(droppable(&[segment(0, 3900), segment(1, 3651), segment(2, 1), segment(3, 0)], &keep, now), None);
+        // What was old before it is old.
+        let segments = [segment(0, 4400), segment(1, 4100), segment(2, 3900), segment(3, 3651), segment(4, 1)];
+        assert_eq!(droppable(&segments, &keep, now), Some((1, 20)));
+        assert!(AuditConfig::default().keep_mib > 0, "and something is left in any case");
+    }
+
     #[tokio::test]
     async fn a_drop_is_in_the_log_and_younger_entries_stay() {
         let directory = tempfile::tempdir().unwrap();
@@ -165,10 +199,16 @@ mod tests {
         let segments = store.log_segments().unwrap();
         assert!(segments.len() > 3, "{segments:?}");
         let now = SystemTime::now();
-        drop_old_log(&store, &AuditConfig::default(), now + 399 * DAY).await.unwrap();
+        let log = directory.path().join("data/log");
+        for segment in &segments[..segments.len() - 1] {
+            let file = File::options().write(true).open(log.join(format!("{:016x}.log", segment.first))).unwrap();
+            file.set_modified(now - 300 * DAY).unwrap();
+        }
+        let keep = AuditConfig { keep_days: 400, keep_mib: 0 };
+        drop_old_log(&store, &keep, now + 99 * DAY).await.unwrap();
         assert_eq!(store.log_segments().unwrap().len(), segments.len(), "nothing is old enough");
 
-        drop_old_log(&store, &AuditConfig::default(), now + 401 * DAY).await.unwrap();
+        drop_old_log(&store, &keep, now + 101 * DAY).await.unwrap();
         let kept = store.read_log(1, 1000).await.unwrap();
         let last_dropped = segments[segments.len() - 2].last;
         assert!(kept[0].sequence == last_dropped + 1, "{} {segments:?}", kept[0].sequence);
