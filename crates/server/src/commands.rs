@@ -233,9 +233,9 @@ pub(crate) fn db(command: DbCommand) -> Result<(), String> {
     let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()));
     let (arguments, work) = match command {
         DbCommand::Check(config) => (config, Work::Check),
-        DbCommand::Export { config, out, for_root_key } => {
+        DbCommand::Export { config, out, for_root_key, skip_damaged, unrecorded } => {
             let for_root_key = for_root_key.map(absolute).transpose()?;
-            (config, Work::Export { out: absolute(out)?, for_root_key })
+            (config, Work::Export { out: absolute(out)?, for_root_key, skip_damaged, unrecorded })
         }
         DbCommand::Import { config, file, skip_existing } => (config, Work::Import { file: absolute(file)?, skip_existing }),
     };

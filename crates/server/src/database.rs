@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::sealing::RootKey;
-use store::{Change, Commit, MAX_LOG_ENTRY, Put, Record, Revision, Tenant};
+use store::{Change, Commit, MAX_LOG_ENTRY, Put, Record, Revision, StoreError, Tenant};
 use store_sled::{Export, ExportedRecord, OpenError, Report, SledStore, Step};
 use tokio::runtime::Handle;
 
@@ -101,6 +101,12 @@ pub enum Work {
         out: PathBuf,
         /// The root key of the server that will import it, if it is another.
         for_root_key: Option<PathBuf>,
+        /// Leave out objects that are damaged, and name them.
+        #[serde(default)]
+        skip_damaged: bool,
+        /// Export even if the audit log takes no record of it.
+        #[serde(default)]
+        unrecorded: bool,
     },
     /// Take over the objects of an export.
     Import {
@@ -171,18 +177,40 @@ pub fn work_on<S: OperatedStore>(
             let report = store.check(&mut |step| progress.tell_step(&step)).map_err(text)?;
             Ok(told(config, &report))
         }
-        Work::Export { out, for_root_key } => {
+        Work::Export { out, for_root_key, skip_damaged, unrecorded } => {
             let given = for_root_key.as_deref().map(RootKey::read_file).transpose().map_err(text)?;
             let key = given.unwrap_or(key);
             let file = OpenOptions::new().write(true).create_new(true).mode(SECRET).open(out);
             let file = file.map_err(|error| format!("make {}: {error}", out.display()))?;
             let about = vec![out.display().to_string()];
             let record = live::administrative(actor, "db export", about, audit::Outcome::Success);
-            let commit = Commit { log: vec![record.encode()], ..Commit::default() };
             // Who gets all keys is in the log before the keys are out.
-            let recorded = runtime.block_on(store.commit(Tenant::DEFAULT, commit)).map_err(text);
-            let exported = recorded.and_then(|_| export(store, &file, out, &key, progress));
-            exported.map(Outcome::said).map_err(|error| {
+            let recorded = runtime.block_on(note(store, record.encode()));
+            let unrecorded = match recorded {
+                Ok(()) => Ok(None),
+                Err(cause) if *unrecorded => {
+                    tracing::warn!(actor, out = %out.display(), %cause, "ALL OBJECTS ARE EXPORTED WITHOUT A RECORD IN THE AUDIT LOG");
+                    Ok(Some(format!("the audit log has no record of this export: {cause}")))
+                }
+                Err(cause) => Err(format!("the audit log takes no record of it: {cause}; --unrecorded exports all the same")),
+            };
+            let mut damaged = Vec::new();
+            let exported = unrecorded.and_then(|unrecorded| {
+                let skipped = skip_damaged.then_some(&mut damaged);
+                let exported = export(store, &file, out, &key, skipped, progress)?;
+                Ok(unrecorded.into_iter().chain([exported]).collect::<Vec<_>>())
+            });
+            let outcome = exported.map(|mut messages| {
+                messages.extend(damaged.iter().map(|damaged| format!("MISSING {damaged}")));
+                let found = match damaged.len() {
+                    0 => None,
+                    count => {
+                        Some(format!("{count} damaged object(s) are not in the export; kmipd db check tells what can be done"))
+                    }
+                };
+                Outcome { messages, found }
+            });
+            outcome.map_err(|error| {
                 // A part of an export is of no use, and says so when it is read.
                 let _ = std::fs::remove_file(out);
                 format!("nothing was exported: {error}")
@@ -202,6 +230,15 @@ pub fn work_on<S: OperatedStore>(
             };
             import.run(&key, *skip_existing, progress).map(Outcome::said)
         }
+    }
+}
+
+/// Notes something in the audit log before it is done; on a full disk in the room that is kept for entries of reads.
+async fn note<S: OperatedStore>(store: &S, entry: Vec<u8>) -> Result<(), StoreError> {
+    let commit = Commit { log: vec![entry.clone()], ..Commit::default() };
+    match store.commit(Tenant::DEFAULT, commit).await {
+        Err(StoreError::Full) => store.log(Tenant::DEFAULT, vec![entry]).await,
+        other => other.map(drop),
     }
 }
 
@@ -239,9 +276,10 @@ fn export<S: OperatedStore>(
     file: &File,
     out: &Path,
     key: &RootKey,
+    damaged: Option<&mut Vec<String>>,
     progress: &mut Progress,
 ) -> Result<String, String> {
-    let records = store.export(key, file, &mut |done, all| progress.tell("exporting", done, Some(all), "records"))?;
+    let records = store.export(key, file, damaged, &mut |done, all| progress.tell("exporting", done, Some(all), "records"))?;
     file.sync_all().map_err(text)?;
     files::sync_parent(out).map_err(text)?;
     let identifier = key.identifier();
@@ -301,7 +339,12 @@ impl<S: OperatedStore> Import<'_, S> {
         }
         self.commit()?;
         let skipped = if existing > 0 { format!(", {existing} existed and were left as they are") } else { String::new() };
-        Ok(format!("{}: {} record(s) imported{skipped}", path.display(), self.done))
+        let left_out = records - existing - self.done;
+        let left_out = match left_out {
+            0 => String::new(),
+            count => format!(", {count} asynchronous request(s) of the other server were left out"),
+        };
+        Ok(format!("{}: {} record(s) imported{skipped}{left_out}", path.display(), self.done))
     }
 
     fn add(&mut self, record: ExportedRecord) -> Result<(), String> {

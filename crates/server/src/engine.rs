@@ -144,7 +144,8 @@ impl<S: OperatedStore> Service for EngineService<S> {
 
     fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         let objects = self.engine.store().status().and_then(|status| status.rebuild_failure);
-        let objects = objects.map_or(Ok(()), |cause| Err(format!("the objects' files are damaged and cannot be made again: {cause}")));
+        let objects =
+            objects.map_or(Ok(()), |cause| Err(format!("the objects' files are damaged and cannot be made again: {cause}")));
         vec![("store", self.health.observe(self.engine.store().writable())), ("objects", objects)]
     }
 

@@ -156,6 +156,12 @@ enum DbCommand {
         /// The root key of the server that will import it [default: this server's own].
         #[arg(long, value_name = "FILE")]
         for_root_key: Option<PathBuf>,
+        /// Leave out objects that are damaged, and name them. Exit status 1 if there are any.
+        #[arg(long)]
+        skip_damaged: bool,
+        /// Export even if the audit log takes no record of it, as when the store is read-only.
+        #[arg(long)]
+        unrecorded: bool,
     },
     /// Take over the objects of an export. All of it is verified before anything is written.
     Import {

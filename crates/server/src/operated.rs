@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use store::memory::MemoryStore;
 use store::sealing::RootKey;
 use store::{Commit, Store, StoreError, Tenant};
-use store_sled::{LogSegment, Report, SledStore, Status, Step};
+use store_sled::{LogSegment, Report, SledStore, Status, Step, TellDamaged};
 
 /// How often old entries of the audit log are looked for.
 pub const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
@@ -44,11 +44,18 @@ pub trait OperatedStore: Store {
         Err(IN_MEMORY.to_owned())
     }
 
-    /// Writes all its records to a file, sealed under a root key; how many there are.
+    /// Writes all its records to a file, sealed under a root key; how many there are. With `damaged`, a record that cannot be read is
+    /// left out, and named there with the cause.
     ///
     /// # Errors
     /// When anything cannot be read or written.
-    fn export(&self, _key: &RootKey, _file: &File, _progress: &mut dyn FnMut(u64, u64)) -> Result<u64, String> {
+    fn export(
+        &self,
+        _key: &RootKey,
+        _file: &File,
+        _damaged: Option<&mut Vec<String>>,
+        _progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<u64, String> {
         Err(IN_MEMORY.to_owned())
     }
 }
@@ -72,9 +79,18 @@ impl OperatedStore for SledStore {
         Self::check(self, progress).map_err(|error| error.to_string())
     }
 
-    fn export(&self, key: &RootKey, file: &File, progress: &mut dyn FnMut(u64, u64)) -> Result<u64, String> {
+    fn export(
+        &self,
+        key: &RootKey,
+        file: &File,
+        damaged: Option<&mut Vec<String>>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<u64, String> {
         let out = BufWriter::with_capacity(1 << 20, file);
-        let (mut out, records) = Self::export(self, key, out, progress).map_err(|error| error.to_string())?;
+        let mut tell =
+            damaged.map(|damaged| move |identifier: &str, error: StoreError| damaged.push(format!("{identifier}: {error}")));
+        let tell = tell.as_mut().map(|tell| tell as &mut TellDamaged<'_>);
+        let (mut out, records) = Self::export(self, key, out, tell, progress).map_err(|error| error.to_string())?;
         out.flush().map_err(|error| error.to_string())?;
         Ok(records)
     }
@@ -108,7 +124,10 @@ fn droppable(segments: &[LogSegment], config: &AuditConfig, now: SystemTime) -> 
         let step = later.duration_since(segment.modified).unwrap_or_default();
         if step > keep && !keep.is_zero() {
             let days = step.as_secs() / (24 * 3600);
-            tracing::warn!(days, "a jump of the clock, which ages nothing in the audit log; if it was none, more is kept than need be");
+            tracing::warn!(
+                days,
+                "a jump of the clock, which ages nothing in the audit log; if it was none, more is kept than need be"
+            );
             jumped += step;
         }
         later = segment.modified;

@@ -277,9 +277,14 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_for_the_store() {
-        for (descriptors, expected) in
-            [(None, 10_000), (Some(1 << 20), 10_000), (Some(10_512), 10_000), (Some(4_096), 3_584), (Some(256), 128), (Some(0), 1)]
-        {
+        for (descriptors, expected) in [
+            (None, 10_000),
+            (Some(1 << 20), 10_000),
+            (Some(10_512), 10_000),
+            (Some(4_096), 3_584),
+            (Some(256), 128),
+            (Some(0), 1),
+        ] {
             assert_eq!(connections_within(descriptors, 10_000), expected, "{descriptors:?}");
         }
     }

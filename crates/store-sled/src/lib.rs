@@ -54,7 +54,7 @@ pub use check::{Consequence, Finding, Report, Step, check};
 pub use lull::Lull;
 pub use open::{OpenError, Options};
 pub use status::{LogSegment, Status};
-pub use transfer::{Export, ExportedRecord, TransferError};
+pub use transfer::{Export, ExportedRecord, TellDamaged, TransferError};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

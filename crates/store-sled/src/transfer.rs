@@ -46,6 +46,9 @@ pub enum TransferError {
     Form(&'static str),
 }
 
+/// Is told of a record that cannot be read: its identifier, and why.
+pub type TellDamaged<'a> = dyn FnMut(&str, StoreError) + 'a;
+
 /// A record of an export.
 #[derive(Debug)]
 pub struct ExportedRecord {
@@ -69,7 +72,7 @@ impl SledStore {
     /// how many were written.
     ///
     /// While the store is being written to, records that are changed, made or removed meanwhile are in the export in one state
-    /// or the other.
+    /// or the other. With `damaged`, a record that cannot be read is left out and told to it; otherwise it is an error.
     ///
     /// # Errors
     /// [`TransferError`]; what was written then is no export.
@@ -77,6 +80,7 @@ impl SledStore {
         &self,
         key: impl Into<KeySource<'a>>,
         out: W,
+        mut damaged: Option<&mut TellDamaged<'_>>,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(W, u64), TransferError> {
         let all = self.shared.published().head.count;
@@ -97,8 +101,22 @@ impl SledStore {
                 (tenant, of_tenant().map(|entry| entry.identifier.clone()).collect::<Vec<_>>())
             };
             let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
+            let records = match (self.shared.load(tenant, &identifiers), &mut damaged) {
+                (Ok(records), _) => records,
+                (Err(error), None) => return Err(error.into()),
+                (Err(_), Some(damaged)) => {
+                    let mut one = |identifier: &&str| match self.shared.load(tenant, &[identifier]) {
+                        Ok(records) => records.into_iter().next().flatten(),
+                        Err(error) => {
+                            damaged(identifier, error);
+                            None
+                        }
+                    };
+                    identifiers.iter().map(&mut one).collect()
+                }
+            };
             // One that is gone by now is not exported.
-            for record in self.shared.load(tenant, &identifiers)?.into_iter().flatten() {
+            for record in records.into_iter().flatten() {
                 let item = encode(tenant, &record.identifier, &record.owner, &record.body);
                 end.sequence += 1;
                 end.hash = log::chain(&end.hash, end.sequence, &item);
@@ -219,7 +237,7 @@ mod tests {
             commit(&store, vec![Change::Put(new)]).expect("commit");
         }
         let mut told = Vec::new();
-        let (bytes, written) = store.export(key, Vec::new(), &mut |done, all| told.push((done, all))).expect("export");
+        let (bytes, written) = store.export(key, Vec::new(), None, &mut |done, all| told.push((done, all))).expect("export");
         assert_eq!((written, told.len()), (count as u64, count));
         bytes
     }
@@ -246,6 +264,39 @@ mod tests {
             assert!(record.body[..] == vec![number as u8; number * 40_000]);
         }
         assert!(read(&exported(0, &key), &key).expect("read").is_empty());
+    }
+
+    /// One damaged record keeps nobody from getting all others out.
+    #[test]
+    fn damaged_records_are_left_out_and_told_of() {
+        let (directory, root) = (tempfile::tempdir().expect("directory"), RootKey::generate().expect("root key"));
+        let options = Options { apply_after: std::time::Duration::from_millis(5), ..Options::default() };
+        let store = SledStore::create(&directory.path().join("data"), &root, &options).expect("create");
+        let write = |name: &str| commit(&store, vec![Change::Put(put(name, None, name.as_bytes()))]).expect("commit");
+        let names: Vec<String> = (0..20).map(|number| format!("key {number}")).collect();
+        for name in &names {
+            write(name);
+        }
+        while store.status().overlay_bytes > 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        // sled cannot be read, and the journal that it could be made again from is damaged; what comes stays in memory.
+        let path = directory.path().join("data/journal/0000000000000001.journal");
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[4096 + 100] ^= 1;
+        std::fs::write(&path, bytes).expect("write");
+        let broken = store.shared.engine(|engine| {
+            engine.unreadable.store(true, std::sync::atomic::Ordering::SeqCst);
+            Ok(())
+        });
+        broken.expect("engine");
+        write("in memory");
+        assert!(matches!(store.export(&root, Vec::new(), None, &mut |_, _| ()), Err(TransferError::Record(_))));
+        let mut damaged = Vec::new();
+        let mut tell = |identifier: &str, _: StoreError| damaged.push(identifier.to_owned());
+        let (bytes, written) = store.export(&root, Vec::new(), Some(&mut tell), &mut |_, _| ()).expect("export");
+        assert_eq!((written, damaged), (1, names));
+        assert_eq!(read(&bytes, &root).expect("read")[0].identifier, "in memory");
     }
 
     #[test]

@@ -151,7 +151,9 @@ impl Check<'_> {
 
     /// Reads the log stream, and returns its end, if it is known.
     fn log(&mut self) -> Result<LogState, OpenError> {
-        let (log, torn) = match LogStream::examine(&files::log(self.directory)) {
+        // Where the journal cannot tell, nothing counts on it.
+        let durable = scan::look(&files::journal(self.directory)).and_then(|journal| journal.log_before(self.keyring));
+        let (log, torn) = match LogStream::examine(&files::log(self.directory), durable.unwrap_or(u64::MAX)) {
             Ok(examined) => examined,
             Err(StoreError::Damaged { what, cause }) => {
                 self.report.add(what, cause, Consequence::NeedsBackup);

@@ -50,11 +50,11 @@ impl Check {
 
 impl LogStream {
     /// The log stream of a directory as it lies there: nothing is made, written or cut off. What follows its last whole frame
-    /// is told.
+    /// is told. Entries up to `durable` have left the journal: what is damaged of them is damage, whatever follows.
     ///
     /// # Errors
     /// [`StoreError`]: it cannot be read at all.
-    pub(crate) fn examine(directory: &Path) -> Result<(Self, Option<Torn>), StoreError> {
+    pub(crate) fn examine(directory: &Path, durable: u64) -> Result<(Self, Option<Torn>), StoreError> {
         let mut firsts = Vec::new();
         let entries = fs::read_dir(directory).map_err(|cause| match cause.kind() {
             std::io::ErrorKind::NotFound => {
@@ -74,7 +74,7 @@ impl LogStream {
             let bytes = fs::metadata(&segment.path).map_err(|cause| failed("examining", &segment.path, &cause))?.len();
             match firsts.get(at + 1) {
                 Some(next) => *segment.progress() = Progress::unread(bytes, next - 1),
-                None => torn = find_end(&segment, bytes)?,
+                None => torn = find_end(&segment, bytes, durable)?,
             }
             segments.push(Arc::new(segment));
         }
@@ -124,7 +124,7 @@ impl LogStream {
 }
 
 /// Finds where the whole frames of the last segment end, and takes note of it.
-fn find_end(segment: &Segment, length: u64) -> Result<Option<Torn>, StoreError> {
+fn find_end(segment: &Segment, length: u64, durable: u64) -> Result<Option<Torn>, StoreError> {
     *segment.progress() = Progress::unread(length, u64::MAX);
     let mut reader = segment.reader_of_all()?;
     let mut progress = Progress::empty(segment.first);
@@ -138,8 +138,8 @@ fn find_end(segment: &Segment, length: u64) -> Result<Option<Torn>, StoreError> 
             Err(bad @ Bad::Io(_)) => return Err(reader.error(offset, bad)),
             Err(bad) => {
                 let error = reader.error(offset, bad);
-                // What whole frames follow is no trace of a crash: it is reported as damage when all is read.
-                if reader.resume()? {
+                // What the journal no longer has is reported as damage when all is read. The rest is cut off at the next start.
+                if reader.expected <= durable && reader.resume()? {
                     progress.pass_over(reader.expected, reader.offset);
                 } else {
                     torn = Some(Torn { error, bytes: length - offset });
