@@ -436,3 +436,30 @@ fn no_random_bytes_are_an_error() {
     let padded = CryptographicParameters { padding_method: Some(PaddingMethod::ISO10126), ..aes(BlockCipherMode::ECB) };
     assert_eq!(Encryptor::new(&padded, &[0; 16], None, None, &Dry).err(), Some(CryptoError::NoRandomBytes));
 }
+
+/// Neither OpenSSL's commands nor published vectors have 3DES in CTR and Camellia in GCM: both are what ECB makes of counters.
+#[test]
+fn counters_are_blocks_in_ecb() {
+    let of = |algorithm, mode| CryptographicParameters { cryptographic_algorithm: Some(algorithm), ..aes(mode) };
+    let ecb = |algorithm, key: &[u8], blocks: Vec<u8>| {
+        encrypt(&of(algorithm, BlockCipherMode::ECB), key, None, None, &[blocks]).unwrap().data
+    };
+    for length in [16, 24] {
+        let key = key(length);
+        let counters: Vec<u8> = (0..4_u64).flat_map(|count| (0xFFFF_FFFE + count).to_be_bytes()).collect();
+        let stream = of(CryptographicAlgorithm::DES3, BlockCipherMode::CTR);
+        let sealed = encrypt(&stream, &key, Some(&counters[..8]), None, &[vec![0; 5], vec![0; 27]]).unwrap();
+        assert_eq!(sealed.data, ecb(CryptographicAlgorithm::DES3, &key, counters));
+    }
+    for length in [16, 24, 32] {
+        let (key, nonce) = (key(length), [0x33; 12]);
+        let counters: Vec<u8> = (1..4_u32).flat_map(|count| [&nonce[..], &count.to_be_bytes()].concat()).collect();
+        let expected = ecb(CryptographicAlgorithm::Camellia, &key, counters);
+        let parameters = of(CryptographicAlgorithm::Camellia, BlockCipherMode::GCM);
+        let sealed = encrypt(&parameters, &key, Some(&nonce), None, &[vec![0; 32]]).unwrap();
+        assert_eq!(sealed.data, expected[16..]);
+        // The hash of nothing is zero: the tag is what hides it.
+        let nothing = encrypt(&parameters, &key, Some(&nonce), None, &[]).unwrap();
+        assert_eq!((nothing.data, nothing.tag), (Vec::new(), Some(expected[..16].to_vec())));
+    }
+}
