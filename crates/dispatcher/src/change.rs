@@ -26,6 +26,12 @@ pub(crate) fn as_read_only_attribute(error: Error) -> Error {
     }
 }
 
+/// Whether an attribute is one that servers make and name: `y-Name` in 1.x, that of the vendor `y` later (1.4, section 3.39; 2.1, section
+/// 4.60). This server makes none; those of another one come by Import, and stay as they are.
+pub(crate) fn is_the_servers_own(reference: &AttributeReference) -> bool {
+    matches!(reference, AttributeReference::Vendor { vendor_identification, .. } if vendor_identification == "y")
+}
+
 /// Gives an object one more value of an attribute, as far as its client may. Returns the index and the value as it is kept.
 ///
 /// # Errors
@@ -35,8 +41,12 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
     let AttributeInstance { index, attribute } = given.clone();
     let reference = attribute.reference();
     let rules = rules(&reference)?;
-    if rules.set_by == SetBy::Server {
+    if rules.set_by == SetBy::Server || is_the_servers_own(&reference) {
         return Err(read_only(&reference));
+    }
+    if context.version.is_1x() && index.is_some_and(|index| index != 0) {
+        // The server gives the index (1.4, sections 4.14 and 11.13); 0, which many clients always send, says nothing.
+        return Err(Error::invalid_field("A new value of an attribute must not have an Attribute Index"));
     }
     if !rules.applies_to.contains(object.object_type) {
         // Up to 1.4 adding what the object cannot have is denied (1.4, section 11.13).
@@ -57,17 +67,7 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
     if object.values(&reference).any(|other| other.attribute == attribute) {
         return Err(creation::given_twice(&reference));
     }
-    if index.is_some_and(|index| !StoredObject::INDICES.contains(&index)) {
-        return Err(creation::wrong_index(&reference));
-    }
-    let added = match index {
-        // An index in a request names the place of the new value; 0, which many clients always send, names none.
-        Some(index) if index > 0 && object.values(&reference).all(|other| other.index != index) => {
-            object.instances.push(Instance { index, attribute: attribute.clone() });
-            index
-        }
-        _ => object.add(attribute.clone()),
-    };
+    let added = object.add(attribute.clone());
     creation::check_values(object)?;
     creation::check_dates(object)?;
     follow(object, &reference, context.now);
@@ -142,6 +142,9 @@ pub(crate) fn check(
     new: Option<&Attribute>,
     now: i64,
 ) -> Result<()> {
+    if is_the_servers_own(reference) {
+        return Err(read_only(reference));
+    }
     let state = object.state(now);
     let wrong_state = || {
         Err(Error::new(ResultReason::WrongKeyLifecycleState, format!("{reference} cannot be changed in the state of the object")))

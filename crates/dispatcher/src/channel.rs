@@ -17,13 +17,16 @@ use policy::Actor;
 use store::{Change, Commit, Record, Revision, Store, Tenant};
 use zeroize::Zeroizing;
 
+use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::engine::{Engine, OFFERED};
 use crate::error::{Error, Result};
 use crate::factory;
 use crate::internal;
 use crate::notice::{self, Notice};
 use crate::record;
+use crate::release;
 use crate::session::Session;
+use crate::view::to_store;
 
 /// Connections of one client on which the server has the client's role, and of all clients.
 const CHANNELS_PER_CLIENT_MAX: usize = 16;
@@ -305,13 +308,14 @@ impl<S: Store> Engine<S> {
             };
             let correlation = self.server_correlation();
             let Some(telling) = notice.telling(channel.version, &correlation, now_us.div_euclid(1_000_000)) else { continue };
+            let identifier = telling.identifier;
             let record = AuditRecord {
                 time_us: now_us,
                 tenant: channel.actor.tenant,
                 actor: channel.actor.name.clone(),
                 peer: Some(session.peer.clone()),
                 action: Action::Operation(telling.operation.0),
-                identifiers: vec![telling.identifier],
+                identifiers: vec![identifier.clone()],
                 outcome: Outcome::Success,
             };
             let logged = self.log(Tenant(channel.actor.tenant), || vec![record.encode()]).await;
@@ -319,8 +323,28 @@ impl<S: Store> Engine<S> {
                 tracing::error!(%error, "the log entry of a {:?} could not be written", telling.operation);
                 return Sending::End("the log takes nothing");
             }
+            if telling.operation == Code::Put {
+                self.note_served(Tenant(channel.actor.tenant), &identifier).await;
+            }
             channel.state().asked = Some(telling.operation);
             return Sending::Request(telling.bytes);
+        }
+    }
+
+    /// That the client of an object has it now (2.1, section 4.24). What cannot be written is no reason to keep the object back.
+    async fn note_served(&self, tenant: Tenant, identifier: &str) {
+        for _ in 0..CONFLICT_RETRIES {
+            let record = match self.store.load(tenant, &[identifier]).await {
+                Ok(mut found) => found.pop().flatten(),
+                Err(error) => return tracing::warn!(%error, identifier, "an object that was put stays fresh"),
+            };
+            let used = record.and_then(|record| record::from_record(record).ok()).and_then(release::used);
+            let Some(change) = used else { return };
+            match self.commit(tenant, Commit { changes: to_store(vec![change]), ..Commit::default() }).await {
+                Ok(Committed::Made) => return,
+                Ok(Committed::NotMade) => {}
+                Err(error) => return tracing::warn!(%error, identifier, "an object that was put stays fresh"),
+            }
         }
     }
 

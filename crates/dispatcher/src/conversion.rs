@@ -14,6 +14,7 @@ use kmip::structures::{
 use kmip::{ProtocolVersion, Secret, tag};
 use zeroize::Zeroizing;
 
+use crate::creation;
 use crate::error::{Error, Result};
 
 /// Gives an object another format.
@@ -24,11 +25,11 @@ pub(crate) fn convert(object: &mut ManagedObject, wanted: Format) -> Result<()> 
     let unsupported =
         || Error::new(ResultReason::KeyFormatTypeNotSupported, "The object is not available in this Key Format Type");
     let object_type = object.object_type();
-    let Some(block) = object.key_block_mut() else {
-        // A certificate has one format only.
-        let x509 = object_type == ObjectType::Certificate && wanted == Format::X_509;
-        return if x509 { Ok(()) } else { Err(unsupported()) };
-    };
+    // What has no Key Block is in one format, which its attribute says (2.1, section 4.26).
+    if object.key_block().is_none() {
+        return if creation::only_format(object) == Some(wanted) { Ok(()) } else { Err(unsupported()) };
+    }
+    let Some(block) = object.key_block_mut() else { return Err(unsupported()) };
     let format = block.key_format_type;
     if format == wanted {
         return Ok(());

@@ -19,6 +19,7 @@ use ttlv_codec::{Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::certificate;
+use crate::change;
 use crate::conversion;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
@@ -195,7 +196,9 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
     check_count(given.len(), context.settings)?;
     for AttributeInstance { index, attribute } in given {
         let rules = attribute.rules();
-        if rules.set_by == SetBy::Server && !STATED_BY_CLIENT.contains(&rules.tag) {
+        if (rules.set_by == SetBy::Server && !STATED_BY_CLIENT.contains(&rules.tag))
+            || change::is_the_servers_own(&attribute.reference())
+        {
             return Err(Error::new(ResultReason::AttributeReadOnly, format!("{} is set by the server", attribute.reference())));
         }
         if !rules.applies_to.contains(object.object_type) {
@@ -389,7 +392,7 @@ fn describe(object: &mut StoredObject) {
 }
 
 /// The format of what has no key block to say it (2.1, section 4.26).
-fn only_format(object: &ManagedObject) -> Option<KeyFormatType> {
+pub(crate) fn only_format(object: &ManagedObject) -> Option<KeyFormatType> {
     match object {
         ManagedObject::Certificate(certificate) if certificate.certificate_type == CertificateType::X_509 => {
             Some(KeyFormatType::X_509)

@@ -10,7 +10,7 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, KeyUse, Loaded, Operation, Placeholder, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Placeholder, Plan};
 use crate::pkcs12;
 use crate::release::{self, Form};
 use crate::spelling;
@@ -21,10 +21,13 @@ pub(crate) struct Export;
 impl Operation for Export {
     type Request = ExportRequest;
     type Response = ExportResponse;
-    type Prepared = ();
+    type Prepared = Option<pkcs12::File>;
 
     const PERMISSION: Permission = Permission::Export;
     const RELEASES_MATERIAL: bool = true;
+    /// A PKCS#12 file takes milliseconds of key derivation.
+    const HEAVY: bool = true;
+    const PREPARES_FROM_OBJECTS: bool = true;
 
     fn plan(request: &ExportRequest, context: &Context<'_>) -> Result<Plan> {
         form(request).check()?;
@@ -40,11 +43,24 @@ impl Operation for Export {
         if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
     }
 
+    fn prepares(request: &ExportRequest) -> bool {
+        request.key_format_type == Some(KeyFormatType::PKCS_12)
+    }
+
+    fn prepare(_: &ExportRequest, material: &Material<'_>) -> Result<Option<pkcs12::File>> {
+        pkcs12::make(material.objects)
+    }
+
     fn keys(request: &ExportRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
         release::keys(&form(request), loaded, keys, context)
     }
 
-    fn handle(request: &ExportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ExportResponse>> {
+    fn handle(
+        request: &ExportRequest,
+        loaded: Loaded,
+        file: &Option<pkcs12::File>,
+        context: &Context<'_>,
+    ) -> Result<Done<ExportResponse>> {
         let mut keys = Keys::new(loaded.keys);
         let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
         let object = objects.next().ok_or_else(Error::object_not_found)?;
@@ -54,7 +70,7 @@ impl Operation for Export {
         let managed = if object.is_destroyed() {
             None
         } else {
-            Some(release::release(&object, &others, &mut keys, &form(request), context)?)
+            Some(release::release(&object, &others, file.as_ref(), &mut keys, &form(request), context)?)
         };
         let mut attributes = object.view(context.now);
         spelling::attributes(&mut attributes, context.version);

@@ -18,6 +18,7 @@ use kmip::result_reason::ResultReason;
 use kmip::structures::{Constraints, DefaultsInformation, ObjectDefaults, ObjectGroups, ObjectTypes};
 use kmip::tag;
 
+use crate::change;
 use crate::creation;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
@@ -160,6 +161,15 @@ impl Factory {
     }
 }
 
+impl Factory {
+    /// Whether the client has laid down something for a group.
+    pub(crate) fn names_group(&self, group: &String) -> bool {
+        let of_constraints = self.constraints.constraints.iter().map(|constraint| &constraint.object_groups);
+        let mut all = of_constraints.chain(self.defaults.object_defaults.iter().map(|defaults| &defaults.object_groups));
+        all.any(|groups| groups.as_ref().is_some_and(|groups| groups.object_groups.contains(group)))
+    }
+}
+
 /// A type of the range that is left to vendors.
 const VENDORS_DATA: u32 = 0x8000_0000;
 
@@ -230,7 +240,8 @@ pub(crate) fn check_defaults(defaults: &DefaultsInformation) -> Result<()> {
         for (at, attribute) in defaults.attributes.iter().enumerate() {
             let reference = attribute.reference();
             let rules = attribute.rules();
-            let is_the_servers = rules.set_by == SetBy::Server && !creation::may_be_stated(rules.tag);
+            let is_the_servers =
+                (rules.set_by == SetBy::Server && !creation::may_be_stated(rules.tag)) || change::is_the_servers_own(&reference);
             let is_one = rules.instances == kmip::attribute::Instances::One;
             let is_second = is_one && defaults.attributes.iter().take(at).any(|other| other.is(&reference));
             // Two objects with one Name are not allowed, and what an object is cannot be left open.

@@ -9,7 +9,7 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, KeyUse, Loaded, Operation, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Plan};
 use crate::pkcs12;
 use crate::release::{self, Form};
 use crate::wrapping::Keys;
@@ -19,10 +19,13 @@ pub(crate) struct Get;
 impl Operation for Get {
     type Request = GetRequest;
     type Response = GetResponse;
-    type Prepared = ();
+    type Prepared = Option<pkcs12::File>;
 
     const PERMISSION: Permission = Permission::Get;
     const RELEASES_MATERIAL: bool = true;
+    /// A PKCS#12 file takes milliseconds of key derivation.
+    const HEAVY: bool = true;
+    const PREPARES_FROM_OBJECTS: bool = true;
 
     fn plan(request: &GetRequest, context: &Context<'_>) -> Result<Plan> {
         form(request).check()?;
@@ -37,11 +40,24 @@ impl Operation for Get {
         if request.key_format_type == Some(KeyFormatType::PKCS_12) { pkcs12::follow(loaded) } else { Ok(Vec::new()) }
     }
 
+    fn prepares(request: &GetRequest) -> bool {
+        request.key_format_type == Some(KeyFormatType::PKCS_12)
+    }
+
+    fn prepare(_: &GetRequest, material: &Material<'_>) -> Result<Option<pkcs12::File>> {
+        pkcs12::make(material.objects)
+    }
+
     fn keys(request: &GetRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
         release::keys(&form(request), loaded, keys, context)
     }
 
-    fn handle(request: &GetRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<GetResponse>> {
+    fn handle(
+        request: &GetRequest,
+        loaded: Loaded,
+        file: &Option<pkcs12::File>,
+        context: &Context<'_>,
+    ) -> Result<Done<GetResponse>> {
         let mut keys = Keys::new(loaded.keys);
         let mut objects = loaded.objects.into_iter().map(Authorised::into_inner);
         let object = objects.next().ok_or_else(Error::object_not_found)?;
@@ -50,7 +66,7 @@ impl Operation for Get {
         let response = GetResponse {
             object_type: object.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),
-            object: release::release(&object, &others, &mut keys, &form(request), context)?,
+            object: release::release(&object, &others, file.as_ref(), &mut keys, &form(request), context)?,
         };
         let mut done = Done::reply(response).about(&identifier);
         done.changes.extend(release::used(object));

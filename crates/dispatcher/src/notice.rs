@@ -42,7 +42,12 @@ pub(crate) struct Telling {
 impl Notice {
     /// What there is to tell of a change; `None`: nothing changed that has a name.
     pub(crate) fn new(before: Option<StoredObject>, object: StoredObject, now: i64) -> Option<Arc<Self>> {
-        let is_same = before.as_ref().is_some_and(|before| before.instances == object.instances);
+        // That somebody has it now, who is the same client, is no event.
+        let told = |object: &StoredObject| {
+            let instances = object.instances.iter().filter(|instance| instance.attribute.tag() != tag::Fresh);
+            instances.cloned().collect::<Vec<_>>()
+        };
+        let is_same = before.as_ref().is_some_and(|before| told(before) == told(&object));
         let size = |object: &StoredObject| 256 + object.instances.len() * 128 + object.material_length();
         let size = size(&object) + before.as_ref().map_or(0, size);
         (!is_same).then(|| Arc::new(Self { object, before, now, size }))

@@ -63,6 +63,12 @@ pub(crate) trait Operation {
         Ok(Vec::new())
     }
 
+    /// Whether there is anything to prepare for a request. If there is not, [`Operation::prepare`] is not asked, and no object is
+    /// copied for it.
+    fn prepares(_request: &Self::Request) -> bool {
+        true
+    }
+
     /// Does what takes long and needs nothing from the store but templates and objects. Is done once, however often changes
     /// collide: what it takes from objects must be what never changes.
     fn prepare(_request: &Self::Request, _material: &Material<'_>) -> Result<Self::Prepared> {
@@ -88,7 +94,7 @@ pub(crate) trait Operation {
 pub(crate) struct Material<'a> {
     /// The templates, in the order of the plan.
     pub(crate) templates: &'a [StoredObject],
-    /// The objects, of an operation that says that it prepares from them.
+    /// The objects and after them the keys, of an operation that says that it prepares from them.
     pub(crate) objects: &'a [StoredObject],
     /// What the configuration decides.
     pub(crate) settings: &'a Settings,
@@ -111,6 +117,8 @@ pub(crate) struct Plan {
     pub(crate) free_names: Vec<Name>,
     /// Templates by name (1.x).
     pub(crate) templates: Vec<Name>,
+    /// Object groups that at least one object of the actor must be in.
+    pub(crate) groups: Vec<String>,
 }
 
 /// A key that a request uses on its objects.

@@ -216,6 +216,7 @@ async fn perform<O: Operation, S: Store>(
         };
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
+            None if !O::prepares(&payload) => Arc::default(),
             None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
@@ -319,8 +320,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::general_failure("an operation panicked")))
 }
 
-/// How often an operation may follow links further. Chains of certificates are no longer; links of clients may go in circles.
-const FOLLOWED: usize = 16;
+/// How often an operation may follow links: from a key over its public half to a chain of certificates, which are no longer.
+const FOLLOWED: usize = 2 + crypto::PKCS12_CHAIN_MAX;
 
 /// What a client has laid down for its new objects.
 async fn load_factory<S: Store>(view: &View<'_, S>, owner: &str) -> Result<Arc<Factory>> {
@@ -338,10 +339,13 @@ async fn load<O: Operation, S: Store>(
     let mut loaded = Loaded::default();
     let mut own = plan.objects;
     let mut next = own.clone();
-    for _ in 0..FOLLOWED {
-        if next.is_empty() {
-            break;
+    let mut steps = 0;
+    while !next.is_empty() {
+        if steps == FOLLOWED {
+            let text = format!("The chain that begins at the object has more than {FOLLOWED} links");
+            return Err(Error::new(ResultReason::ServerLimitExceeded, text));
         }
+        steps += 1;
         if next.iter().any(|identifier| factory::is_reserved(identifier)) {
             return Err(Error::object_not_found());
         }
@@ -393,6 +397,9 @@ async fn load<O: Operation, S: Store>(
     for name in &plan.free_names {
         search::check_name_is_free(view, name, &own, context).await?;
     }
+    for group in &plan.groups {
+        search::check_group(view, group, context).await?;
+    }
     if let Some(search) = &plan.search {
         loaded.found = search::find(view, search, context, O::PERMISSION).await?;
     }
@@ -401,16 +408,21 @@ async fn load<O: Operation, S: Store>(
 
 /// Loads a key that wraps or unwraps, and asks the policy about it.
 async fn load_key<S: Store>(view: &View<'_, S>, key: &KeyUse, context: &Context<'_>) -> Result<Authorised> {
+    // What is only read, such as the password of a PKCS#12 file, wraps nothing.
+    let is_read = key.permission == policy::Permission::Get;
+    let absent = || if is_read { Error::object_not_found() } else { Error::wrapping_object_not_found() };
     if factory::is_reserved(&key.identifier) {
-        return Err(Error::wrapping_object_not_found());
+        return Err(absent());
     }
-    let object = view.load(&[&key.identifier]).await?.pop().flatten().ok_or_else(Error::wrapping_object_not_found)?;
+    let object = view.load(&[&key.identifier]).await?.pop().flatten().ok_or_else(absent)?;
     let object = authorise(context, key.permission, object).map_err(|error| match error.reason {
         // Absent and forbidden by another tenant are the same here, too.
-        ResultReason::ObjectNotFound => Error::wrapping_object_not_found(),
+        ResultReason::ObjectNotFound => absent(),
         _ => error,
     })?;
-    if object.is_archived() {
+    if is_read {
+        object.check_is_on_line()?;
+    } else if object.is_archived() {
         let text = "The wrapping key is archived; it has to be recovered first";
         return Err(Error::new(ResultReason::WrappingObjectArchived, text));
     }
@@ -427,7 +439,7 @@ async fn prepare<O: Operation, S: Store>(
     let (settings, random) = (&engine.settings, &engine.environment.random);
     let templates = &loaded.templates;
     let objects: Vec<StoredObject> = match O::PREPARES_FROM_OBJECTS {
-        true => loaded.objects.iter().map(|object| (**object).clone()).collect(),
+        true => loaded.objects.iter().chain(&loaded.keys).map(|object| (**object).clone()).collect(),
         false => Vec::new(),
     };
     if !O::HEAVY {

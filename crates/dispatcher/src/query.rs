@@ -6,11 +6,12 @@ use kmip::enumerations::{
 };
 use kmip::masks::ProtectionStorageMask;
 use kmip::payload::query::{QueryRequest, QueryResponse};
+use kmip::result_reason::ResultReason;
 use kmip::structures::{CapabilityInformation, ProfileInformation, ProtectionStorageMasks, ServerInformation};
 use policy::Permission;
 
 use crate::creation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::factory;
 use crate::operation::{Context, Done, Loaded, Operation, Plan};
 use crate::operations::{SUPPORTED, offered};
@@ -79,6 +80,9 @@ pub const QUERY_FUNCTIONS: &[(QueryFunction, &str)] = &[
     (QueryFunction::QueryStorageProtectionMasks, "software"),
 ];
 
+/// Object groups in one request. Each is a search.
+const GROUPS_MAX: usize = 64;
+
 pub(crate) struct Query;
 
 impl Operation for Query {
@@ -89,8 +93,16 @@ impl Operation for Query {
     const PERMISSION: Permission = Permission::Query;
     const USES_FACTORY: bool = true;
 
-    fn plan(_: &QueryRequest, _: &Context<'_>) -> Result<Plan> {
-        Ok(Plan::default())
+    fn plan(request: &QueryRequest, context: &Context<'_>) -> Result<Plan> {
+        let asks = request.query_functions.contains(&QueryFunction::QueryDefaultsInformation);
+        let named = request.object_groups.iter().filter(|_| asks).flat_map(|groups| &groups.object_groups);
+        // What somebody has laid something down for is known, be it empty still.
+        let groups: Vec<String> = named.filter(|group| !context.factory.names_group(group)).cloned().collect();
+        if groups.len() > GROUPS_MAX {
+            let text = format!("The request names too many object groups; the server looks for {GROUPS_MAX}");
+            return Err(Error::new(ResultReason::ServerLimitExceeded, text));
+        }
+        Ok(Plan { groups, ..Plan::default() })
     }
 
     fn handle(request: &QueryRequest, _: Loaded, (): &(), context: &Context<'_>) -> Result<Done<QueryResponse>> {

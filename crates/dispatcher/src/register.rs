@@ -1,19 +1,26 @@
 //! Register: the client brings an object of any type (2.1, section 6.1.49).
 
+use crypto::{CryptoError, Pkcs12Contents};
 use kmip::ProtocolVersion;
+use kmip::Secret;
 use kmip::attribute::Attribute;
-use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType, ObjectType, UniqueIdentifierEnumeration};
-use kmip::identifier::UniqueIdentifier;
-use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
+use kmip::enumerations::{
+    CertificateType, CryptographicAlgorithm, Enumeration as _, KeyFormatType, LinkType, ObjectType, UniqueIdentifierEnumeration,
+};
+use kmip::identifier::{ObjectReference, UniqueIdentifier};
+use kmip::object::{Certificate, KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue};
 use kmip::payload::register::{RegisterRequest, RegisterResponse};
 use kmip::result_reason::ResultReason;
+use kmip::structures::Link;
 use policy::Permission;
 
+use crate::authorise::Authorised;
 use crate::conversion;
 use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, KeyUse, Loaded, Material, Operation, Plan};
+use crate::pkcs12;
 use crate::wrapping;
 
 pub(crate) struct Register;
@@ -21,9 +28,12 @@ pub(crate) struct Register;
 impl Operation for Register {
     type Request = RegisterRequest;
     type Response = RegisterResponse;
-    type Prepared = ();
+    type Prepared = Option<Pkcs12Contents>;
 
     const PERMISSION: Permission = Permission::Register;
+    /// A PKCS#12 file says itself how much work its key derivations are.
+    const HEAVY: bool = true;
+    const PREPARES_FROM_OBJECTS: bool = true;
     const USES_FACTORY: bool = true;
 
     fn plan(request: &RegisterRequest, context: &Context<'_>) -> Result<Plan> {
@@ -40,21 +50,140 @@ impl Operation for Register {
         creation::plan(&[Some(&request.attributes)], context)
     }
 
-    fn handle(request: &RegisterRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<RegisterResponse>> {
+    fn keys(request: &RegisterRequest, _: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
+        if pkcs12_file(request).is_none() {
+            return Ok(Vec::new());
+        }
+        if let Some(password) = keys.first() {
+            pkcs12::text_of(password).map_err(|error| Error { reason: ResultReason::BadPassword, ..error })?;
+            // Up to 1.4 it is Permission Denied (TC-PKCS12-2).
+            pkcs12::check_is_active(password, context).map_err(|error| match context.version.is_1x() {
+                true => error,
+                false => Error { reason: ResultReason::BadPassword, ..error },
+            })?;
+        }
+        Ok(vec![KeyUse { identifier: password_link(request)?, permission: Permission::Get }])
+    }
+
+    fn prepares(request: &RegisterRequest) -> bool {
+        pkcs12_file(request).is_some()
+    }
+
+    fn prepare(request: &RegisterRequest, material: &Material<'_>) -> Result<Option<Pkcs12Contents>> {
+        let (Some(file), Some(password)) = (pkcs12_file(request), material.objects.last()) else { return Ok(None) };
+        let name = request.attributes.attributes.iter().find_map(pkcs12::friendly_name);
+        let opened = crypto::read_pkcs12(file, &pkcs12::text_of(password)?, name.as_deref());
+        opened.map(Some).map_err(|error| match error {
+            CryptoError::Refused => {
+                Error::new(ResultReason::BadPassword, "The PKCS#12 file cannot be opened with the password it is linked to")
+            }
+            error => Error::invalid_field(format!("The PKCS#12 file cannot be read: {error}")),
+        })
+    }
+
+    fn handle(
+        request: &RegisterRequest,
+        loaded: Loaded,
+        opened: &Option<Pkcs12Contents>,
+        context: &Context<'_>,
+    ) -> Result<Done<RegisterResponse>> {
         let identifier = context.new_identifier()?;
         let owner = context.actor.name.clone();
         let mut object = StoredObject::new(identifier.clone(), owner, request.object_type, context.version);
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         creation::apply(&mut object, given, context)?;
         // The request stays whole, because the operation may have to run again: this copy is the one that is kept.
-        take_in(&mut object, request.object.clone(), context)?;
+        let mut managed = request.object.clone();
+        let certificates = match opened {
+            Some(contents) => unpack(&mut object, &mut managed, contents, context)?,
+            None => Vec::new(),
+        };
+        take_in(&mut object, managed, context)?;
         context.factory.complete(&mut object, context.settings)?;
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
-        Ok(Done::reply(response)
+        let mut done = Done::reply(response)
             .with(Change::Write(Box::new(object)))
-            .returning(UniqueIdentifierEnumeration::Register, &identifier))
+            .returning(UniqueIdentifierEnumeration::Register, &identifier);
+        for certificate in certificates {
+            done = done.about(&certificate.identifier).with(Change::Write(Box::new(certificate)));
+        }
+        Ok(done)
     }
+}
+
+/// The PKCS#12 file that a request brings, as a private key in clear (1.4, sections 2.1.3 and 3.45; 2.1, section 4.39).
+fn pkcs12_file(request: &RegisterRequest) -> Option<&[u8]> {
+    let ManagedObject::PrivateKey(key) = &request.object else { return None };
+    let block = &key.key_block;
+    if block.key_format_type != KeyFormatType::PKCS_12 || block.key_wrapping_data.is_some() {
+        return None;
+    }
+    match block.key_value.as_ref()? {
+        KeyValue::Wrapped(bytes) => Some(bytes.expose()),
+        KeyValue::Plain(plain) => match &plain.key_material {
+            KeyMaterial::Bytes(bytes) => Some(bytes.expose()),
+            KeyMaterial::Transparent(_) => None,
+        },
+    }
+}
+
+/// The password of the file: the request links the key with it.
+fn password_link(request: &RegisterRequest) -> Result<String> {
+    let is_password =
+        |attribute: &&Attribute| matches!(attribute, Attribute::Link(link) if link.link_type == LinkType::PKCS_12PasswordLink);
+    let mut links = request.attributes.attributes.iter().filter(is_password);
+    match (links.next(), links.next()) {
+        (Some(Attribute::Link(Link { linked_object_identifier: ObjectReference::Identifier(identifier), .. })), None) => {
+            Ok(identifier.clone())
+        }
+        _ => Err(Error::new(ResultReason::BadPassword, "A PKCS#12 file must come with one PKCS#12 Password Link")),
+    }
+}
+
+/// Puts the key of a file in the place of the file. Its certificates become objects of their own, linked as their chain goes; returns
+/// them.
+fn unpack(
+    object: &mut StoredObject,
+    managed: &mut ManagedObject,
+    contents: &Pkcs12Contents,
+    context: &Context<'_>,
+) -> Result<Vec<StoredObject>> {
+    if let Some(block) = managed.key_block_mut() {
+        block.key_format_type = KeyFormatType::PKCS_8;
+        let key_material = KeyMaterial::Bytes(contents.pkcs8.clone());
+        block.key_value = Some(KeyValue::Plain(PlainKeyValue { key_material, attributes: None }));
+    }
+    let name = contents.friendly_name.clone().map(Attribute::PKCS_12FriendlyName);
+    name.iter().for_each(|name| object.set_if_absent(name.clone()));
+    if object.linked(LinkType::PKCS_12CertificateLink).is_some() && !contents.chain.is_empty() {
+        let text = "PKCS#12 Certificate Link is the server's to make: the file holds the certificates";
+        return Err(Error::invalid_field(text));
+    }
+    let mut certificates: Vec<StoredObject> = Vec::with_capacity(contents.chain.len());
+    for value in &contents.chain {
+        let (identifier, owner) = (context.new_identifier()?, context.actor.name.clone());
+        match certificates.last_mut() {
+            None => {
+                object.add(creation::link(LinkType::PKCS_12CertificateLink, &identifier));
+            }
+            Some(issued) => {
+                issued.add(creation::link(LinkType::CertificateLink, &identifier));
+            }
+        }
+        let mut certificate = StoredObject::new(identifier, owner, ObjectType::Certificate, context.version);
+        if certificates.is_empty() {
+            name.iter().for_each(|name| certificate.set(name.clone()));
+        }
+        certificate.object = Some(ManagedObject::Certificate(Certificate {
+            certificate_type: CertificateType::X_509,
+            certificate_value: Secret::from_slice(value),
+        }));
+        context.factory.complete(&mut certificate, context.settings)?;
+        creation::complete(&mut certificate, Origin::Registered, context)?;
+        certificates.push(certificate);
+    }
+    Ok(certificates)
 }
 
 /// Gives an object what the client brought.
@@ -119,9 +248,10 @@ fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBloc
     Ok(())
 }
 
-/// A wrapped key is bytes, a key in clear a structure (1.4, section 2.1.3).
+/// A wrapped key is bytes, a key in clear a structure (1.4, section 2.1.3). A PKCS#12 file, which is encrypted, is bytes, too.
 fn check_shape(block: &KeyBlock) -> Result<()> {
     match (&block.key_value, &block.key_wrapping_data) {
+        (Some(KeyValue::Wrapped(_)), None) if block.key_format_type == KeyFormatType::PKCS_12 => Ok(()),
         (Some(KeyValue::Wrapped(_)), None) => {
             Err(Error::invalid_field("Key Value is a Byte String, but Key Wrapping Data is missing"))
         }

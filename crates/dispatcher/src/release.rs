@@ -70,7 +70,8 @@ pub(crate) fn keys(form: &Form<'_>, loaded: &[Authorised], keys: &[Authorised], 
     Ok(needed)
 }
 
-/// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it, `keys` wrap and unwrap it.
+/// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it, and
+/// `file` is what was made of them; `keys` wrap and unwrap it.
 ///
 /// # Errors
 /// Object Destroyed, Key Value Not Present, Not Extractable, Sensitive, Key Wrap Type Not Supported, Key Format Type Not Supported,
@@ -78,6 +79,7 @@ pub(crate) fn keys(form: &Form<'_>, loaded: &[Authorised], keys: &[Authorised], 
 pub(crate) fn release(
     object: &StoredObject,
     others: &[StoredObject],
+    file: Option<&pkcs12::File>,
     keys: &mut Keys,
     form: &Form<'_>,
     context: &Context<'_>,
@@ -88,7 +90,7 @@ pub(crate) fn release(
         wrapping::unwrap(&mut managed, object.spelling, keys, context)?;
     }
     if !others.is_empty() {
-        managed = pkcs12::file(object, others, context)?;
+        managed = pkcs12::released(object, others, file, context)?;
     } else if let Some(format) = form.format {
         conversion::convert(&mut managed, format)?;
     }

@@ -3,18 +3,20 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use kmip::attribute::Attribute;
+use kmip::attribute::{Attribute, AttributeReference};
 use kmip::enumerations::ObjectType;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
+use kmip::tag;
 use store::{Query, Store};
+use ttlv_codec::TreeValue;
 
 use crate::authorise::{Authorised, authorise};
 use crate::error::{Error, Result};
 use crate::factory;
 use crate::keys;
 use crate::object::StoredObject;
-use crate::operation::{Context, Found, Search};
+use crate::operation::{Context, Found, Judge, Search};
 use crate::operations::guarded;
 use crate::view::View;
 
@@ -177,6 +179,31 @@ pub(crate) async fn check_name_is_free<S: Store>(
         return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
     }
     Ok(())
+}
+
+/// That an object of the actor is in a group.
+///
+/// # Errors
+/// Unknown Object Group.
+pub(crate) async fn check_group<S: Store>(view: &View<'_, S>, group: &str, context: &Context<'_>) -> Result<()> {
+    let mut search = Search { limit: Some(1), ..Search::default() };
+    let values = [TreeValue::TextString(group.to_owned())];
+    search.wanted.add(&AttributeReference::Standard(tag::ObjectGroup), &values, context.now);
+    let wanted = Attribute::ObjectGroup(group.to_owned());
+    search.judge = Some(Box::new(Has(wanted)));
+    match find(view, &search, context, policy::Permission::Locate).await?.is_empty() {
+        true => Err(Error::new(ResultReason::UnknownObjectGroup, "No object of the client is in an object group that is named")),
+        false => Ok(()),
+    }
+}
+
+/// Wants what has an attribute.
+struct Has(Attribute);
+
+impl Judge for Has {
+    fn wants(&self, object: &StoredObject, _: &Context<'_>) -> Result<bool> {
+        Ok(object.attributes().any(|own| *own == self.0))
+    }
 }
 
 /// What finds the actor's living objects of a name.

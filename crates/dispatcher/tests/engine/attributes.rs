@@ -4,12 +4,14 @@ use dispatcher::Settings;
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeInstance, AttributeReference, Attributes, VendorAttribute};
 use kmip::codec::DateTime;
-use kmip::enumerations::{CryptographicAlgorithm, LinkType, ObjectType, RevocationReasonCode, State};
+use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, LinkType, ObjectType, RevocationReasonCode, State};
 use kmip::masks::CryptographicUsageMask;
 use kmip::operation::Operation;
 use kmip::payload::add_attribute::{AddAttributeRequest, AddAttributeResponse};
 use kmip::payload::delete_attribute::{DeleteAttributeRequest, DeleteAttributeResponse};
+use kmip::payload::export::ExportResponse;
 use kmip::payload::get_attributes::GetAttributesResponse;
+use kmip::payload::import::{ImportRequest, ImportResponse};
 use kmip::payload::modify_attribute::ModifyAttributeResponse;
 use kmip::result_reason::ResultReason;
 use kmip::structures::{Link, UsageLimits};
@@ -50,17 +52,18 @@ fn indices_of_1_x_never_move() {
         let key = client.create(aes_and([name("a")]));
         let added = client.add(&key, name("b")).unwrap();
         assert_eq!(added.attribute, Some(at(1, name("b"))), "{version}");
-        // An index of 0, which many clients always send, means none; another is the place of the new value.
-        for (given, expected) in [(0, 2), (7, 7), (1, 8)] {
-            let request = AddAttributeRequest {
-                unique_identifier: Some(key.as_str().into()),
-                current_attribute: None,
-                new_attribute: Some(at(given, name(&format!("given {given}")))),
-            };
-            let response: AddAttributeResponse = client.ask(Operation::AddAttribute, &request).ok();
-            assert_eq!(response.attribute.unwrap().index, Some(expected), "{version}");
+        // An index of 0, which many clients always send, means none; another is not the client's to give.
+        let give = |given| AddAttributeRequest {
+            unique_identifier: Some(key.as_str().into()),
+            current_attribute: None,
+            new_attribute: Some(at(given, name(&format!("given {given}")))),
+        };
+        let response: AddAttributeResponse = client.ask(Operation::AddAttribute, &give(0)).ok();
+        assert_eq!(response.attribute.unwrap().index, Some(2), "{version}");
+        for given in [1, 7, -1] {
+            client.ask(Operation::AddAttribute, &give(given)).fails_with(ResultReason::InvalidField);
         }
-        let expected = [(0, "a"), (1, "b"), (2, "given 0"), (7, "given 7"), (8, "given 1")];
+        let expected = [(0, "a"), (1, "b"), (2, "given 0")];
         assert_eq!(names(&mut client, &key), pairs(&expected), "{version}");
 
         let request = modify(Some(&key), None, at(1, name("c")));
@@ -76,7 +79,7 @@ fn indices_of_1_x_never_move() {
             .fails_with(ResultReason::ItemNotFound);
         // Without an index: the first.
         client.delete(&key, AttributeReference::Standard(tag::Name)).unwrap();
-        assert_eq!(names(&mut client, &key), pairs(&[(2, "given 0"), (7, "given 7"), (8, "given 1")]), "{version}");
+        assert_eq!(names(&mut client, &key), pairs(&[(2, "given 0")]), "{version}");
         let refused = client.delete(&key, AttributeReference::Standard(tag::Name)).unwrap_err();
         assert_eq!(refused, ResultReason::ItemNotFound, "{version}: there is no value 0 any more");
     }
@@ -385,6 +388,41 @@ fn custom_attributes_of_1_x_are_vendor_attributes_of_2_x_and_back() {
 }
 
 #[test]
+fn attributes_that_servers_name_are_not_a_clients_to_set() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let own = vendor("y", "Serial", TreeValue::TextString("1".to_owned()));
+        client.ask(Operation::Create, &create(aes_and([own.clone()]))).fails_with(ResultReason::AttributeReadOnly);
+        client
+            .ask(Operation::Register, &register(symmetric_key(), vec![own.clone()]))
+            .fails_with(ResultReason::AttributeReadOnly);
+        let key = client.create(aes());
+        assert_eq!(client.add(&key, own.clone()).unwrap_err(), ResultReason::ReadOnlyAttribute.at(version), "{version}");
+        if !Operation::Import.known_in(version) {
+            continue;
+        }
+        // What another server made comes with its object, and stays.
+        let request = crate::client::export(Some(&key));
+        let exported = client.ask(Operation::Export, &request).ok::<ExportResponse>();
+        let mut attributes = exported.attributes;
+        attributes.0.retain(|instance| !matches!(instance.attribute, Attribute::UniqueIdentifier(_)));
+        attributes.0.push(own.clone().into());
+        let import = ImportRequest {
+            unique_identifier: "imported".into(),
+            object_type: (!version.is_1x()).then_some(exported.object_type),
+            replace_existing: None,
+            key_wrap_type: None,
+            attributes,
+            object: exported.object.unwrap(),
+        };
+        client.ask(Operation::Import, &import).ok::<ImportResponse>();
+        assert!(client.attributes("imported").iter().any(|attribute| *attribute == own), "{version}");
+        assert_eq!(client.delete("imported", own.reference()).unwrap_err(), ResultReason::AttributeReadOnly.at(version));
+    }
+}
+
+#[test]
 fn vendor_attributes_that_1_x_cannot_name_are_not_shown_to_it() {
     let server = Server::new();
     let acme = vendor("acme", "Colour", TreeValue::TextString("blue".to_owned()));
@@ -402,7 +440,7 @@ fn custom_attributes_change_like_others() {
     for version in VERSIONS {
         let server = Server::new();
         let mut client = server.client("fred", version);
-        let text = |text: &str| vendor("y", "Slot", TreeValue::TextString(text.to_owned()));
+        let text = |text: &str| vendor("x", "Slot", TreeValue::TextString(text.to_owned()));
         let key = client.create(aes());
         client.add(&key, text("1")).unwrap();
         client.modify(&key, text("2")).unwrap();

@@ -175,8 +175,15 @@ fn what_a_request_leaves_out_the_defaults_say() {
     setter.ask(Operation::Create, &nothing(ObjectType::SymmetricKey)).fails_with(ResultReason::InvalidField);
     give(&mut setter, Some(all.clone())).unwrap();
     assert_eq!(queried(&mut setter, &[]), all);
+    let unknown = QueryRequest {
+        query_functions: vec![QueryFunction::QueryDefaultsInformation],
+        object_groups: groups(&["strong", "other"]),
+    };
+    setter.ask(Operation::Query, &unknown).fails_with(ResultReason::UnknownObjectGroup);
+    setter.create(crate::client::aes_and([group("other")]));
     assert_eq!(queried(&mut setter, &["other"]), [all[0].clone(), all[2].clone()]);
     assert_eq!(queried(&mut setter, &["strong", "other"]), all);
+    server.client("barney", NEWEST).ask(Operation::Query, &unknown).fails_with(ResultReason::UnknownObjectGroup);
     for version in VERSIONS {
         let mut client = server.client("fred", version);
         let made = |client: &mut Client<'_>, attributes: Vec<Attribute>| {

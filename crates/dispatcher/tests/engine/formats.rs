@@ -186,7 +186,8 @@ fn every_format_is_kept_as_it_came() {
         let mut client = server.client("fred", version);
         for format in Format::ROW.values.iter().map(|row| Format(row.value)).filter(|format| format.known_in(version)) {
             // Bytes in a format are as they are, whether the server understands them or not.
-            for private in [true, false] {
+            // A private key in a PKCS#12 file is taken out of it.
+            for private in [true, false].into_iter().filter(|private| !(*private && format == Format::PKCS_12)) {
                 let key_block = block(format, KEY, Some(CryptographicAlgorithm::DSA));
                 let object = match private {
                     true => ManagedObject::PrivateKey(PrivateKey { key_block }),
@@ -227,6 +228,164 @@ fn a_key_is_made_in_the_format_that_is_asked_for() {
         let impossible = crate::client::create(aes_and([Attribute::KeyFormatType(Format::PKCS_1)]));
         client.ask(Operation::Create, &impossible).fails_with(ResultReason::KeyFormatTypeNotSupported);
         assert_eq!(server.objects(), 1);
+    }
+}
+
+#[test]
+fn what_has_no_key_block_is_available_in_the_format_it_has() {
+    use kmip::enumerations::{CertificateRequestType, CertificateType};
+    use kmip::object::{Certificate, CertificateRequest};
+    let value = || Secret::from_slice(KEY);
+    let certificate = |certificate_type| ManagedObject::Certificate(Certificate { certificate_type, certificate_value: value() });
+    let request = |certificate_request_type| {
+        ManagedObject::CertificateRequest(CertificateRequest { certificate_request_type, certificate_request_value: value() })
+    };
+    let all = [
+        (certificate(CertificateType::X_509), Format::X_509),
+        (certificate(CertificateType::PGP), Format::Raw),
+        (request(CertificateRequestType::PKCS_10), Format::PKCS_10),
+        (request(CertificateRequestType::PEM), Format::Raw),
+        (crate::objects::opaque_object(), Format::Opaque),
+    ];
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        for (object, format) in all.iter().filter(|(object, _)| object.object_type().known_in(version)) {
+            let identifier = client.register(object.clone(), vec![]);
+            for wanted in [Format::X_509, Format::Raw, Format::PKCS_10, Format::Opaque, Format::PKCS_8] {
+                if !wanted.known_in(version) {
+                    continue;
+                }
+                let answer = get_as(&mut client, &identifier, wanted);
+                if wanted == *format {
+                    assert_eq!(answer.ok::<GetResponse>().object, *object, "{version} {format:?}");
+                } else {
+                    answer.fails_with(ResultReason::KeyFormatTypeNotSupported);
+                }
+            }
+        }
+    }
+}
+
+/// A certificate of a CA, and that of the CA, as DER.
+fn certificates() -> [Vec<u8>; 2] {
+    let keys = [rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap()];
+    let mut authority = rcgen::CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "the CA");
+    let root = authority.self_signed(&keys[0]).unwrap();
+    let issuer = rcgen::Issuer::new(authority, &keys[0]);
+    let disk = rcgen::CertificateParams::new(vec!["disk".to_owned()]).unwrap().signed_by(&keys[1], &issuer).unwrap();
+    [disk.der().to_vec(), root.der().to_vec()]
+}
+
+#[test]
+fn a_pkcs12_file_is_registered_as_what_is_in_it() {
+    use std::sync::atomic::Ordering;
+
+    use kmip::codec::DateTime;
+    use kmip::enumerations::{CertificateType, LinkType, RevocationReasonCode};
+    use kmip::identifier::ObjectReference;
+    use kmip::object::Certificate;
+    use kmip::structures::Link;
+    let link = |link_type, identifier: &str| Attribute::Link(Link { link_type, linked_object_identifier: identifier.into() });
+    let linked = |client: &mut Client<'_>, identifier: &str, kind| {
+        let attributes = client.attributes(identifier);
+        let found = attributes.iter().find_map(|attribute| match attribute {
+            Attribute::Link(Link { link_type, linked_object_identifier: ObjectReference::Identifier(to) }) => {
+                (*link_type == kind).then(|| to.clone())
+            }
+            _ => None,
+        });
+        found
+    };
+    let chain = certificates().map(|der| {
+        let (certificate_type, certificate_value) = (CertificateType::X_509, Secret::new(der));
+        ManagedObject::Certificate(Certificate { certificate_type, certificate_value })
+    });
+    for version in VERSIONS.into_iter().filter(|version| Format::PKCS_12.known_in(*version)) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let ec = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), Attribute::CryptographicLength(256)];
+        let (private, _) = pair(&mut client, ec);
+        let password = |client: &mut Client<'_>, text: &[u8], attributes| {
+            let ManagedObject::SecretData(mut secret) = secret_data() else { panic!("it is secret data") };
+            secret.key_block = block(Format::Opaque, text, None);
+            client.register(ManagedObject::SecretData(secret), attributes)
+        };
+        let active = || vec![Attribute::ActivationDate(DateTime(crate::server::START - 1))];
+        let right = password(&mut client, b"password", active());
+        let [disk, root] = chain.each_ref().map(|certificate| client.register(certificate.clone(), vec![]));
+        client.add(&disk, link(LinkType::CertificateLink, &root)).unwrap();
+        client.add(&private, link(LinkType::PKCS_12CertificateLink, &disk)).unwrap();
+        client.add(&private, link(LinkType::PKCS_12PasswordLink, &right)).unwrap();
+        let worked = || server.trouble.worked.load(Ordering::SeqCst);
+        let before = worked();
+        let key = object_as(&mut client, &private, Format::PKCS_8);
+        assert_eq!(worked(), before, "what is quick is done at once");
+        let file = object_as(&mut client, &private, Format::PKCS_12);
+        assert_eq!(worked(), before + 1, "a file is made on the threads for slow work");
+
+        let again = client.register(file.clone(), vec![link(LinkType::PKCS_12PasswordLink, &right)]);
+        assert_eq!(worked(), before + 2, "and read there");
+        assert_eq!(material(&client.object(&again)), material(&key), "{version}");
+        let attributes = client.attributes(&again);
+        if !version.is_1x() {
+            assert_eq!(attributes.key_format_type(), Some(&Format::PKCS_8));
+        }
+        assert_eq!(attributes.cryptographic_length(), Some(&256));
+        assert_eq!(attributes.pkcs12_friendly_name().map(String::as_str), Some("alias"));
+        let first = linked(&mut client, &again, LinkType::PKCS_12CertificateLink).unwrap();
+        let second = linked(&mut client, &first, LinkType::CertificateLink).unwrap();
+        assert_eq!([&first, &second].map(|identifier| client.object(identifier)), chain, "{version}");
+        assert_eq!(linked(&mut client, &second, LinkType::CertificateLink), None);
+        assert_eq!(client.attributes(&first).pkcs12_friendly_name().map(String::as_str), Some("alias"));
+        // What was registered is got as a file again.
+        object_as(&mut client, &again, Format::PKCS_12);
+
+        let objects = server.objects();
+        let wrong = password(&mut client, b"passwort", active());
+        let early = password(&mut client, b"password", vec![]);
+        let (new, key_link) = (objects + 2, |to: &str| link(LinkType::PKCS_12PasswordLink, to));
+        let not_active = if version.is_1x() { ResultReason::WrongKeyLifecycleState } else { ResultReason::BadPassword };
+        for (attributes, reason) in [
+            (vec![], ResultReason::BadPassword),
+            (vec![key_link(&right), key_link(&wrong)], ResultReason::BadPassword),
+            (vec![key_link(&wrong)], ResultReason::BadPassword),
+            (vec![key_link(&disk)], ResultReason::BadPassword),
+            (vec![key_link(&early)], not_active),
+            (vec![key_link("nobody's")], ResultReason::ObjectNotFound),
+            (vec![key_link(&right), link(LinkType::PKCS_12CertificateLink, &disk)], ResultReason::InvalidField),
+            (vec![key_link(&right), Attribute::PKCS_12FriendlyName("other".to_owned())], ResultReason::InvalidField),
+        ] {
+            client.ask(Operation::Register, &crate::client::register(file.clone(), attributes)).fails_with(reason);
+        }
+        let stranger = crate::client::register(file.clone(), vec![key_link(&right)]);
+        server.client("barney", version).ask(Operation::Register, &stranger).fails_with(ResultReason::PermissionDenied);
+        assert_eq!(server.objects(), new, "{version}: nothing was made");
+
+        // Import takes the file over as it is.
+        let import = kmip::payload::import::ImportRequest {
+            unique_identifier: "imported".into(),
+            object_type: (!version.is_1x()).then_some(ObjectType::PrivateKey),
+            replace_existing: None,
+            key_wrap_type: None,
+            attributes: kmip::attribute::Attributes::default(),
+            object: file.clone(),
+        };
+        client.ask(Operation::Import, &import).ok::<kmip::payload::import::ImportResponse>();
+        assert_eq!(client.object("imported"), file, "{version}");
+
+        // A chain that is too long is not cut.
+        let mut last = root;
+        for _ in 0..16 {
+            let next = client.register(chain[1].clone(), vec![]);
+            client.add(&last, link(LinkType::CertificateLink, &next)).unwrap();
+            last = next;
+        }
+        get_as(&mut client, &private, Format::PKCS_12).fails_with(ResultReason::ServerLimitExceeded);
+        client.revoke(&right, RevocationReasonCode::CessationOfOperation).unwrap();
+        get_as(&mut client, &again, Format::PKCS_12).fails_with(ResultReason::WrongKeyLifecycleState);
     }
 }
 

@@ -114,11 +114,13 @@ fn a_new_object_is_put_and_a_change_is_notified() {
         assert_eq!(none, (None, None, None));
         let request: PutRequest = kmip::codec::from_bytes(&payload, version).unwrap();
         assert_eq!((request.unique_identifier.0.as_str(), request.put_function), (key.as_str(), PutFunction::New));
+        assert_eq!(server.client("fred", version).attributes(&key).fresh(), Some(&false), "{version}: by the Put");
         assert_eq!(request.object, server.client("fred", version).object(&key));
         let attributes = request.attributes.unwrap();
         assert!(attributes.0.iter().any(|instance| instance.attribute == name("key")));
-        // The Get of above took its freshness.
-        notify(&listener);
+        // Who was told has it: it is no longer fresh, which is no event.
+        assert_eq!(server.client("fred", version).attributes(&key).fresh(), Some(&false), "{version}");
+        assert!(next(&listener).is_none());
 
         server.set_time(START + 7);
         other.activate(&before).unwrap();
