@@ -5,6 +5,7 @@
 //! `cargo run --release -p benches -- load --dir kmip-dev` sends Get and Create over mutual TLS to a running endpoint and, in turns
 //! with it, to the [`floor`]: a server that answers every request with fixed bytes of the same size, under the same certificates and
 //! cipher suite. The ratio of the two is what to compare between machines and versions; the rates alone say little.
+//! `cargo run --release -p benches -- heavy` takes the time of Get alone and while clients generate RSA key pairs.
 //!
 //! [`fill`], [`drive`], [`process`] and [`sync`] are what `cargo xtask scale` and `cargo xtask creates` measure a kmipd of their own with.
 //!
@@ -16,6 +17,7 @@ pub mod connection;
 pub mod drive;
 pub mod fill;
 pub mod floor;
+pub mod heavy;
 pub mod load;
 pub mod messages;
 pub mod process;

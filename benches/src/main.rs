@@ -1,4 +1,4 @@
-//! `benches codec`, `benches timing` and `benches load`: see the library.
+//! `benches codec`, `benches timing`, `benches load` and `benches heavy`: see the library.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use benches::connection::Identity;
+use benches::heavy::Heavy;
 use benches::load::{Load, Measured};
-use benches::{codec, load, timing};
+use benches::{codec, heavy, load, timing};
 use clap::{Parser, Subcommand};
 use kmip::ProtocolVersion;
 
@@ -37,24 +38,14 @@ enum Command {
     },
     /// Sends Get and Create to a running server. The keys it creates stay there: do not aim it at a server you need.
     Load {
-        /// The folder of the server, as `kmipd dev` makes it.
-        #[arg(long, default_value = "kmip-dev")]
-        dir: PathBuf,
-        /// The server.
-        #[arg(long, default_value = "127.0.0.1:5696", value_name = "HOST:PORT")]
-        endpoint: String,
-        /// The client's ca.pem, cert.pem and key.pem [default: clients/demo in DIR].
-        #[arg(long, value_name = "FOLDER")]
-        client: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
         /// The server's certificate, for the floor [default: server.pem in DIR].
         #[arg(long, value_name = "FILE")]
         server_certificate: Option<PathBuf>,
         /// Its key [default: server-key.pem in DIR].
         #[arg(long, value_name = "FILE")]
         server_key: Option<PathBuf>,
-        /// The version of the messages.
-        #[arg(long, default_value = "1.4", value_parser = version)]
-        kmip: ProtocolVersion,
         /// What to measure.
         #[arg(long, value_delimiter = ',', default_value = "get,create")]
         operations: Vec<Measured>,
@@ -68,6 +59,53 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Takes the time of Get alone, and while clients generate RSA key pairs. The keys it creates stay there.
+    Heavy {
+        #[command(flatten)]
+        target: Target,
+        /// How many clients generate key pairs.
+        #[arg(long, default_value_t = 10)]
+        generators: usize,
+        /// The length of their keys, in bits.
+        #[arg(long, default_value_t = 4096)]
+        bits: i32,
+        /// With how many connections Get is measured.
+        #[arg(long, default_value_t = 1)]
+        connections: usize,
+        /// How long a round takes.
+        #[arg(long, default_value_t = 8)]
+        seconds: u64,
+        /// How many rounds.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Fails when Get takes more than so many times as long as alone.
+        #[arg(long, value_name = "RATIO")]
+        most: Option<f64>,
+    },
+}
+
+/// The server that is measured.
+#[derive(clap::Args)]
+struct Target {
+    /// The folder of the server, as `kmipd dev` makes it.
+    #[arg(long, default_value = "kmip-dev")]
+    dir: PathBuf,
+    /// The server.
+    #[arg(long, default_value = "127.0.0.1:5696", value_name = "HOST:PORT")]
+    endpoint: String,
+    /// The client's ca.pem, cert.pem and key.pem [default: clients/demo in DIR].
+    #[arg(long, value_name = "FOLDER")]
+    client: Option<PathBuf>,
+    /// The version of the messages.
+    #[arg(long, default_value = "1.4", value_parser = version)]
+    kmip: ProtocolVersion,
+}
+
+impl Target {
+    fn identity(&self) -> Identity {
+        let client = self.client.clone().unwrap_or_else(|| self.dir.join("clients/demo"));
+        Identity { authorities: client.join("ca.pem"), certificate: client.join("cert.pem"), key: client.join("key.pem") }
+    }
 }
 
 fn version(text: &str) -> Result<ProtocolVersion, String> {
@@ -92,35 +130,20 @@ fn run(arguments: Arguments) -> io::Result<()> {
     match arguments.command {
         Command::Codec { milliseconds } => codec::run(Duration::from_millis(milliseconds), &mut io::stdout()),
         Command::Timing { samples, only } => timing::run(samples, &only, &mut io::stdout()),
-        Command::Load {
-            dir,
-            endpoint,
-            client,
-            server_certificate,
-            server_key,
-            kmip,
-            operations,
-            connections,
-            seconds,
-            rounds,
-        } => {
+        Command::Load { target, server_certificate, server_key, operations, connections, seconds, rounds } => {
             if connections.contains(&0) || rounds == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "nothing to measure: connections and rounds count from 1",
-                ));
+                return Err(nothing_to_measure());
             }
-            let client = client.unwrap_or_else(|| dir.join("clients/demo"));
-            let authorities = client.join("ca.pem");
+            let client = target.identity();
             let load = Load {
-                endpoint,
+                endpoint: target.endpoint,
                 server: Identity {
-                    authorities: authorities.clone(),
-                    certificate: server_certificate.unwrap_or_else(|| dir.join("server.pem")),
-                    key: server_key.unwrap_or_else(|| dir.join("server-key.pem")),
+                    authorities: client.authorities.clone(),
+                    certificate: server_certificate.unwrap_or_else(|| target.dir.join("server.pem")),
+                    key: server_key.unwrap_or_else(|| target.dir.join("server-key.pem")),
                 },
-                client: Identity { authorities, certificate: client.join("cert.pem"), key: client.join("key.pem") },
-                version: kmip,
+                client,
+                version: target.kmip,
                 operations,
                 connections,
                 round: Duration::from_secs(seconds),
@@ -128,5 +151,29 @@ fn run(arguments: Arguments) -> io::Result<()> {
             };
             load::run(&load, &mut io::stdout()).map(drop)
         }
+        Command::Heavy { target, generators, bits, connections, seconds, rounds, most } => {
+            if connections == 0 || rounds == 0 || generators == 0 {
+                return Err(nothing_to_measure());
+            }
+            let heavy = Heavy {
+                client: target.identity(),
+                endpoint: target.endpoint,
+                version: target.kmip,
+                generators,
+                bits,
+                connections,
+                round: Duration::from_secs(seconds),
+                rounds,
+            };
+            let ratio = heavy::run(&heavy, &mut io::stdout())?.ratio();
+            match most {
+                Some(most) if ratio > most => Err(io::Error::other(format!("{ratio:.2} times is more than {most}"))),
+                _ => Ok(()),
+            }
+        }
     }
+}
+
+fn nothing_to_measure() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "nothing to measure: connections, clients and rounds count from 1")
 }

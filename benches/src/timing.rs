@@ -5,6 +5,7 @@
 //! A t beyond [`THRESHOLD`] in either direction says that the means differ. One control leaks on purpose: a run that does not find it has
 //! measured nothing.
 
+mod asymmetric;
 mod symmetric;
 
 use std::hint::black_box;
@@ -18,6 +19,9 @@ pub const THRESHOLD: f64 = 4.5;
 
 /// What is left of the samples, in thousandths: the fastest ones.
 const CROPS: [usize; 6] = [1000, 990, 950, 900, 750, 500];
+
+/// How many times fewer calls there are of what takes long.
+pub const FEWER: usize = 100;
 
 /// How many inputs of each kind there are: few, so that they stay in the first cache.
 pub const INPUTS: usize = 32;
@@ -37,12 +41,16 @@ pub struct Case {
     pub refuse: Refuse,
     /// Whether the case is the control, which must be found to leak.
     pub leaks: bool,
+    /// Whether a call takes long, as with private keys: there are fewer of them, by [`FEWER`].
+    pub slow: bool,
 }
 
 /// Everything that is measured. The control comes first.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    symmetric::cases()
+    let mut cases = symmetric::cases();
+    cases.extend(asymmetric::cases());
+    cases
 }
 
 /// The largest t of a case, with its sign, and the mean times of both kinds in nanoseconds.
@@ -113,6 +121,7 @@ pub fn run(samples: usize, only: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| refusal | first kind | second kind | ns | ns | t (threshold {THRESHOLD}) |\n|---|---|---|---|---|---|")?;
     let mut wrong = Vec::new();
     for mut case in cases().into_iter().filter(|case| case.leaks || case.name.contains(only)) {
+        let samples = if case.slow { samples.div_ceil(FEWER) } else { samples };
         let measured = measure(&mut case, samples);
         let [first, second] = measured.means_ns;
         writeln!(

@@ -14,5 +14,8 @@ pub(crate) fn bench(arguments: &[&str]) -> Outcome {
     let server = DevServer::start(directory.path(), port, &[])?;
     let mut load = Command::new(built("benches"));
     load.arg("load").arg("--dir").arg(server.directory()).args(["--endpoint", &format!("127.0.0.1:{port}")]).args(arguments);
-    run(&mut load)
+    run(&mut load)?;
+    let mut heavy = Command::new(built("benches"));
+    heavy.arg("heavy").arg("--dir").arg(server.directory()).args(["--endpoint", &format!("127.0.0.1:{port}"), "--most", "3"]);
+    run(&mut heavy)
 }

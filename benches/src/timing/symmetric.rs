@@ -35,7 +35,14 @@ fn control() -> Case {
         }
         panic!("the control accepted what is wrong");
     };
-    Case { name: "control", kinds: ["the first byte", "the last byte"], inputs, refuse: Box::new(compare), leaks: true }
+    Case {
+        name: "control",
+        kinds: ["the first byte", "the last byte"],
+        inputs,
+        refuse: Box::new(compare),
+        leaks: true,
+        slow: false,
+    }
 }
 
 fn padding(name: &'static str, method: PaddingMethod) -> Case {
@@ -59,7 +66,7 @@ fn padding(name: &'static str, method: PaddingMethod) -> Case {
         made.collect()
     });
     let refuse = move |input: &[u8]| refused(&padded, input, None);
-    Case { name, kinds: ["the number", "the farthest byte"], inputs, refuse: Box::new(refuse), leaks: false }
+    Case { name, kinds: ["the number", "the farthest byte"], inputs, refuse: Box::new(refuse), leaks: false, slow: false }
 }
 
 fn mac(name: &'static str, algorithm: CryptographicAlgorithm) -> Case {
@@ -73,7 +80,7 @@ fn mac(name: &'static str, algorithm: CryptographicAlgorithm) -> Case {
     };
     let inputs = wrong_at(&begun().finish());
     let refuse = move |input: &[u8]| assert!(!begun().verify(input), "a wrong MAC was accepted");
-    Case { name, kinds: ["the first byte", "the last byte"], inputs, refuse: Box::new(refuse), leaks: false }
+    Case { name, kinds: ["the first byte", "the last byte"], inputs, refuse: Box::new(refuse), leaks: false, slow: false }
 }
 
 fn tag(name: &'static str, mode: BlockCipherMode) -> Case {
@@ -81,7 +88,7 @@ fn tag(name: &'static str, mode: BlockCipherMode) -> Case {
     let (data, tag) = sealed(&parameters, &random(LENGTH));
     let inputs = wrong_at(&tag);
     let refuse = move |input: &[u8]| refused(&parameters, &data, Some(input));
-    Case { name, kinds: ["the first byte", "the last byte"], inputs, refuse: Box::new(refuse), leaks: false }
+    Case { name, kinds: ["the first byte", "the last byte"], inputs, refuse: Box::new(refuse), leaks: false, slow: false }
 }
 
 /// Copies of which the first byte is wrong, and such of which the last one is.

@@ -12,6 +12,7 @@ use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm, KeyFormatType
 use kmip::structures::CryptographicParameters;
 use zeroize::Zeroizing;
 
+use crate::asymmetric::{AsymmetricUse, rsa_padding_offered};
 use crate::digest::digest;
 use crate::error::CryptoError;
 use crate::private_key::PrivateKey;
@@ -30,8 +31,14 @@ fn scheme(parameters: &CryptographicParameters) -> Result<Scheme<'_>, CryptoErro
     if !matches!(parameters.cryptographic_algorithm, None | Some(CryptographicAlgorithm::RSA)) {
         return Err(CryptoError::BadParameters("the Cryptographic Parameters are for keys of another algorithm".to_owned()));
     }
-    match parameters.padding_method {
-        None | Some(PaddingMethod::OAEP) => {
+    let padding = parameters.padding_method.unwrap_or(PaddingMethod::OAEP);
+    if !rsa_padding_offered(AsymmetricUse::Encryption, padding) {
+        return Err(CryptoError::UnsupportedParameters(format!(
+            "RSA encryption with the padding {padding:?} is not offered, only with OAEP and PKCS1 v1.5"
+        )));
+    }
+    match padding {
+        PaddingMethod::OAEP => {
             mask_generator(parameters)?;
             let hash = parameters.hashing_algorithm.unwrap_or(HashingAlgorithm::SHA_256);
             let mask = parameters.mask_generator_hashing_algorithm.unwrap_or(HashingAlgorithm::SHA_1);
@@ -42,10 +49,7 @@ fn scheme(parameters: &CryptographicParameters) -> Result<Scheme<'_>, CryptoErro
             let label = parameters.p_source.as_ref().map_or(&[][..], |label| &label.0);
             Ok(Scheme::Oaep { hashes: (hash, mask), label })
         }
-        Some(PaddingMethod::PKCS1V1_5) => Ok(Scheme::Pkcs1),
-        Some(other) => Err(CryptoError::UnsupportedParameters(format!(
-            "RSA encryption with the padding {other:?} is not offered, only with OAEP and PKCS1 v1.5"
-        ))),
+        _ => Ok(Scheme::Pkcs1),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod algorithm;
+mod asymmetric;
 mod asymmetric_encryption;
 mod buffer;
 mod certificate;
@@ -35,6 +36,7 @@ mod wrap;
 
 pub use agreement::{agree, decapsulate, encapsulate};
 pub use algorithm::{ALGORITHMS, AlgorithmRow, KeyClass, Lengths, Library, algorithm};
+pub use asymmetric::{ASYMMETRIC, AsymmetricRow, AsymmetricUse};
 pub use asymmetric_encryption::{decrypt, encrypt};
 pub use certificate::{AlternativeName, CertificateFacts};
 pub use cipher::{CIPHERS, CipherRow, Decryptor, Encryptor, Streaming, cipher, cipher_supported};

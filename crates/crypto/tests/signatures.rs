@@ -5,12 +5,13 @@
 use std::sync::LazyLock;
 
 use crypto::{
-    CryptoError, HASHES, KeyPair, Signer, SystemRandom, Verifier, decrypt, digest, encrypt, generate_key_pair, sign_digest,
-    verify_digest,
+    ASYMMETRIC, AsymmetricRow, AsymmetricUse, CryptoError, HASHES, KeyPair, Signer, SystemRandom, Verifier, agree, decapsulate,
+    decrypt, digest, encapsulate, encrypt, generate_key_pair, sign_digest, verify_digest,
 };
 use kmip::ByteString;
 use kmip::enumerations::{CryptographicAlgorithm, DigitalSignatureAlgorithm, HashingAlgorithm, PaddingMethod, RecommendedCurve};
 use kmip::structures::CryptographicParameters;
+use proptest::prelude::*;
 
 fn pair(algorithm: CryptographicAlgorithm, length: i32) -> KeyPair {
     generate_key_pair(&SystemRandom::new(), algorithm, Some(length), None).unwrap()
@@ -79,6 +80,111 @@ fn every_ecdsa_signature_there_and_back() {
         let pair = generate_key_pair(&SystemRandom::new(), CryptographicAlgorithm::EC, None, Some(curve)).unwrap();
         for row in HASHES.iter().filter(|row| row.hash != HashingAlgorithm::MD5) {
             there_and_back(&parameters(None, Some(row.hash)), &pair, row.hash);
+        }
+    }
+}
+
+/// A pair for each row of the table, made once.
+static PAIRS: LazyLock<Vec<(&'static AsymmetricRow, KeyPair)>> = LazyLock::new(|| {
+    let make = |row: &'static AsymmetricRow| {
+        let length = (row.algorithm == CryptographicAlgorithm::RSA).then_some(2048);
+        (row, generate_key_pair(&SystemRandom::new(), row.algorithm, length, row.curve).unwrap())
+    };
+    ASYMMETRIC.iter().map(make).collect()
+});
+
+#[test]
+fn every_row_of_the_table_is_done() {
+    for (row, pair) in &*PAIRS {
+        let mut parameters = parameters(row.padding, row.any_hash.then_some(HashingAlgorithm::SHA_384));
+        parameters.cryptographic_algorithm = Some(row.algorithm);
+        match row.usage {
+            AsymmetricUse::Signature => {
+                let signature = sign(&parameters, pair, b"message").unwrap();
+                assert!(verifies(&parameters, pair, b"message", &signature), "{row:?}");
+            }
+            AsymmetricUse::Encryption => {
+                let encrypted = encrypt(&parameters, &pair.public, b"message", &SystemRandom::new()).unwrap();
+                assert_eq!(decrypt(&parameters, &pair.private, &encrypted, true).unwrap().expose(), b"message", "{row:?}");
+            }
+            AsymmetricUse::Agreement => {
+                assert!(!agree(&pair.private, &pair.public).unwrap().is_empty(), "{row:?}");
+            }
+            AsymmetricUse::Encapsulation => {
+                let (ciphertext, secret) = encapsulate(&pair.public).unwrap();
+                assert_eq!(decapsulate(&pair.private, &ciphertext).unwrap(), secret, "{row:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_message_in_any_parts_is_verified(
+        message in prop::collection::vec(any::<u8>(), 0..300),
+        cut: prop::sample::Index,
+        flip: prop::sample::Index,
+        bit in 0..8_u32,
+    ) {
+        for (row, pair) in PAIRS.iter().filter(|(row, _)| row.usage == AsymmetricUse::Signature) {
+            let parameters = parameters(row.padding, row.any_hash.then_some(HashingAlgorithm::SHA_256));
+            let mut signer = Signer::new(&parameters, &pair.private).unwrap();
+            let (first, second) = message.split_at(cut.index(message.len() + 1));
+            signer.update(first).unwrap();
+            signer.update(second).unwrap();
+            let mut signature = signer.finish(&SystemRandom::new()).unwrap();
+            prop_assert!(verifies(&parameters, pair, &message, &signature), "{row:?}");
+            let position = flip.index(signature.len());
+            signature[position] ^= 1_u8 << bit;
+            prop_assert!(!verifies(&parameters, pair, &message, &signature), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_no_signature_and_no_ciphertext(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        for (row, pair) in &*PAIRS {
+            let parameters = parameters(row.padding, None);
+            match row.usage {
+                AsymmetricUse::Signature => prop_assert!(!verifies(&parameters, pair, b"message", &bytes), "{row:?}"),
+                AsymmetricUse::Encryption => prop_assert!(decrypt(&parameters, &pair.private, &bytes, true).is_err(), "{row:?}"),
+                AsymmetricUse::Agreement => {}
+                AsymmetricUse::Encapsulation => prop_assert!(decapsulate(&pair.private, &bytes).is_err(), "{row:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn any_parameters_are_taken_or_refused_without_panic(
+        padding in prop::option::of(0..12_u32),
+        hash in prop::option::of(0..19_u32),
+        mask in prop::option::of(0..19_u32),
+        both in prop::option::of(0..20_u32),
+        salt in prop::option::of(any::<i32>()),
+        trailer in prop::option::of(0..3_i32),
+        data in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let parameters = CryptographicParameters {
+            padding_method: padding.map(PaddingMethod),
+            hashing_algorithm: hash.map(HashingAlgorithm),
+            mask_generator_hashing_algorithm: mask.map(HashingAlgorithm),
+            digital_signature_algorithm: both.map(DigitalSignatureAlgorithm),
+            salt_length: salt,
+            trailer_field: trailer,
+            ..Default::default()
+        };
+        for (row, pair) in &*PAIRS {
+            if let Ok(signature) = sign(&parameters, pair, &data) {
+                prop_assert!(verifies(&parameters, pair, &data, &signature), "{row:?} {parameters:?}");
+            }
+            if let Ok(signature) = sign_digest(&parameters, &pair.private, &data, &SystemRandom::new()) {
+                prop_assert!(verify_digest(&parameters, &pair.public, &data, &signature).unwrap(), "{row:?} {parameters:?}");
+            }
+            if let Ok(encrypted) = encrypt(&parameters, &pair.public, &data, &SystemRandom::new()) {
+                let opened = decrypt(&parameters, &pair.private, &encrypted, true).unwrap();
+                prop_assert_eq!(opened.expose(), &data[..], "{:?}", parameters);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// A bounded number of slow computations at one time, and a bounded number waiting.
 #[derive(Clone, Debug)]
@@ -45,13 +45,33 @@ impl Workshop {
         let place = Waiting::enter(&self.waiting, self.waiting_max)?;
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| WorkError::Failed)?;
         drop(place);
-        // The permit goes with the work: a client that leaves does not make room for more than run.
-        tokio::task::spawn_blocking(move || {
+        let (done, result) = oneshot::channel();
+        // A thread for each, since one that was made less important cannot be made important again. Beside what is computed on it,
+        // making it costs nothing.
+        let thread = std::thread::Builder::new().name("heavy-work".to_owned()).spawn(move || {
+            // The permit goes with the work: a client that leaves does not make room for more than run.
             let _permit = permit;
-            work()
-        })
-        .await
-        .map_err(|_| WorkError::Failed)
+            yield_to_others();
+            // Nobody waits any more when the client has left.
+            let _ = done.send(work());
+        });
+        thread.map_err(|_| WorkError::Failed)?;
+        // Work that panics drops its end.
+        result.await.map_err(|_| WorkError::Failed)
+    }
+}
+
+/// How much less important than other threads those are that compute for long: they get about a tenth of a processor that others want,
+/// all of one that nobody wants, and make way when a request comes in.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Makes the thread less important. If the system does not let it, the work is done anyway.
+fn yield_to_others() {
+    // Elsewhere than in Linux it would be the process, not the thread.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "slow computations are as important to the system as requests");
     }
 }
 

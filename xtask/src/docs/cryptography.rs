@@ -1,11 +1,11 @@
 //! docs/cryptography.md: what is computed with keys, by what, from the tables of the crate `crypto`.
 
-use crypto::{ALGORITHMS, CIPHERS, CipherRow, HASHES, KeyClass, MACS, MacFunction, Streaming};
+use crypto::{ALGORITHMS, ASYMMETRIC, AsymmetricUse, CIPHERS, CipherRow, HASHES, KeyClass, MACS, MacFunction, Streaming};
 
 use super::support::spelled;
 
 /// The parts of the page, each a heading with its text. A table of `crypto` that clients see is one of them.
-const SECTIONS: &[fn() -> String] = &[keys, ciphers, macs, hashes];
+const SECTIONS: &[fn() -> String] = &[keys, ciphers, pairs, macs, hashes];
 
 /// The page.
 pub(crate) fn page() -> String {
@@ -31,7 +31,8 @@ fn keys() -> String {
     let table = table(&["algorithm", "key", "bits", "made by"], lines);
     format!(
         "## Keys\n\nWhat Create and Create Key Pair make. A key can be kept for a client without being of use here: the tables below say \
-         what is computed.\n\n{table}"
+         what is computed. ML-KEM and ML-DSA have names from KMIP 3.0 on, so that clients of the versions offered keep such keys but make \
+         none; their bits are those of the public key.\n\n{table}"
     )
 }
 
@@ -83,6 +84,45 @@ fn paddings(row: &CipherRow) -> String {
     row.paddings.iter().map(|padding| spelled(*padding)).collect::<Vec<_>>().join(", ")
 }
 
+fn pairs() -> String {
+    let lines = ASYMMETRIC.iter().map(|row| {
+        let usage = match row.usage {
+            AsymmetricUse::Signature => "sign, verify",
+            AsymmetricUse::Encryption => "encrypt, decrypt",
+            AsymmetricUse::Agreement => "derive",
+            AsymmetricUse::Encapsulation => "encapsulate",
+        };
+        vec![
+            spelled(row.algorithm).to_owned(),
+            row.curve.map_or("-", spelled).to_owned(),
+            usage.to_owned(),
+            row.padding.map_or("-", spelled).to_owned(),
+            if row.any_hash { "any" } else { "-" }.to_owned(),
+            row.library.to_owned(),
+            yes(row.approved),
+        ]
+    });
+    let table = table(&["algorithm", "curve", "use", "padding", "hash", "crates", "NIST"], lines);
+    format!(
+        "## Key pairs\n\nSign, Signature Verify, Encrypt and Decrypt, and the shared secrets of Derive Key. RSA keys of 1024 to 8192 bits \
+         with public exponents of at most 33 bits are used; those below 2048 bits are for old clients and not approved. *Any* hash is one \
+         of those under Hash below; with MD5 nothing new is signed.\n\n{table}\n\
+         What Cryptographic Parameters leave open:\n\n\
+         - The padding of RSA signatures is PKCS1 v1.5, that of RSA encryption OAEP. PKCS1 v1.5 is decrypted only where the configuration \
+         allows it: that its padding was wrong helps an attacker, however it is told.\n\
+         - The hash is SHA-256; of ECDSA on P-384 it is SHA-384, on P-521 SHA-512.\n\
+         - OAEP has the label of P Source and the Mask Generator Hashing Algorithm SHA-1, as the standard says.\n\
+         - PSS makes its mask with the hash itself and a salt as long as it, as the official cases and every other program have it; a \
+         signature is verified with any length of salt, and with SHA-1 in the mask, too.\n\
+         - Signatures of ECDSA are DER (X9.62). It takes Digested Data of 1 to 64 bytes, of which the leftmost bits count.\n\
+         - Digested Data without a Hashing Algorithm that has not the 32 bytes of SHA-256 is signed with PKCS1 v1.5 as it is, without the name \
+         of a hash. Ed25519 and ML-DSA do their own hashing: they sign Data, of which they keep all in memory until the end.\n\n\
+         Keys on CURVE25519 of the algorithms EC and ECDH are X25519's; those of the algorithm Ed25519 are on it without saying so. Not \
+         offered: Ed448 and X448 and SLH-DSA (no maintained crate has a release), DSA and Diffie-Hellman (nobody asks for them; such keys \
+         are kept), other curves (kept), RSA without padding.\n"
+    )
+}
+
 fn macs() -> String {
     let lines = MACS.iter().map(|row| {
         let function = match row.function {
@@ -125,6 +165,7 @@ mod tests {
             "| AES | one secret | 128, 192, 256, 512 | random bytes |\n",
             "| AES | GCM | 128, 192, 256 | - | yes | encrypted as they come, decrypted at the end | aes, ctr, ghash | yes |\n",
             "| 3DES | CBC | 128, 192 | None, PKCS5, Zeros, ANSI X9.23, ISO 10126 | - | as they come | des, cbc | - |\n",
+            "| ECDSA | P-256 | sign, verify | - | any | aws-lc-rs | yes |\n",
             "| HMAC-SHA256 | HMAC with SHA-256 | aws-lc-rs | yes |\n",
             "| MD5 | md-5 | - |\n",
         ] {
