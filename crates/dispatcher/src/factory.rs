@@ -22,6 +22,7 @@ use crate::change;
 use crate::creation;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::object::StoredObject;
 use crate::operation::{Change, Context};
 
@@ -55,8 +56,9 @@ pub(crate) fn is_reserved(identifier: &str) -> bool {
 
 /// Where a client's rules are kept. Names of clients may be long.
 pub(crate) fn identifier(owner: &str) -> String {
-    let hash = crypto::sha256(owner.as_bytes());
-    hash.iter().fold(format!("{RESERVED}factory:"), |text, byte| text + &format!("{byte:02x}"))
+    let mut identifier = format!("{RESERVED}factory:");
+    hex::push(&crypto::sha256(owner.as_bytes()), &mut identifier);
+    identifier
 }
 
 impl Factory {

@@ -72,37 +72,44 @@ enum Key {
     Amount(Number),
 }
 
-/// What an object is found by.
-#[must_use]
-pub(crate) fn of_object(object: &StoredObject) -> Keys {
-    let mut keys = Keys::default();
-    let mut writer = Writer::new();
-    for attribute in object.attributes() {
-        writer.truncate(0);
-        let field = Field::of(attribute);
+impl Keys {
+    /// What an object is found by, but for its attributes, which follow.
+    #[must_use]
+    pub(crate) fn begin(object: &StoredObject) -> Self {
+        let usual = 2 * object.instances.len();
+        let mut keys = Self { terms: Vec::with_capacity(usual), numbers: Vec::with_capacity(usual / 2) };
+        if let Some(due) = rotation::due(object) {
+            keys.numbers.push(Number { field: ROTATION.0, value: due });
+        }
+        keys.terms.push(object_type(object.object_type));
+        keys.terms.push(destroyed(object.is_destroyed()));
+        if object.is_public() {
+            keys.terms.push(public());
+        }
+        keys
+    }
+
+    /// Adds what an attribute of the object is found by. `written` is the item that the record has for its value, so that a value
+    /// is encoded once.
+    pub(crate) fn add(&mut self, object: &StoredObject, attribute: &Attribute, written: &[u8]) {
+        let found = &mut |key| match key {
+            Key::Term(term) => self.terms.push(term),
+            Key::Date(number) | Key::Amount(number) => self.numbers.push(number),
+        };
         match attribute {
-            Attribute::Vendor(vendor) => vendor.attribute_value.write(&mut writer, tag::AttributeValue),
-            attribute => attribute.write_as(attribute.tag(), &mut writer, spelling_of(attribute)),
+            // Its names are no part of the value.
+            Attribute::Vendor(vendor) => {
+                let mut writer = Writer::new();
+                vendor.attribute_value.write(&mut writer, tag::AttributeValue);
+                Field::of(attribute).keys(writer.bytes(), found);
+            }
+            Attribute::Name(_) if !object.is_destroyed() => {
+                Field::of(attribute).keys(written, found);
+                self.terms.push(Term { field: LIVING_NAME.0, value: short(written) });
+            }
+            _ => Field::of(attribute).keys(written, found),
         }
-        field.keys(writer.bytes(), &mut |key| match key {
-            Key::Term(term) => keys.terms.push(term),
-            Key::Date(number) | Key::Amount(number) => keys.numbers.push(number),
-        });
-        if let Attribute::Name(_) = attribute
-            && !object.is_destroyed()
-        {
-            keys.terms.push(living_name(attribute));
-        }
     }
-    if let Some(due) = rotation::due(object) {
-        keys.numbers.push(Number { field: ROTATION.0, value: due });
-    }
-    keys.terms.push(object_type(object.object_type));
-    keys.terms.push(destroyed(object.is_destroyed()));
-    if object.is_public() {
-        keys.terms.push(public());
-    }
-    keys
 }
 
 /// The term of a Name that living objects have.
@@ -282,6 +289,9 @@ impl Field {
             }
             Value::LongInteger(value) if self.tag == tag::UsageLimits => {
                 found(Key::Amount(Number { field: item.tag.0, value }));
+            }
+            _ if is_whole && self.names.is_empty() => {
+                found(Key::Term(Term { field: self.tag.0, value: short(item.raw()) }));
             }
             _ => {
                 let mut value = Zeroizing::new(Vec::with_capacity(self.names.len() + path.len() + item.raw().len()));

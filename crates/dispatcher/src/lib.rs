@@ -41,6 +41,7 @@ mod get_attribute_list;
 mod get_attributes;
 mod get_constraints;
 mod get_usage_allocation;
+mod hex;
 mod import;
 mod internal;
 mod interop;

@@ -49,10 +49,21 @@ impl StoredObject {
     /// The indices that values may have.
     pub(crate) const INDICES: RangeInclusive<i32> = 0..=65_535;
 
+    /// More attributes than a new key usually gets.
+    const USUAL: usize = 24;
+
     /// A new object without attributes.
     #[must_use]
     pub(crate) fn new(identifier: String, owner: String, object_type: ObjectType, spelling: ProtocolVersion) -> Self {
-        Self { identifier, owner, object_type, revision: None, instances: Vec::new(), object: None, spelling }
+        Self {
+            identifier,
+            owner,
+            object_type,
+            revision: None,
+            instances: Vec::with_capacity(Self::USUAL),
+            object: None,
+            spelling,
+        }
     }
 
     /// Its attributes, in the order they were given.

@@ -16,6 +16,7 @@ use crate::authorise::Authorised;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::factory::Factory;
+use crate::hex;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
 use crate::ticket::Allowed;
@@ -381,7 +382,13 @@ impl Context<'_> {
         self.random.fill(&mut bytes).map_err(Error::general_failure)?;
         bytes[6] = bytes[6] & 0x0F | 0x40;
         bytes[8] = bytes[8] & 0x3F | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+        let mut identifier = String::with_capacity(36);
+        for (part, bytes) in [&bytes[..4], &bytes[4..6], &bytes[6..8], &bytes[8..10], &bytes[10..]].into_iter().enumerate() {
+            if part > 0 {
+                identifier.push('-');
+            }
+            hex::push(bytes, &mut identifier);
+        }
+        Ok(identifier)
     }
 }

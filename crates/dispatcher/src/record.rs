@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::internal;
-use crate::keys::{self, Keys};
+use crate::keys::Keys;
 use crate::object::{Instance, StoredObject};
 
 /// The format this release writes, and the newest it reads.
@@ -29,15 +29,10 @@ const RECORD_FORMAT: Tag = Tag(0x54_0002);
 /// What the store needs to write the object.
 #[must_use]
 pub(crate) fn to_put(object: &StoredObject) -> Put {
-    let Keys { terms, numbers } = keys::of_object(object);
-    Put {
-        identifier: object.identifier.clone(),
-        owner: object.owner.clone(),
-        expected: object.revision,
-        body: encode(object),
-        terms,
-        numbers,
-    }
+    let mut keys = Keys::begin(object);
+    let body = encode(object, &mut keys);
+    let Keys { terms, numbers } = keys;
+    Put { identifier: object.identifier.clone(), owner: object.owner.clone(), expected: object.revision, body, terms, numbers }
 }
 
 /// What a store needs to take over an object from another store, which had this record of it: the record as it was, and what
@@ -52,8 +47,7 @@ pub fn take_over(record: Record) -> std::result::Result<Option<Put>, String> {
     }
     let body = record.body.clone();
     let object = from_record(record).map_err(|error| error.to_string())?;
-    let Keys { terms, numbers } = keys::of_object(&object);
-    Ok(Some(Put { identifier: object.identifier, owner: object.owner, expected: None, body, terms, numbers }))
+    Ok(Some(Put { expected: None, body, ..to_put(&object) }))
 }
 
 /// The version in whose spelling a value is kept, whatever the version of its object.
@@ -70,7 +64,8 @@ fn newest_of(versions: Versions) -> ProtocolVersion {
         .unwrap_or(ProtocolVersion::V1_0)
 }
 
-fn encode(object: &StoredObject) -> Zeroizing<Vec<u8>> {
+/// The bytes of an object, of which `keys` gets what it is found by.
+fn encode(object: &StoredObject, keys: &mut Keys) -> Zeroizing<Vec<u8>> {
     let mut writer = Writer::with_capacity(2048);
     writer.structure(RECORD, |writer| {
         writer.integer(RECORD_FORMAT, FORMAT);
@@ -79,8 +74,9 @@ fn encode(object: &StoredObject) -> Zeroizing<Vec<u8>> {
         for instance in &object.instances {
             writer.structure(tag::Attributes, |writer| {
                 writer.integer(tag::AttributeIndex, instance.index);
-                let attribute = &instance.attribute;
+                let (attribute, start) = (&instance.attribute, writer.len());
                 attribute.write_as(attribute.tag(), writer, spelling_of(attribute));
+                keys.add(object, attribute, &writer.bytes()[start..]);
             });
         }
         if let Some(managed) = &object.object {

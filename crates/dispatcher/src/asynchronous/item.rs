@@ -13,6 +13,7 @@ use ttlv_codec::{Item, Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::internal::{self, Kept};
 use crate::operation::Batch;
 
@@ -60,8 +61,9 @@ impl ItemIdentifier {
 
     /// Where it is in the store.
     pub(crate) fn record(self) -> String {
-        let hex: String = self.correlation_value().0.iter().map(|byte| format!("{byte:02x}")).collect();
-        internal::identifier("request", &hex)
+        let mut digits = String::new();
+        hex::push(&self.correlation_value().0, &mut digits);
+        internal::identifier("request", &digits)
     }
 
     /// The items of a batch.

@@ -16,14 +16,13 @@ use kmip::structures::{ApplicationSpecificInformation, UsageLimits};
 use kmip::tag;
 use policy::{Actor, Permission};
 use store::memory::MemoryStore;
-use store::{Change, Commit, LogRecord, Page, Record, Revision, StoreError, Tenant};
+use store::{Change, Commit, LogRecord, Page, Put, Record, Revision, StoreError, Tenant};
 use ttlv_codec::{Reader, Tag, Tree, TreeValue, Writer};
 
 use super::*;
 use crate::engine::OFFERED;
 use crate::environment::Settings;
 use crate::factory::Factory;
-use crate::keys::Keys;
 use crate::locate::Locate;
 use crate::object::Instance;
 use crate::operation::{Batch, Operation as _};
@@ -138,8 +137,8 @@ fn filter(attribute: &Attribute, version: ProtocolVersion) -> AttributeFilter {
 }
 
 fn keys_of(attribute: &Attribute) -> usize {
-    let Keys { terms, numbers } = keys::of_object(&object("x", vec![attribute.clone()]));
-    let Keys { terms: of_all, numbers: none } = keys::of_object(&object("x", vec![]));
+    let Put { terms, numbers, .. } = to_put(&object("x", vec![attribute.clone()]));
+    let Put { terms: of_all, numbers: none, .. } = to_put(&object("x", vec![]));
     terms.len() + numbers.len() - of_all.len() - none.len()
 }
 
@@ -424,9 +423,9 @@ fn a_search_ends_when_enough_is_found_however_much_there_is() {
 fn an_object_is_found_by_its_living_name_while_it_lives() {
     let name = Attribute::Name(Name::text("first"));
     let mut named = object("named", vec![name.clone()]);
-    assert!(keys::of_object(&named).terms.contains(&keys::living_name(&name)));
+    assert!(to_put(&named).terms.contains(&keys::living_name(&name)));
     named.set(Attribute::DestroyDate(DateTime(1)));
-    let Keys { terms, .. } = keys::of_object(&named);
+    let Put { terms, .. } = to_put(&named);
     assert!(!terms.contains(&keys::living_name(&name)) && terms.contains(&keys::destroyed(true)));
 }
 
@@ -438,7 +437,7 @@ fn long_values_make_short_terms_that_differ() {
         application_namespace: "n".repeat(60_000),
         application_data: Some("d".repeat(60_000)),
     });
-    let Keys { terms, .. } = keys::of_object(&object("x", vec![name("a"), information]));
+    let Put { terms, .. } = to_put(&object("x", vec![name("a"), information]));
     assert_eq!(terms.len(), 7, "two fields of a name and the living name, two fields, type, not destroyed");
     assert!(terms.iter().all(|term| term.value.len() <= 64));
 }
