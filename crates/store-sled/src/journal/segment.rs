@@ -15,8 +15,9 @@ const MAGIC: &[u8; 8] = b"kmipdjnl";
 const FORMAT: u16 = 1;
 const EXTENSION: &str = "journal";
 
-/// How much is written at once when a segment is made.
-const ZEROS: usize = 1 << 20;
+/// How much is written at once when a segment is made. The kernel keeps what is written at once as one piece, and looks at every block of a
+/// piece for each frame that is written into it: with pieces of 1 MiB, a frame takes 8 us longer (Linux 6.18, ext4).
+const ZEROS: usize = 64 << 10;
 
 /// A segment that frames can be written to.
 #[derive(Debug)]
