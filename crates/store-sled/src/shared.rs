@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use store::index::{Index, Place, TermHasher};
 use store::log::LogEnd;
@@ -28,6 +29,13 @@ const LOG_ROOM: u64 = 1 << 20;
 /// What must be left of the segment before the thread of a commit writes a small frame to it, in bytes: more than such a frame.
 const ROOM_AT_ONCE: u64 = 256 << 10;
 
+/// Room on the file system beyond what must be left, in bytes, with which a look at it counts for a while ...
+const PLENTY: u64 = 1 << 30;
+
+/// ... and for how long. Whoever fills that much meanwhile meets no commit that fails: the journal has room made ahead, and sled is
+/// written to after a look of its own.
+const GLANCE: Duration = Duration::from_millis(20);
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// `None` for the moment in which a new one takes the place of a damaged one.
@@ -46,6 +54,8 @@ pub(crate) struct Shared {
     failure: Mutex<Option<String>>,
     /// Why sled could not be made again when that was tried last, if it has still to be.
     pub(crate) rebuild_failure: Mutex<Option<String>>,
+    /// Until when there is room without another look.
+    plenty_until: Mutex<Option<Instant>>,
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
 }
@@ -114,6 +124,7 @@ impl Shared {
             counters: Counters::default(),
             failure: Mutex::new(None),
             rebuild_failure: Mutex::new(None),
+            plenty_until: Mutex::new(None),
             directory: directory.into(),
             options: options.clone(),
         }
@@ -308,10 +319,18 @@ impl Shared {
         if self.pending.is_stuck() {
             return Err(writer::behind());
         }
+        let mut plenty_until = self.plenty_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if plenty_until.is_some_and(|until| now < until) {
+            return Ok(());
+        }
         // sled does not survive a full disk. So it never meets one: commits are refused before.
         match self.free() {
             Ok(free) if free < reserve_bytes => Err(StoreError::Full),
-            Ok(_) => Ok(()),
+            Ok(free) => {
+                *plenty_until = (free >= self.options.reserve_bytes.saturating_add(PLENTY)).then(|| now + GLANCE);
+                Ok(())
+            }
             Err(cause) => Err(StoreError::Failed { what: "examining the file system".into(), cause: cause.to_string() }),
         }
     }
