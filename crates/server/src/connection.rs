@@ -324,7 +324,9 @@ async fn answer<S: Service>(
 ) -> Then {
     let begun = Instant::now();
     // In a box, so that an idle connection does not carry the space of the largest operation.
+    let in_hand = server.metrics.in_hand();
     let response = Box::pin(server.service.handle(session, &request.bytes)).await;
+    drop(in_hand);
     let sent = send(server, stream, &response.bytes).await;
     let took = begun.elapsed();
     server.metrics.observe(took);

@@ -4,6 +4,7 @@
 //! [`engine`] is the one module that knows the dispatcher behind it.
 
 pub mod admin;
+mod aside;
 pub mod bundle;
 pub mod config;
 mod connection;

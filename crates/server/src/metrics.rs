@@ -5,7 +5,7 @@
 use crate::service::Measure;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,9 +35,26 @@ pub struct Metrics {
     pub handshakes_full: AtomicU64,
     /// Requests that were no KMIP, too long, cut or slow.
     pub bad_frames: AtomicU64,
+    /// Requests that are being answered now.
+    pub(crate) in_hand: AtomicUsize,
+}
+
+/// A request that is being answered.
+pub(crate) struct InHand<'a>(&'a AtomicUsize);
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 impl Metrics {
+    /// Counts a request as long as what is returned lives.
+    pub(crate) fn in_hand(&self) -> InHand<'_> {
+        self.in_hand.fetch_add(1, SeqCst);
+        InHand(&self.in_hand)
+    }
+
     /// Counts one batch item.
     pub fn count_item(&self, operation: &str, result: &str) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);

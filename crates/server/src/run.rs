@@ -1,6 +1,7 @@
 //! From a configuration to a server that runs: the composition root.
 
 use crate::admin::Administration;
+use crate::aside::Aside;
 use crate::config::{Config, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
@@ -61,15 +62,18 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     if !plan.dev {
         warn_of_root_key_beside_data(&plan.config);
     }
+    let metrics = Arc::new(Metrics::default());
+    let aside = Arc::new(Aside::new(Arc::clone(&metrics)));
     // A thread that has nothing more to run brings no commit for now: the writer need not wait for one.
-    // One that brings a lone commit to the disk leaves its other tasks to another thread meanwhile.
-    let lull = Lull::new().with_aside(|commit| tokio::task::block_in_place(commit));
+    let waits = Arc::clone(&aside);
+    let lull = Lull::new().with_aside(move |commit| waits.wait(commit));
     let parked = lull.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .on_thread_park(move || parked.begins())
         .build()
         .map_err(|error| format!("start the threads: {error}"))?;
+    let _guard = aside.guard(&runtime).map_err(|error| format!("start the threads: {error}"))?;
     let config = &plan.config;
     let result = match config.store.kind {
         StoreKind::Sled => {
@@ -78,12 +82,12 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
             let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
             let service = EngineService::new(store, config, Arc::clone(&users));
-            runtime.block_on(serve(service, users, plan))
+            runtime.block_on(serve(service, users, plan, metrics))
         }
         StoreKind::Memory => {
             warn!("the store is in memory: everything is gone when the server stops");
             let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users));
-            runtime.block_on(serve(service, users, plan))
+            runtime.block_on(serve(service, users, plan, metrics))
         }
     };
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
@@ -91,7 +95,7 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     result
 }
 
-async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Result<(), String> {
+async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>, metrics: Arc<Metrics>) -> Result<(), String> {
     let Plan { config, as_written, ready, dev: _ } = plan;
     let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
     let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
@@ -102,7 +106,6 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>) -> Res
         }
     }
     let trust = Arc::new(ArcSwap::from_pointee(trust));
-    let metrics = Arc::new(Metrics::default());
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::new(service, Arc::clone(&trust), config.limits, Arc::clone(&metrics));

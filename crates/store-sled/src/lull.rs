@@ -1,5 +1,6 @@
 //! The threads that bring commits: when all that were ready to run have run, and how one of them waits for the disk.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,20 @@ pub struct Lull {
 }
 
 /// Does something that may take long, while another thread does what this one would.
-type Aside = fn(&mut dyn FnMut());
+#[derive(Clone)]
+pub(crate) struct Aside(Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>);
+
+impl Aside {
+    pub(crate) fn wait(&self, work: &mut dyn FnMut()) {
+        (self.0)(work);
+    }
+}
+
+impl fmt::Debug for Aside {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Aside")
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,12 +49,12 @@ impl Lull {
     /// With a way in which a thread that brings commits can wait for the disk without keeping whatever else it had to run (in
     /// tokio, `block_in_place`): then it writes a commit that is alone by itself, if the disk is quick. Without it, none does.
     #[must_use]
-    pub fn with_aside(self, aside: fn(&mut dyn FnMut())) -> Self {
-        Self { aside: Some(aside), ..self }
+    pub fn with_aside(self, aside: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) -> Self {
+        Self { aside: Some(Aside(Arc::new(aside))), ..self }
     }
 
-    pub(crate) fn aside(&self) -> Option<Aside> {
-        self.aside
+    pub(crate) fn aside(&self) -> Option<&Aside> {
+        self.aside.as_ref()
     }
 
     /// A thread that brings commits has nothing more to run. Costs next to nothing while nobody waits for it.

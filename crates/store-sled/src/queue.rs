@@ -125,7 +125,7 @@ impl Queue {
         };
         if let Some(aside) = self.lull.as_ref().and_then(Lull::aside) {
             // What panics there is not the turn, which keeps its panics to itself.
-            let _ = catch_unwind(AssertUnwindSafe(|| aside(&mut use_turn)));
+            let _ = catch_unwind(AssertUnwindSafe(|| aside.wait(&mut use_turn)));
         }
         // Whatever became of that: a turn that is not used would never end.
         use_turn();
