@@ -202,3 +202,68 @@ pub(crate) fn name(number: Number) -> String {
     let Number { tenant: Tenant(tenant), created, position } = number;
     format!("the record created by commit {created}, change {position}, in tenant {tenant}")
 }
+
+#[cfg(test)]
+mod tests {
+    use store::Put;
+    use store::index::Facets;
+    use store::sealing::{RootKey, encode_record};
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    const TENANT: Tenant = Tenant::DEFAULT;
+
+    fn keyring() -> Keyring {
+        Keyring::generate(&RootKey::generate().expect("root key")).expect("keyring").0
+    }
+
+    fn at(created: u64, revision: u64) -> Place {
+        Place { created: Revision(created), position: 0, revision: Revision(revision) }
+    }
+
+    /// A record as a frame has it.
+    fn written(keyring: &Keyring, identifier: &str, place: Place) -> Changed {
+        let (identifier, owner) = (identifier.to_owned(), "fred".to_owned());
+        let body = Zeroizing::new(b"body".to_vec());
+        let put = Put { identifier, owner, expected: None, body, terms: Vec::new(), numbers: Vec::new() };
+        let contents = encode_record(&put, &Facets::default());
+        let sealed = keyring.seal(&layout::label(TENANT, &place), &contents).expect("seal");
+        Changed { number: Number::of(TENANT, &place), sealed: Some(sealed.into()) }
+    }
+
+    fn removed(place: Place) -> Changed {
+        Changed { number: Number::of(TENANT, &place), sealed: None }
+    }
+
+    /// While an index is saved, entry by entry in the order of creation, a record that is still to come can be changed and then removed:
+    /// the saved index lacks it, and the frames that follow tell of the change first.
+    #[test]
+    fn what_was_changed_and_removed_while_an_index_was_saved_is_not_there() {
+        let keyring = keyring();
+        let mut index = Index::new(keyring.term_hasher());
+        for change in [written(&keyring, "first", at(1, 1)), written(&keyring, "third", at(3, 3))] {
+            enter(&mut index, &keyring, &change).expect("enter");
+        }
+        enter(&mut index, &keyring, &written(&keyring, "second", at(2, 4))).expect("enter");
+        assert!(index.place(TENANT, "second").is_none(), "its removal follows");
+        enter(&mut index, &keyring, &removed(at(2, 4))).expect("enter");
+        assert_eq!(index.len(), 2);
+
+        // What is there is changed, what is new is entered, what goes is gone.
+        enter(&mut index, &keyring, &written(&keyring, "first", at(1, 6))).expect("enter");
+        enter(&mut index, &keyring, &written(&keyring, "fourth", at(7, 7))).expect("enter");
+        enter(&mut index, &keyring, &removed(at(3, 3))).expect("enter");
+        let places: Vec<Place> = index.places().map(|(_, place)| place).collect();
+        assert_eq!(places, [at(1, 6), at(7, 7)]);
+        assert_eq!(index.place(TENANT, "first"), Some(at(1, 6)));
+    }
+
+    #[test]
+    fn a_snapshot_has_records_as_they_are() {
+        let keyring = keyring();
+        let mut index = Index::new(keyring.term_hasher());
+        put(&mut index, &keyring, &written(&keyring, "changed", at(2, 4))).expect("put");
+        assert_eq!(index.place(TENANT, "changed"), Some(at(2, 4)));
+    }
+}
