@@ -21,7 +21,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use store::sealing::{Keyring, SealingError};
+use store::sealing::{Keyring, Randomness, SealingError};
 
 use crate::files;
 use crate::head::{Head, SEALED, Where};
@@ -56,7 +56,7 @@ impl Anchor {
         let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path).map_err(failed)?;
         let mut anchor = Self { file: Arc::new(file), turn: 0 };
         for _ in 0..2 {
-            anchor.write(keyring, head).map_err(failed)?;
+            anchor.write(keyring, &mut Randomness::default(), head).map_err(failed)?;
         }
         anchor.file.sync_all().map_err(failed)?;
         files::sync_directory(directory).map_err(failed)?;
@@ -90,8 +90,8 @@ impl Anchor {
     }
 
     /// Writes the head into the older copy.
-    pub(crate) fn write(&mut self, keyring: &Keyring, head: &Head) -> io::Result<()> {
-        let sealed = head.seal(keyring, Where::Anchor).map_err(io::Error::other)?;
+    pub(crate) fn write(&mut self, keyring: &Keyring, random: &mut Randomness, head: &Head) -> io::Result<()> {
+        let sealed = head.seal_with(keyring, random, Where::Anchor).map_err(io::Error::other)?;
         self.file.write_all_at(&sealed, self.turn * BLOCK)?;
         self.turn = 1 - self.turn;
         Ok(())

@@ -3,7 +3,7 @@
 
 use store::index::Place;
 use store::log::LogEnd;
-use store::sealing::{Keyring, Kind, Label, OVERHEAD, SealingError};
+use store::sealing::{Keyring, Kind, Label, OVERHEAD, Randomness, SealingError};
 use store::{Revision, Tenant};
 
 const LENGTH: usize = 8 + 8 + 8 + 32 + 8 + 32;
@@ -53,6 +53,10 @@ impl Head {
     }
 
     pub(crate) fn seal(&self, keyring: &Keyring, place: Where) -> Result<Vec<u8>, SealingError> {
+        self.seal_with(keyring, &mut Randomness::for_seals(1)?, place)
+    }
+
+    pub(crate) fn seal_with(&self, keyring: &Keyring, random: &mut Randomness, place: Where) -> Result<Vec<u8>, SealingError> {
         let mut contents = Vec::with_capacity(LENGTH);
         contents.extend_from_slice(&self.frame.to_be_bytes());
         contents.extend_from_slice(&self.revision.0.to_be_bytes());
@@ -60,7 +64,7 @@ impl Head {
         contents.extend_from_slice(&self.set);
         contents.extend_from_slice(&self.log.sequence.to_be_bytes());
         contents.extend_from_slice(&self.log.hash);
-        keyring.seal(&label(place, self.revision), &contents)
+        keyring.seal_with(random, &label(place, self.revision), &contents)
     }
 
     pub(crate) fn open(keyring: &Keyring, place: Where, sealed: &[u8]) -> Result<Self, SealingError> {

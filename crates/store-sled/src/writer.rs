@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use store::index::{Facets, Place};
-use store::sealing::encode_record;
+use store::sealing::{Randomness, encode_record};
 use store::{Change, Commit, Guard, LogRecord, Revision, StoreError, Tenant};
 
 use crate::anchor::Anchor;
@@ -86,7 +86,9 @@ impl Writer {
         // The background keeps up, or nothing more is taken.
         let has_room = self.shared.pending.wait_for_room();
         let shared = Arc::clone(&self.shared);
-        let mut group = Group::new(&shared, self.head.clone());
+        // What is sealed besides the changes: log entries, the head in the frame, the head in the anchor.
+        let seals = 3 + taken.jobs.iter().map(|job| job.commit.changes.len()).sum::<usize>();
+        let mut group = Group::new(&shared, self.head.clone(), seals);
         let mut log = taken.log;
         // After a failure nothing is written any more; commits are refused below.
         if shared.has_failed() && !log.is_empty() {
@@ -146,17 +148,17 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let keyring = &shared.keyring;
         let failed = |error: store::sealing::SealingError| GroupError::Failed(error.to_string());
-        let Group { mut head, entries, changes, index, .. } = group;
+        let Group { mut head, entries, changes, index, mut random, .. } = group;
         let log = match entries.first() {
             Some(first) => {
-                let sealed = seal_block(keyring, head.revision, &entries).map_err(failed)?;
+                let sealed = seal_block(keyring, &mut random, head.revision, &entries).map_err(failed)?;
                 Some(LogBlock { first: first.sequence, count: entries.len() as u32, sealed: sealed.into() })
             }
             None => None,
         };
         let (sequence, previous) = self.journal.next();
         head.frame = sequence;
-        let sealed = head.seal(keyring, Where::Journal).map_err(failed)?;
+        let sealed = head.seal_with(keyring, &mut random, Where::Journal).map_err(failed)?;
         let (bytes, hash) = journal::frame::encode(keyring, &previous, sequence, &sealed, &changes, log.as_ref());
         let begun = Instant::now();
         self.journal.append(&bytes, hash).map_err(|error| match error {
@@ -185,7 +187,7 @@ impl Writer {
             published.hash = hash;
         }
         shared.pending.push(frame, bytes.len());
-        match self.anchor.write(keyring, &self.head) {
+        match self.anchor.write(keyring, &mut random, &self.head) {
             Ok(()) => {}
             // The group is durable. The anchor says less until the next group.
             Err(cause) if journal::is_full(&cause) => tracing::warn!(%cause, "the anchor could not be written"),
@@ -218,6 +220,7 @@ struct Group<'a> {
     entries: Vec<LogRecord>,
     /// Bytes of the changes and entries.
     size: usize,
+    random: Randomness,
 }
 
 /// What to tell the index, in the order of the commits.
@@ -235,8 +238,19 @@ struct Sealed {
 }
 
 impl<'a> Group<'a> {
-    fn new(shared: &'a Shared, head: Head) -> Self {
-        Self { shared, head, staged: HashMap::new(), changes: Vec::new(), index: Vec::new(), entries: Vec::new(), size: 0 }
+    /// A group with about so much to seal.
+    fn new(shared: &'a Shared, head: Head, seals: usize) -> Self {
+        Self {
+            shared,
+            head,
+            staged: HashMap::new(),
+            changes: Vec::new(),
+            index: Vec::new(),
+            entries: Vec::new(),
+            size: 0,
+            // Without random bytes, the sealing that needs some says so.
+            random: Randomness::for_seals(seals).unwrap_or_default(),
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -322,7 +336,7 @@ impl<'a> Group<'a> {
     }
 
     fn seal(
-        &self,
+        &mut self,
         tenant: Tenant,
         revision: Revision,
         position: u32,
@@ -342,7 +356,8 @@ impl<'a> Group<'a> {
             Some(place) => Place { revision, ..place },
             None => Place { created: revision, position, revision },
         };
-        let sealed = self.shared.keyring.seal(&layout::label(tenant, &place), &encode_record(&put, &facets));
+        let contents = encode_record(&put, &facets);
+        let sealed = self.shared.keyring.seal_with(&mut self.random, &layout::label(tenant, &place), &contents);
         let sealed = sealed.map_err(|error| StoreError::Failed { what: "sealing a record".into(), cause: error.to_string() })?;
         let change = Changed { number: Number::of(tenant, &place), sealed: Some(sealed.into()) };
         let index = IndexChange::Put { tenant, identifier: put.identifier, owner: put.owner, place, facets };

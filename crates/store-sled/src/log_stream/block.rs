@@ -4,7 +4,7 @@
 //! entries it has.
 
 use store::log::LogEnd;
-use store::sealing::{Keyring, Kind, Label, SealingError, revision_of};
+use store::sealing::{Keyring, Kind, Label, Randomness, SealingError, revision_of};
 use store::{LogRecord, Revision, Tenant};
 
 /// Hash and length in front of an entry.
@@ -44,10 +44,15 @@ pub(crate) fn decode_block(mut bytes: &[u8], first: u64) -> Result<Vec<LogRecord
 ///
 /// # Errors
 /// [`SealingError::Failed`].
-pub(crate) fn seal_block(keyring: &Keyring, revision: Revision, entries: &[LogRecord]) -> Result<Vec<u8>, SealingError> {
+pub(crate) fn seal_block(
+    keyring: &Keyring,
+    random: &mut Randomness,
+    revision: Revision,
+    entries: &[LogRecord],
+) -> Result<Vec<u8>, SealingError> {
     let first = entries.first().ok_or(SealingError::Failed("sealing a block of no log entries"))?.sequence;
     let count = u32::try_from(entries.len()).map_err(|_| SealingError::Failed("counting the log entries of a block"))?;
-    keyring.seal(&label(first, count, revision), &encode_block(entries))
+    keyring.seal_with(random, &label(first, count, revision), &encode_block(entries))
 }
 
 /// Opens a sealed block that must hold so many entries from this sequence number on.
@@ -95,13 +100,13 @@ mod tests {
         let keyring = Keyring::generate(&RootKey::generate().expect("root key")).expect("keyring").0;
         for count in [1, 2, 50] {
             let records = records(LogEnd { sequence: 1 << 40, hash: [3; 32] }, count);
-            let sealed = seal_block(&keyring, Revision(7), &records).expect("seal");
+            let sealed = seal_block(&keyring, &mut Randomness::default(), Revision(7), &records).expect("seal");
             let first = records[0].sequence;
             assert_eq!(open_block(&keyring, first, count as u32, &sealed).expect("open"), records);
             assert!(open_block(&keyring, first + 1, count as u32, &sealed).is_err());
             assert!(open_block(&keyring, first, count as u32 + 1, &sealed).is_err());
         }
-        assert!(seal_block(&keyring, Revision(7), &[]).is_err());
+        assert!(seal_block(&keyring, &mut Randomness::default(), Revision(7), &[]).is_err());
     }
 
     #[test]

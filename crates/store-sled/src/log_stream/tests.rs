@@ -8,7 +8,7 @@ use std::thread;
 use proptest::prelude::*;
 use store::Revision;
 use store::log::LogEnd;
-use store::sealing::RootKey;
+use store::sealing::{Randomness, RootKey};
 use tempfile::TempDir;
 
 use super::*;
@@ -40,7 +40,7 @@ impl Fixture {
         for (number, count) in counts.iter().enumerate() {
             let entries: Vec<_> =
                 (0..*count).map(|entry| end.append(vec![entry as u8; (number * 31 + entry * 7) % 300])).collect();
-            let sealed = seal_block(&keyring, Revision(number as u64), &entries).expect("seal");
+            let sealed = seal_block(&keyring, &mut Randomness::default(), Revision(number as u64), &entries).expect("seal");
             blocks.push(Block { first: entries[0].sequence, count: *count as u32, sealed });
             records.extend(entries);
         }
@@ -244,7 +244,8 @@ fn what_an_unfinished_segment_left_is_cleared() {
     assert_eq!(stream.end(), 20);
     fixture.assert_whole(&stream);
     let mut end = LogEnd { sequence: 20, hash: fixture.records[19].hash };
-    let sealed = seal_block(&fixture.keyring, Revision(21), &[end.append(b"next".to_vec())]).expect("seal");
+    let sealed =
+        seal_block(&fixture.keyring, &mut Randomness::default(), Revision(21), &[end.append(b"next".to_vec())]).expect("seal");
     stream.append(21, 1, &sealed).expect("append");
     assert_eq!(stream.read(20, 9, &fixture.keyring).expect("read").len(), 2);
     assert!(fixture.files().last().expect("file").ends_with(segment::name(21)));
@@ -315,7 +316,9 @@ fn an_authentic_block_off_the_chain_is_found_by_a_check() {
     let stream = fixture.open(SEGMENT, 0).expect("open");
     fixture.blocks[0].append_to(&stream).expect("append");
     let forged = LogRecord { sequence: 2, hash: [7; 32], entry: b"forged".to_vec() };
-    stream.append(2, 1, &seal_block(&fixture.keyring, Revision(2), &[forged]).expect("seal")).expect("append");
+    stream
+        .append(2, 1, &seal_block(&fixture.keyring, &mut Randomness::default(), Revision(2), &[forged]).expect("seal"))
+        .expect("append");
     let check = stream.check(&fixture.keyring, &mut |_| {}).expect("check");
     assert!(check.damaged == 1 && check.damages[0].to_string().contains("log entry 2"), "{:?}", check.damages);
     // Another store's block does not open at all.
