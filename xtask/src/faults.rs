@@ -94,6 +94,7 @@ struct Row {
     refused: u64,
     not_opened: u64,
     recovered: u64,
+    alone: u64,
     failures: u64,
 }
 
@@ -146,6 +147,8 @@ struct Lived {
     recovered: bool,
     stuck: Option<String>,
     closed: bool,
+    /// Frames that the thread of their commit wrote.
+    alone: u64,
 }
 
 impl Bench {
@@ -176,7 +179,7 @@ impl Bench {
         println!("faults: {name} store, {} commits; operations of the run: {}", start.commits, shown.join(", "));
         println!("class    kind      runs  acked  refused reopened  recovered  unreached  failures");
         let step = usize::try_from(arguments.every).unwrap_or(usize::MAX);
-        let mut failures = Vec::new();
+        let (mut failures, mut written_alone) = (Vec::new(), 0);
         for class in CLASSES {
             for kind in [Kind::InputOutput, Kind::NoSpace, Kind::Short] {
                 if kind == Kind::Short && class != Class::Write {
@@ -194,12 +197,17 @@ impl Bench {
                         failures.push(line);
                     }
                 }
-                let Row { runs, not_reached, acknowledged, refused, not_opened, recovered, failures } = row;
+                written_alone += row.alone;
+                let Row { runs, not_reached, acknowledged, refused, not_opened, recovered, failures, alone: _ } = row;
                 println!(
                     "{class:8} {kind:8} {runs:5} {acknowledged:6} {refused:8} {not_opened:8} {recovered:10} {not_reached:10} \
                      {failures:9}"
                 );
             }
+        }
+        println!("faults: {name} store: {written_alone} frames were written by the thread of their commit");
+        if written_alone == 0 && arguments.only.is_none() {
+            failures.push(format!("{name} store: no frame was written by the thread of its commit: that way was not tested"));
         }
         Ok(failures)
     }
@@ -243,6 +251,7 @@ impl Bench {
         row.acknowledged += model.acknowledged - before.0;
         row.refused += model.refused - before.1;
         row.recovered += u64::from(lived.recovered);
+        row.alone += lived.alone;
         row.not_opened += u64::from(!lived.open_failures.is_empty());
         row.not_reached += u64::from(fired.is_empty());
         let story = || {
@@ -289,7 +298,7 @@ impl Bench {
         let mut worker = Worker::start(&volume.path().join("data"), &self.key, orders, expected)?;
         let begun = Instant::now();
         let (mut dump, mut dumped, mut closed, mut recovered) = (Dump::default(), false, false, false);
-        let (mut open_failures, mut refusals, mut stuck) = (Vec::new(), Vec::new(), None);
+        let (mut open_failures, mut refusals, mut stuck, mut alone) = (Vec::new(), Vec::new(), None, 0);
         loop {
             let event = match worker.next(Duration::from_millis(100)) {
                 Next::Event(event) => event,
@@ -303,6 +312,7 @@ impl Bench {
             match event {
                 Event::Dumped => dumped = true,
                 Event::Closed => closed = true,
+                Event::Alone { frames } => alone = frames,
                 Event::Recovered { .. } => recovered = true,
                 Event::Stuck(reason) => stuck = Some(reason),
                 Event::OpenFailed(reason) => open_failures.push(reason),
@@ -316,7 +326,7 @@ impl Bench {
             }
         }
         let ending = worker.finish()?;
-        Ok(Lived { ending, dump, dumped, open_failures, refusals, recovered, stuck, closed })
+        Ok(Lived { ending, dump, dumped, open_failures, refusals, recovered, stuck, closed, alone })
     }
 
     /// A disk that is full for a while: commits are refused, and taken again when there is room.

@@ -122,6 +122,7 @@ pub(crate) fn run(directory: &str, key: &str, words: &[&str]) -> Outcome {
         Work::Script { commits, patience } => {
             let living = living.get(&owner(0)).cloned().unwrap_or_default();
             script::run(&mut writer::Writer::new(&store, orders.run, 0, seeds.next(), living), commits, patience);
+            Event::Alone { frames: store.frames_alone() }.print();
         }
     }
     drop(store);

@@ -57,6 +57,7 @@ pub use status::{LogSegment, Status};
 pub use transfer::{Export, ExportedRecord, TellDamaged, TransferError};
 
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -164,6 +165,7 @@ impl Store for SledStore {
         let facets = commit.changes.iter().map(facets).collect();
         let (job, answer) = Job::new(tenant, commit, facets);
         if let Some(taken) = self.shared.queue.push(job, self.shared.has_room_at_once())? {
+            self.shared.counters.alone.fetch_add(1, Relaxed);
             self.shared.queue.aside(|| writer::write(&self.shared, &self.writer, taken));
         }
         answer.await

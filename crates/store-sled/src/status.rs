@@ -16,6 +16,8 @@ pub struct Status {
     pub records: u64,
     /// How many groups of commits were ever made durable: the frames of the journal, those that were dropped included.
     pub frames: u64,
+    /// How many of them, since the store was opened, the thread that made the commit wrote itself.
+    pub frames_alone: u64,
     /// About how long the journal is, in bytes.
     pub journal_bytes: u64,
     /// How many bytes of it are not in sled yet, and are kept in memory.
@@ -39,6 +41,7 @@ pub struct Status {
 /// What happened since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    pub(crate) alone: AtomicU64,
     pub(crate) snapshots: AtomicU64,
     pub(crate) rebuilds: AtomicU64,
 }
@@ -65,6 +68,7 @@ impl SledStore {
         Status {
             records: head.count,
             frames: head.frame,
+            frames_alone: shared.counters.alone.load(Relaxed),
             journal_bytes: shared.segments.bytes_behind(0),
             overlay_bytes,
             behind,

@@ -59,6 +59,11 @@ impl Engine {
         block_on(self.0.commit(Tenant::DEFAULT, commit)).map_err(|error| error.to_string())
     }
 
+    /// How many frames the thread that made the commit wrote itself.
+    pub(super) fn frames_alone(&self) -> u64 {
+        self.0.status().frames_alone
+    }
+
     pub(super) fn log(&self, entry: String) -> Result<(), String> {
         block_on(self.0.log(Tenant::DEFAULT, vec![entry.into_bytes()])).map_err(|error| error.to_string())
     }

@@ -30,6 +30,8 @@ pub(crate) enum Event {
     Recovered { milliseconds: u64 },
     /// No commit after an error was acknowledged; the last error.
     Stuck(String),
+    /// How many frames were written by the thread that made the commit.
+    Alone { frames: u64 },
     /// The store is closed.
     Closed,
 }
@@ -137,6 +139,7 @@ impl Event {
             }
             ("recovered", [milliseconds]) => Self::Recovered { milliseconds: milliseconds.parse().ok()? },
             ("stuck", _) => Self::Stuck(rest.to_owned()),
+            ("alone", [frames]) => Self::Alone { frames: frames.parse().ok()? },
             ("closed", _) => Self::Closed,
             _ => return None,
         })
@@ -167,6 +170,7 @@ impl fmt::Display for Event {
             Self::Failed { writer, number, reason } => write!(formatter, "failed {writer} {number} {}", line(reason)),
             Self::Recovered { milliseconds } => write!(formatter, "recovered {milliseconds}"),
             Self::Stuck(reason) => write!(formatter, "stuck {}", line(reason)),
+            Self::Alone { frames } => write!(formatter, "alone {frames}"),
             Self::Closed => formatter.write_str("closed"),
         }
     }
@@ -226,6 +230,7 @@ mod tests {
             Event::Failed { writer: 1, number: 2, reason: "the disk is full".into() },
             Event::Recovered { milliseconds: 1 },
             Event::Stuck("still full".into()),
+            Event::Alone { frames: 3 },
             Event::Closed,
         ];
         for event in events {

@@ -7,10 +7,19 @@ use std::time::{Duration, Instant};
 /// Between attempts after an error.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Makes so many commits, whatever becomes of them. If one failed, tries until one is made, for so long.
+/// Small commits in the middle. After eight quick frames a commit that is alone is written by the thread that makes it.
+const SMALL: u64 = 16;
+
+/// Makes so many commits and the small ones, whatever becomes of them. If one failed, tries until one is made, for so long.
 pub(super) fn run(writer: &mut Writer<'_>, commits: u64, patience: Duration) {
     let mut failed = false;
-    for _ in 0..commits {
+    for _ in 0..commits / 2 {
+        failed |= writer.write().is_err();
+    }
+    for _ in 0..SMALL {
+        failed |= writer.write_small().is_err();
+    }
+    for _ in commits / 2..commits {
         failed |= writer.write().is_err();
     }
     if !failed {

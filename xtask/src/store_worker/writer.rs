@@ -12,6 +12,9 @@ pub(super) type Records = Vec<(String, Revision)>;
 /// The largest body: 2 to the power of this, in bytes. All orders of magnitude from 1 byte on are equally likely.
 const LARGEST: u32 = 20;
 
+/// The body of a small commit, in bytes.
+const SMALL: usize = 200;
+
 /// Records a writer keeps; with more it rather removes one.
 const ENOUGH: u64 = 30;
 
@@ -62,6 +65,27 @@ impl<'a> Writer<'a> {
             changes.push(change);
         }
         let entries = 1 + u64::from(self.random.percent(20));
+        self.commit(number, entries, changes, announced, written)
+    }
+
+    /// Makes one commit that takes no time to seal: after some of them on a quick disk, this thread writes them itself.
+    pub(super) fn write_small(&mut self) -> Result<(), String> {
+        self.commits += 1;
+        let number = self.commits;
+        let identifier = format!("r{}-w{}-{number}-0", self.run, self.number);
+        let (change, body) = self.put_bytes(identifier.clone(), None, vec![0x5A; SMALL]);
+        self.commit(number, 1, vec![change], vec![(identifier.clone(), body)], vec![identifier])
+    }
+
+    /// `announced`: identifiers and new bodies; `written`: the identifiers of those that are there afterwards.
+    fn commit(
+        &mut self,
+        number: u64,
+        entries: u64,
+        changes: Vec<Change>,
+        announced: Vec<(String, Option<Body>)>,
+        written: Vec<String>,
+    ) -> Result<(), String> {
         Event::Intent(Intent { writer: self.number, number, entries, changes: announced }).print();
         let log = (0..entries).map(|position| entry(self.run, self.number, number, position).into_bytes()).collect();
         match self.store.commit(changes, log) {
@@ -98,6 +122,10 @@ impl<'a> Writer<'a> {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.random.next().to_le_bytes()[..chunk.len()]);
         }
+        self.put_bytes(identifier, expected, bytes)
+    }
+
+    fn put_bytes(&self, identifier: String, expected: Option<Revision>, bytes: Vec<u8>) -> (Change, Option<Body>) {
         let body = Body::of(&bytes);
         let change = engine::put(&identifier, &owner(self.number), expected, bytes, &version(&identifier, body));
         (change, Some(body))
