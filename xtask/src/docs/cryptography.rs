@@ -5,7 +5,7 @@ use crypto::{ALGORITHMS, ASYMMETRIC, AsymmetricUse, CIPHERS, CipherRow, HASHES, 
 use super::support::spelled;
 
 /// The parts of the page, each a heading with its text. A table of `crypto` that clients see is one of them.
-const SECTIONS: &[fn() -> String] = &[keys, ciphers, pairs, macs, hashes];
+const SECTIONS: &[fn() -> String] = &[keys, ciphers, pairs, macs, hashes, wrapping, derivation, splitting];
 
 /// The page.
 pub(crate) fn page() -> String {
@@ -75,6 +75,43 @@ fn ciphers() -> String {
          or without a specification to agree on), MARS and GOST 28147-89 (no maintained crate), Twofish, ARIA, SEED and SM4 (table look-ups, \
          and no profile of the standard asks for them).\n"
     )
+}
+
+fn wrapping() -> String {
+    "## Key wrapping\n\nGet and Export wrap, Get, Export and Import unwrap. AES keys wrap as of RFC 3394 (NISTKeyWrap, which is also what is taken \
+     where neither the request nor the key names a mode) and RFC 5649 (AESKeyWrapPadding), both by the crate aes-kw; keys of all ciphers above \
+     in their modes, with an IV that is made here; RSA keys with OAEP, or PKCS#1 v1.5 on the way out alone. A MAC or signature is made \
+     before or after the encryption, or alone. TR-31 is not offered. What is registered wrapped stays as it is: it is unwrapped for a \
+     request that wants it in clear or under another key, and the unwrapped key is not stored. Import with Not Wrapped is the exception, \
+     since it asks for just that.\n"
+        .to_owned()
+}
+
+fn derivation() -> String {
+    let methods = [
+        ["PBKDF2", "HMAC over any hash above, SHA-1 where none is named", "aws-lc-rs (SHA-1, SHA-256, SHA-384, SHA-512), Mac"],
+        ["HASH", "any hash above", "as the hash"],
+        ["HMAC", "the hash of the key, or of the request", "Mac"],
+        ["ENCRYPT", "any cipher above; an IV of zeros where there is none", "as the cipher"],
+        ["NIST800-108-C, -F, -DPI", "HMAC over any hash, or CMAC", "Mac"],
+        ["Asymmetric Key", "ECDH, X25519", "as the keys"],
+        ["AWS Signature Version 4", "HMAC-SHA-256", "Mac"],
+        ["HKDF", "HMAC over any hash, SHA-256 where none is named", "Mac"],
+    ];
+    let lines = methods.map(|method| method.map(str::to_owned).to_vec());
+    let table = table(&["method", "function", "computed by"], lines.into_iter());
+    format!(
+        "## Derive Key\n\n*Mac* is what computes MACs, as listed above. What is wanted is the beginning of what a method gives; more than there is \
+         is refused. NIST800-108 puts a counter of 32 bits before the Derivation Data (Counter Length says otherwise) and the length of the \
+         derived key, in 32 bits, behind it.\n\n{table}"
+    )
+}
+
+fn splitting() -> String {
+    "## Split keys\n\nCreate Split Key and Join Split Key do XOR, polynomials over GF(2^8) (with the polynomial 285 of the standard) and GF(2^16), \
+     and over a prime field of up to 4,423 bits: 2 to 255 parts, at least two of which are needed. No table is read by a secret; the prime field \
+     is the crate crypto-bigint. A client that names no prime gets a Mersenne prime that is large enough.\n"
+        .to_owned()
 }
 
 fn paddings(row: &CipherRow) -> String {

@@ -4,7 +4,7 @@ use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd, Resize as _};
 use crypto_primes::{Flavor, is_prime};
 use kmip::Secret;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::digest::equal;
 use crate::error::CryptoError;
@@ -120,12 +120,17 @@ impl PrimeField {
             let point = self.small(identifier, &parameters);
             let mut value = BoxedMontyForm::zero(&parameters);
             for coefficient in coefficients.iter().rev() {
-                value = value.mul(&point).add(coefficient);
+                let mut product = value.mul(&point);
+                value.zeroize();
+                value = product.add(coefficient);
+                product.zeroize();
             }
-            Secret::from_slice(&self.encode(&value))
+            let share = Secret::from_slice(&self.encode(&value));
+            value.zeroize();
+            share
         };
         let shares = (1..=parts).map(share).collect();
-        coefficients.iter_mut().for_each(zeroize::Zeroize::zeroize);
+        coefficients.iter_mut().for_each(Zeroize::zeroize);
         Ok(shares)
     }
 
@@ -138,27 +143,46 @@ impl PrimeField {
         let parameters = self.parameters();
         let nodes: Vec<BoxedMontyForm> = points.iter().map(|(identifier, _)| self.small(*identifier, &parameters)).collect();
         let values: Option<Vec<BoxedMontyForm>> = points.iter().map(|(_, part)| self.element(part, &parameters)).collect();
-        let values = values.ok_or(CryptoError::Refused)?;
+        let mut values = values.ok_or(CryptoError::Refused)?;
+        let joined = self.join_values(&nodes, &values, beyond, length, &parameters);
+        values.iter_mut().for_each(Zeroize::zeroize);
+        joined
+    }
+
+    fn join_values(
+        &self,
+        nodes: &[BoxedMontyForm],
+        values: &[BoxedMontyForm],
+        beyond: &[(u32, &[u8])],
+        length: Option<usize>,
+        parameters: &BoxedMontyParams,
+    ) -> Result<Secret, CryptoError> {
         let value_at = |target: &BoxedMontyForm| {
-            let mut sum = BoxedMontyForm::zero(&parameters);
-            for (at, (node, value)) in nodes.iter().zip(&values).enumerate() {
-                let (mut above, mut below) = (BoxedMontyForm::one(&parameters), BoxedMontyForm::one(&parameters));
+            let mut sum = BoxedMontyForm::zero(parameters);
+            for (at, (node, value)) in nodes.iter().zip(values).enumerate() {
+                let (mut above, mut below) = (BoxedMontyForm::one(parameters), BoxedMontyForm::one(parameters));
                 for (_, other) in nodes.iter().enumerate().filter(|(other, _)| *other != at) {
                     above = above.mul(&target.sub(other));
                     below = below.mul(&node.sub(other));
                 }
                 // The nodes are no secret. Without an inverse, the number is no prime.
                 let inverse = Option::<BoxedMontyForm>::from(below.invert_vartime()).ok_or(CryptoError::Refused)?;
-                sum = sum.add(&above.mul(&inverse).mul(value));
+                let mut term = above.mul(&inverse).mul(value);
+                let next = sum.add(&term);
+                sum.zeroize();
+                term.zeroize();
+                sum = next;
             }
-            Ok(self.encode(&sum))
+            let number = self.encode(&sum);
+            sum.zeroize();
+            Ok(number)
         };
         for (identifier, part) in beyond {
-            if !equal(&value_at(&self.small(*identifier, &parameters))?, part) {
+            if !equal(&value_at(&self.small(*identifier, parameters))?, part) {
                 return Err(CryptoError::Refused);
             }
         }
-        let number = value_at(&BoxedMontyForm::zero(&parameters))?;
+        let number = value_at(&BoxedMontyForm::zero(parameters))?;
         let length = length.unwrap_or_else(|| number.len() - number.iter().take_while(|byte| **byte == 0).count());
         let (zeros, secret) = number.split_at_checked(number.len().saturating_sub(length)).ok_or(CryptoError::Refused)?;
         // A number that is larger than the secret can be was put together from the wrong parts.
