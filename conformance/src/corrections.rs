@@ -23,7 +23,9 @@ pub(crate) fn of_text(name: &str, text: &str) -> String {
                 "CertificateSerialNumber type=\"ByteString\" value=\"00d2",
                 "CertificateSerialNumber type=\"ByteString\" value=\"020900d2",
             )
-            .replace("\"00d2f5bad76a5ac8f9\"", "\"D2F5BAD76A5AC8F9\""),
+            .replace("\"00d2f5bad76a5ac8f9\"", "\"D2F5BAD76A5AC8F9\"")
+            // The format of a certificate's Digest, which a server need not say (1.4, section 3.17), as TC-CERTATTR-1 has it.
+            .replace("0b04872bdc5570\"/>", "0b04872bdc5570\"/><KeyFormatType type=\"Enumeration\" value=\"Raw\"/>"),
         _ => corrected,
     }
 }
