@@ -6,7 +6,8 @@
 //! server that was down goes on where it stopped. Intervals that passed meanwhile are not made up for: the new key begins anew.
 //!
 //! Not rotated are keys that were replaced, destroyed, compromised, revoked or archived, and those whose replacement would be born deactivated,
-//! because their Deactivation Date has passed and no Rotate Offset moves it.
+//! because their Deactivation Date has passed and no Rotate Offset moves it. Nor are certificates, whose rotation is a
+//! Re-certify, which the server does not perform: they keep the attributes.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
