@@ -26,8 +26,19 @@ pub(crate) fn of_text(name: &str, text: &str) -> String {
             .replace("\"00d2f5bad76a5ac8f9\"", "\"D2F5BAD76A5AC8F9\"")
             // The format of a certificate's Digest, which a server need not say (1.4, section 3.17), as TC-CERTATTR-1 has it.
             .replace("0b04872bdc5570\"/>", "0b04872bdc5570\"/><KeyFormatType type=\"Enumeration\" value=\"Raw\"/>"),
+        // The transcription lost the name of an attribute whose value is that of the private key's Cryptographic Parameters.
+        "CS-AC-M-3-12" | "CS-AC-M-8-12" => without_blanks_between(&corrected).replace(
+            "<Attribute><AttributeValue><PaddingMethod",
+            "<Attribute><AttributeName type=\"TextString\" value=\"Cryptographic Parameters\"/><AttributeValue><PaddingMethod",
+        ),
         _ => corrected,
     }
+}
+
+/// The text with nothing between its elements.
+fn without_blanks_between(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.concat()
 }
 
 /// What else a case means.
@@ -81,5 +92,8 @@ mod tests {
         let text = r#"value="2070-02-11T13:03:59+00:00""#;
         assert_eq!(of_text("TC-92-10", text), r#"value="$NOW+120""#);
         assert_eq!(of_text("TC-92-12", text), text);
+        let text = "<Attribute>\n <AttributeValue>\n  <PaddingMethod/>\n </AttributeValue>\n</Attribute>";
+        assert!(of_text("CS-AC-M-3-12", text).contains("value=\"Cryptographic Parameters\"/><AttributeValue>"));
+        assert_eq!(of_text("CS-AC-M-3-14", text), text);
     }
 }

@@ -45,6 +45,53 @@ const KEY_IN_DEFAULT_GROUP: &str = r#"<RequestMessage>
   </BatchItem>
 </RequestMessage>"#;
 
+/// The TC-OTP cases use a one-time pad that the server is assumed to have at hand.
+const ONE_TIME_PAD: &str = r#"<RequestMessage>
+  <RequestHeader>
+    <ProtocolVersion>
+      <ProtocolVersionMajor type="Integer" value="1"/>
+      <ProtocolVersionMinor type="Integer" value="4"/>
+    </ProtocolVersion>
+    <BatchCount type="Integer" value="1"/>
+  </RequestHeader>
+  <BatchItem>
+    <Operation type="Enumeration" value="Register"/>
+    <RequestPayload>
+      <ObjectType type="Enumeration" value="SecretData"/>
+      <TemplateAttribute>
+        <Attribute>
+          <AttributeName type="TextString" value="Name"/>
+          <AttributeValue>
+            <NameValue type="TextString" value="one-time-pad-1"/>
+            <NameType type="Enumeration" value="UninterpretedTextString"/>
+          </AttributeValue>
+        </Attribute>
+        <Attribute>
+          <AttributeName type="TextString" value="Cryptographic Algorithm"/>
+          <AttributeValue type="Enumeration" value="OneTimePad"/>
+        </Attribute>
+        <Attribute>
+          <AttributeName type="TextString" value="Cryptographic Usage Mask"/>
+          <AttributeValue type="Integer" value="Encrypt Decrypt"/>
+        </Attribute>
+        <Attribute>
+          <AttributeName type="TextString" value="Activation Date"/>
+          <AttributeValue type="DateTime" value="2020-01-01T00:00:00+00:00"/>
+        </Attribute>
+      </TemplateAttribute>
+      <SecretData>
+        <SecretDataType type="Enumeration" value="Password"/>
+        <KeyBlock>
+          <KeyFormatType type="Enumeration" value="Opaque"/>
+          <KeyValue>
+            <KeyMaterial type="ByteString" value="fc932e1428bd"/>
+          </KeyValue>
+        </KeyBlock>
+      </SecretData>
+    </RequestPayload>
+  </BatchItem>
+</RequestMessage>"#;
+
 /// Prepares the server for `case`, a member of `group`. What fails here shows in the case itself.
 pub fn prepare(case: &Case, group: &[&Case], endpoint: &mut impl Exchange) {
     for request in requests(case, group) {
@@ -57,6 +104,9 @@ pub fn prepare(case: &Case, group: &[&Case], endpoint: &mut impl Exchange) {
 fn requests(case: &Case, group: &[&Case]) -> Vec<Element> {
     if selection::matches("TC-151-*", &case.name) {
         return Element::parse(KEY_IN_DEFAULT_GROUP, &Limits::default()).into_iter().collect();
+    }
+    if selection::matches("TC-OTP-1-*", &case.name) {
+        return Element::parse(ONE_TIME_PAD, &Limits::default()).into_iter().collect();
     }
     if selection::matches("TC-CREG-2-*", &case.name) {
         // The objects the first case of the family registers for the client are waiting for the one-time user, who fetches them here.
@@ -109,6 +159,7 @@ mod tests {
     fn a_key_waits_in_the_default_group_and_nothing_elsewhere() {
         let case = |name| case(name, "", "Locate");
         assert!(requests(&case("TC-151-12"), &[])[0].to_tree().is_ok());
+        assert!(requests(&case("TC-OTP-1-14"), &[])[0].to_tree().is_ok());
         assert!(requests(&case("TC-152-12"), &[]).is_empty());
     }
 }

@@ -66,6 +66,25 @@ const MORE_OBJECTS: [&str; 26] = [
 /// The name of the selection of both.
 pub const OBJECTS_NAME: &str = "objects";
 
+/// What computes with keys, beside what manages objects: everything but Certify, Re-certify, Validate and PKCS#11. Keys may be wrapped;
+/// the encoding is TTLV.
+const SERVICES: [&str; 12] = [
+    "Encrypt",
+    "Decrypt",
+    "Sign",
+    "SignatureVerify",
+    "MAC",
+    "MACVerify",
+    "Hash",
+    "RNGRetrieve",
+    "RNGSeed",
+    "DeriveKey",
+    "CreateSplitKey",
+    "JoinSplitKey",
+];
+/// The name of the selection of all three.
+pub const SERVICES_NAME: &str = "services";
+
 /// The files ending in `.xml` at these paths, directories searched to the bottom, in natural order.
 ///
 /// # Errors
@@ -121,22 +140,26 @@ pub struct Selection {
     pub filter: Option<String>,
     /// The only operations a case may use.
     pub operations: Option<BTreeSet<String>>,
-    /// Leaves out cases with wrapped keys and those of other message encodings.
+    /// Leaves out cases with wrapped keys.
+    pub without_wrapping: bool,
+    /// Leaves out cases of other message encodings.
     pub plain_ttlv: bool,
 }
 
 impl Selection {
-    /// From `--filter` and `--only-operations` (names separated by commas, or `core`, or `objects`).
+    /// From `--filter` and `--only-operations` (names separated by commas, or `core`, `objects` or `services`).
     #[must_use]
     pub fn new(filter: Option<&str>, operations: Option<&str>) -> Self {
-        let plain_ttlv = matches!(operations, Some(CORE_NAME | OBJECTS_NAME));
+        let without_wrapping = matches!(operations, Some(CORE_NAME | OBJECTS_NAME));
+        let plain_ttlv = without_wrapping || operations == Some(SERVICES_NAME);
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let operations = operations.map(|list| match list {
             CORE_NAME => owned(&CORE),
             OBJECTS_NAME => owned(&[&CORE[..], &MORE_OBJECTS].concat()),
+            SERVICES_NAME => owned(&[&CORE[..], &MORE_OBJECTS, &SERVICES].concat()),
             list => list.split(',').map(|name| name.trim().to_owned()).collect(),
         });
-        Self { filter: filter.map(str::to_owned), operations, plain_ttlv }
+        Self { filter: filter.map(str::to_owned), operations, without_wrapping, plain_ttlv }
     }
 
     /// Whether the case is asked for.
@@ -145,8 +168,8 @@ impl Selection {
         let named = self.filter.as_deref().is_none_or(|filter| matches(filter, &case.name));
         let allowed =
             |operations: &BTreeSet<String>| case.operations().into_iter().all(|operation| operations.contains(operation));
-        let plain = !self.plain_ttlv || !(case.uses_key_wrapping() || case.name.starts_with("MSGENC-"));
-        named && plain && self.operations.as_ref().is_none_or(allowed)
+        let left_out = self.without_wrapping && case.uses_key_wrapping() || self.plain_ttlv && case.name.starts_with("MSGENC-");
+        named && !left_out && self.operations.as_ref().is_none_or(allowed)
     }
 }
 
@@ -252,6 +275,16 @@ mod tests {
             assert_eq!(selection.includes(&case("TC-1", operation, "")), included, "{operation}");
         }
         assert!(!selection.includes(&case("TC-1", "Get", "<RequestPayload><KeyWrappingSpecification/></RequestPayload>")));
+        assert!(!selection.includes(&case("MSGENC-XML-M-1-12", "Query", "")));
+    }
+
+    #[test]
+    fn services_are_all_but_certificates_and_other_encodings() {
+        let selection = Selection::new(None, Some(SERVICES_NAME));
+        for (operation, included) in [("Get", true), ("Encrypt", true), ("JoinSplitKey", true), ("Certify", false)] {
+            assert_eq!(selection.includes(&case("TC-1", operation, "")), included, "{operation}");
+        }
+        assert!(selection.includes(&case("TC-1", "Get", "<RequestPayload><KeyWrappingSpecification/></RequestPayload>")));
         assert!(!selection.includes(&case("MSGENC-XML-M-1-12", "Query", "")));
     }
 

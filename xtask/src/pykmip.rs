@@ -6,7 +6,10 @@ use crate::server::{DevServer, free_port};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs examples/pykmip/lifecycle.py against a server of our own; with arguments only these protocol versions.
+/// The versions that have cryptographic services.
+const SERVICES: [&str; 4] = ["1.2", "1.3", "1.4", "2.0"];
+
+/// Runs examples/pykmip/lifecycle.py and services.py against a server of our own; with arguments only these protocol versions.
 pub(crate) fn pykmip(versions: &[&str]) -> Outcome {
     let python = environment()?;
     let directory = tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
@@ -18,7 +21,22 @@ pub(crate) fn pykmip(versions: &[&str]) -> Outcome {
     for version in versions {
         lifecycle.args(["--version", version]);
     }
-    run(&mut lifecycle).map_err(|reason| format!("{reason}\nthe server's log ends:\n{}", server.log_end()))
+    let failed = |reason| format!("{reason}\nthe server's log ends:\n{}", server.log_end());
+    run(&mut lifecycle).map_err(failed)?;
+    let with_services: Vec<&str> = match versions {
+        [] => SERVICES.to_vec(),
+        some => some.iter().copied().filter(|version| SERVICES.contains(version)).collect(),
+    };
+    if with_services.is_empty() {
+        return Ok(());
+    }
+    let mut services = Command::new(&python);
+    services.arg(root().join("examples/pykmip/services.py"));
+    services.arg("--config").arg(server.bundle().join("pykmip.conf"));
+    for version in with_services {
+        services.args(["--version", version]);
+    }
+    run(&mut services).map_err(failed)
 }
 
 /// The lines that `kmipd dev` prints to paste must work as printed: those for `kmip`, and the one block for PyKMIP.

@@ -75,6 +75,9 @@ pub enum CryptoError {
     /// The parameters contradict each other, the key or the data: a nonce or tag of a wrong length, data that is no multiple of a block.
     #[error("{0}")]
     BadParameters(String),
+    /// The mode has no tags of this length.
+    #[error("{0}")]
+    TagLength(String),
     /// The mode needs an IV, counter or nonce, and there is none.
     #[error("the mode needs an IV, counter or nonce")]
     MissingIv,

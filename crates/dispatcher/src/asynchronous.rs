@@ -200,7 +200,7 @@ impl<S: Store> Engine<S> {
         Ok(items)
     }
 
-    /// Removes results that were kept as long as the configuration says; returns how many.
+    /// Removes results that were kept as long as the configuration says, and returns how many; ends streams that nobody continues.
     ///
     /// # Errors
     /// Why they are still there; it can be called again.
@@ -210,6 +210,7 @@ impl<S: Store> Engine<S> {
 
     async fn try_sweep(&self) -> Result<usize> {
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        self.streams.sweep(now);
         let to = now.saturating_sub(i64::try_from(self.settings.asynchronous.keep_s).unwrap_or(i64::MAX));
         let due = Range { field: item::COMPLETED.0, from: i64::MIN, to };
         let query = Query { terms: vec![item::term()], ranges: vec![due], ..Query::default() };

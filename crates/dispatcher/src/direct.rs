@@ -3,6 +3,8 @@
 //! They take a shorter path than the others: check, do, encode, check the size, commit what is kept with its log entry, then do
 //! what concerns only the memory of the server.
 
+use std::sync::Arc;
+
 use audit::Outcome;
 use kmip::codec::{ByteString, Value, to_bytes};
 use kmip::enumerations::ResultStatus;
@@ -17,6 +19,7 @@ use crate::batch::{Answer, Run, check_size, encode, tenant};
 use crate::commit::Committed;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::stream::Parked;
 use crate::ticket::{Ticket, TicketIdentifier};
 use crate::view::View;
 
@@ -47,6 +50,8 @@ pub(crate) enum Effect {
     Withdraw(TicketIdentifier),
     /// The server takes the client's role on the connection.
     ExchangeRoles,
+    /// A stream waits for its next part.
+    Continue(Arc<Parked>),
 }
 
 impl Reply {
@@ -157,6 +162,11 @@ impl<S: Store> Engine<S> {
                 Effect::Issue(ticket) => self.tickets.issue(*ticket),
                 Effect::Withdraw(ticket) => self.tickets.withdraw(&ticket),
                 Effect::ExchangeRoles => answer.exchanges_roles = true,
+                Effect::Continue(parked) => {
+                    if let Some(stream) = parked.take() {
+                        self.streams.keep(stream);
+                    }
+                }
             }
         }
     }

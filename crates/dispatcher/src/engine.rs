@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::response_memory::{ResponseHold, ResponseMemory};
 use crate::rotation::Failures;
 use crate::session::{CREDENTIALS_MAX, Session};
+use crate::stream::Streams;
 use crate::ticket::{Grant, Tickets};
 
 /// The versions the server speaks, the one it prefers first.
@@ -46,6 +47,7 @@ pub struct Engine<S> {
     pub(crate) kept_results: Arc<ResponseMemory>,
     pub(crate) asynchronous: Requests,
     pub(crate) tickets: Tickets,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) channels: Channels,
     pub(crate) rotation_failures: Failures,
     /// What Server Correlation Values of this server begin with, and how many there were.
@@ -124,6 +126,7 @@ impl<S: Store> Engine<S> {
             kept_results: ResponseMemory::new(usize::MAX),
             asynchronous: Requests::default(),
             tickets: Tickets::default(),
+            streams: Arc::default(),
             channels: Channels::default(),
             rotation_failures: Failures::default(),
             correlation_start: OnceLock::new(),

@@ -23,6 +23,11 @@ pub trait Clock: Send + Sync + 'static {
 pub trait HeavyWork: Send + Sync + 'static {
     /// Runs the work and returns when it is done.
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()>;
+
+    /// Runs work of milliseconds, such as a signature: it should not wait behind what takes seconds.
+    fn run_brief(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
+        self.run(work)
+    }
 }
 
 /// The judge of credentials in messages.
@@ -83,6 +88,11 @@ pub struct Settings {
     pub asynchronous: AsynchronousSettings,
     /// Tickets.
     pub tickets: TicketSettings,
+    /// Cryptographic operations whose data come in several requests.
+    pub streams: StreamSettings,
+    /// Whether RSA keys decrypt with the padding PKCS1 v1.5. Whoever can tell a wrong padding from a right one, by an error or by a
+    /// time, decrypts anything with some thousand questions (Bleichenbacher's attack), and the standard's answer tells it.
+    pub pkcs1_decryption: bool,
 }
 
 /// What a configuration decides about requests that are answered later.
@@ -137,6 +147,26 @@ impl Default for TicketSettings {
     }
 }
 
+/// What a configuration decides about cryptographic operations whose data come in several requests.
+#[derive(Clone, Debug)]
+pub struct StreamSettings {
+    /// Streams of one client.
+    pub streams_per_client: usize,
+    /// Streams of all clients.
+    pub streams: usize,
+    /// Bytes that all streams keep: what cannot be given out yet, such as plaintext that is not authenticated.
+    pub stream_memory: usize,
+    /// How long a stream waits for its next part, in seconds.
+    pub stream_expiry_s: u64,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        // A backup program encrypts a few files at a time; parts follow each other quickly, or the client is gone.
+        Self { streams_per_client: 64, streams: 1_024, stream_memory: 64 << 20, stream_expiry_s: 300 }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -160,6 +190,8 @@ impl Default for Settings {
             derivation_iterations: 10_000_000,
             asynchronous: AsynchronousSettings::default(),
             tickets: TicketSettings::default(),
+            streams: StreamSettings::default(),
+            pkcs1_decryption: false,
         }
     }
 }

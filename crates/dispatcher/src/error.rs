@@ -126,6 +126,8 @@ impl From<crypto::CryptoError> for Error {
             C::UnsupportedFormat { .. } => ResultReason::KeyFormatTypeNotSupported,
             C::UnsupportedParameters(_) => ResultReason::UnsupportedCryptographicParameters,
             C::BadParameters(_) => ResultReason::BadCryptographicParameters,
+            // What the published cases expect (CS-BC-M-GCM-1), in every version.
+            C::TagLength(_) => ResultReason::GeneralFailure,
             C::MissingIv => ResultReason::MissingInitializationVector,
             C::NoRandomBytes | C::Failed(_) | C::Refused => {
                 return Self::new(ResultReason::CryptographicFailure, "The cryptographic operation failed").because(error);

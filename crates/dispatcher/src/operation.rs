@@ -4,22 +4,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kmip::ProtocolVersion;
+use kmip::Secret;
 use kmip::codec::Value;
-use kmip::enumerations::UniqueIdentifierEnumeration;
+use kmip::enumerations::{DataEnumeration, UniqueIdentifierEnumeration};
 use kmip::identifier::ObjectReference;
 use kmip::result_reason::ResultReason;
-use kmip::structures::Name;
+use kmip::structures::{Data, Name};
 use policy::{Actor, Permission};
 use store::Revision;
 
 use crate::authorise::Authorised;
+use crate::direct::Effect;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::factory::Factory;
 use crate::hex;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
+use crate::stream::Streams;
 use crate::ticket::Allowed;
+use crate::use_of_key::At;
 
 /// An operation: pure, but for the random source that the context hands in.
 pub(crate) trait Operation {
@@ -34,7 +38,7 @@ pub(crate) trait Operation {
     const PERMISSION: Permission;
     /// Whether [`Operation::prepare`] is slow enough to need a thread of its own.
     const HEAVY: bool = false;
-    /// Whether its response holds material: then it is not answered unless it is logged.
+    /// Whether its response holds material, or what a key was used for: then it is not answered unless it is logged.
     const RELEASES_MATERIAL: bool = false;
     /// Whether [`Operation::prepare`] reads the objects.
     const PREPARES_FROM_OBJECTS: bool = false;
@@ -43,6 +47,11 @@ pub(crate) trait Operation {
 
     /// Whether it needs what the client has laid down for its new objects: it makes some, or tells or changes the rules.
     const USES_FACTORY: bool = false;
+
+    /// How long [`Operation::prepare`] takes for a request.
+    fn weight(_request: &Self::Request, _loaded: &Loaded) -> Weight {
+        if Self::HEAVY { Weight::Heavy } else { Weight::Light }
+    }
 
     /// Names what the operation needs from the store.
     fn plan(request: &Self::Request, context: &Context<'_>) -> Result<Plan>;
@@ -91,6 +100,17 @@ pub(crate) trait Operation {
     ) -> Result<Done<Self::Response>>;
 }
 
+/// How long something takes, and where it is therefore done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Far less than a millisecond: where the request is.
+    Light,
+    /// Milliseconds: on the threads for the use of keys.
+    Brief,
+    /// Perhaps seconds: on the threads for slow work.
+    Heavy,
+}
+
 /// What [`Operation::prepare`] works with.
 pub(crate) struct Material<'a> {
     /// The templates, in the order of the plan.
@@ -103,6 +123,14 @@ pub(crate) struct Material<'a> {
     pub(crate) random: &'a dyn crypto::Random,
     /// What the client has laid down for new objects.
     pub(crate) factory: &'a Factory,
+    /// The version and the time of the request.
+    pub(crate) at: At,
+    /// Who asks.
+    pub(crate) actor: &'a Actor,
+    /// What the batch did so far.
+    pub(crate) batch: &'a Batch,
+    /// Operations whose data come in several requests.
+    pub(crate) streams: &'a Streams,
 }
 
 /// What an operation needs from the store.
@@ -202,6 +230,10 @@ pub(crate) struct Done<R> {
     pub(crate) message: Option<String>,
     /// Whether the changes count a use: the answer must not leave before they are made.
     pub(crate) counted: bool,
+    /// What is done in memory once the changes are committed.
+    pub(crate) effects: Vec<Effect>,
+    /// The result of a cryptographic operation, which an item that follows may use as its Data.
+    pub(crate) data: Option<(DataEnumeration, Arc<Secret>)>,
 }
 
 impl<R> Done<R> {
@@ -215,6 +247,8 @@ impl<R> Done<R> {
             concerned: Vec::new(),
             message: None,
             counted: false,
+            effects: Vec::new(),
+            data: None,
         }
     }
 
@@ -269,6 +303,8 @@ pub(crate) struct Batch {
     placeholder: Option<String>,
     by_kind: HashMap<UniqueIdentifierEnumeration, String>,
     returned: Vec<String>,
+    /// Results of cryptographic operations. They are not kept with a batch that is done later.
+    data: Vec<(DataEnumeration, Arc<Secret>)>,
 }
 
 impl Batch {
@@ -283,6 +319,30 @@ impl Batch {
             self.by_kind.insert(kind, identifier.clone());
             self.returned.push(identifier);
         }
+    }
+
+    /// Notes the result of a cryptographic operation.
+    pub(crate) fn add_data(&mut self, data: Option<(DataEnumeration, Arc<Secret>)>) {
+        self.data.extend(data);
+    }
+
+    /// The bytes of Data: its own, or those of an earlier item's result (2.1, section 7.9).
+    ///
+    /// # Errors
+    /// Invalid Field, if no earlier item has such a result.
+    pub(crate) fn data<'a>(&'a self, data: &'a Data) -> Result<&'a Secret> {
+        let found = match data {
+            Data::Bytes(bytes) => return Ok(bytes),
+            Data::Enumeration(kind) => self.data.iter().rev().find(|(of, _)| of == kind),
+            Data::Position(position) => {
+                let length = i64::try_from(self.data.len()).unwrap_or(i64::MAX);
+                let position = i64::from(*position);
+                let index = if position < 0 { length + position } else { position };
+                usize::try_from(index).ok().and_then(|index| self.data.get(index))
+            }
+        };
+        let missing = || Error::invalid_field("Data names the result of an earlier item, and there is none");
+        found.map(|(_, bytes)| &**bytes).ok_or_else(missing)
     }
 
     /// An item failed, so that the ID Placeholder names nothing.
@@ -316,7 +376,7 @@ impl Batch {
         by_kind: Vec<(UniqueIdentifierEnumeration, String)>,
         returned: Vec<String>,
     ) -> Self {
-        Self { placeholder, by_kind: by_kind.into_iter().collect(), returned }
+        Self { placeholder, by_kind: by_kind.into_iter().collect(), returned, data: Vec::new() }
     }
 
     fn resolve(&self, reference: Option<&ObjectReference>) -> Option<&str> {
@@ -352,6 +412,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a dyn crypto::Random,
     /// What the client has laid down for its new objects; nothing for operations that do not ask.
     pub(crate) factory: &'a Factory,
+    /// Operations whose data come in several requests.
+    pub(crate) streams: &'a Streams,
     /// What the ticket allows that the client came with.
     pub(crate) allowed: Option<Allowed<'a>>,
 }

@@ -25,9 +25,10 @@ use crate::factory::{self, Factory};
 use crate::internal;
 use crate::keys;
 use crate::object::StoredObject;
-use crate::operation::{Batch, Change, Context, KeyUse, Loaded, Material, Operation, Plan};
+use crate::operation::{Batch, Change, Context, KeyUse, Loaded, Material, Operation, Plan, Weight};
 use crate::search;
 use crate::ticket::{Allowed, Reaching};
+use crate::use_of_key::At;
 use crate::view::{View, to_store};
 
 /// One row per operation. An operation that is not here is answered with Operation Not Supported. The first list, in
@@ -125,6 +126,15 @@ operations! {
     Query => crate::query::Query;
     ReKeyKeyPair => crate::re_key_key_pair::ReKeyKeyPair;
     DiscoverVersions => crate::discover_versions::DiscoverVersions;
+    Encrypt => crate::encrypt::Encrypt;
+    Decrypt => crate::decrypt::Decrypt;
+    Sign => crate::sign::Sign;
+    SignatureVerify => crate::signature_verify::SignatureVerify;
+    MAC => crate::mac::MAC;
+    MACVerify => crate::mac_verify::MACVerify;
+    RNGRetrieve => crate::rng_retrieve::RNGRetrieve;
+    RNGSeed => crate::rng_seed::RNGSeed;
+    Hash => crate::hash::Hash;
     CreateSplitKey => crate::create_split_key::CreateSplitKey;
     JoinSplitKey => crate::join_split_key::JoinSplitKey;
     Log => crate::log::Log;
@@ -188,6 +198,7 @@ async fn perform<O: Operation, S: Store>(
             batch,
             random: &*engine.environment.random,
             factory: &factory,
+            streams: &engine.streams,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
         };
         if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
@@ -217,7 +228,7 @@ async fn perform<O: Operation, S: Store>(
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
             None if !O::prepares(&payload) => Arc::default(),
-            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &factory).await?),
+            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &context, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
         check_changes(&done.changes)?;
@@ -240,7 +251,7 @@ async fn perform<O: Operation, S: Store>(
         }
         if run.commit {
             match write::<O, S>(engine, run, done.changes, guards, &record, done.counted).await? {
-                Committed::Made => {}
+                Committed::Made => engine.apply(done.effects, answer),
                 Committed::NotMade => {
                     answer.writer.truncate(start);
                     continue;
@@ -248,8 +259,10 @@ async fn perform<O: Operation, S: Store>(
             }
         } else {
             view.stage(done.changes, guards)?;
+            view.stage_kept(Vec::new(), done.effects);
         }
         batch.advance(done.placeholder, done.returned);
+        batch.add_data(done.data);
         answer.push_success(run, record, status_at, changes, O::RELEASES_MATERIAL);
         run.prepared.keep_charge(charge);
         return Ok(());
@@ -434,32 +447,49 @@ async fn prepare<O: Operation, S: Store>(
     engine: &Engine<S>,
     payload: &Arc<O::Request>,
     loaded: &Loaded,
+    context: &Context<'_>,
     factory: &Arc<Factory>,
 ) -> Result<O::Prepared> {
     let (settings, random) = (&engine.settings, &engine.environment.random);
     let templates = &loaded.templates;
+    let at = At::from(context);
     let objects: Vec<StoredObject> = match O::PREPARES_FROM_OBJECTS {
         true => loaded.objects.iter().chain(&loaded.keys).map(|object| (**object).clone()).collect(),
         false => Vec::new(),
     };
-    if !O::HEAVY {
-        let material = Material { templates, objects: &objects, settings, random: &**random, factory };
+    let weight = O::weight(payload, loaded);
+    if weight == Weight::Light {
+        let Context { actor, batch, streams, .. } = *context;
+        let material = Material { templates, objects: &objects, settings, random: &**random, factory, at, actor, batch, streams };
         return guarded(|| O::prepare(payload, &material));
     }
     let result = Arc::new(Mutex::new(None));
     let work = {
         let (result, payload, templates) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(templates));
         let (settings, random, factory) = (settings.clone(), Arc::clone(random), Arc::clone(factory));
+        let (actor, batch, streams) = (context.actor.clone(), context.batch.clone(), Arc::clone(&engine.streams));
         move || {
-            let (templates, objects, settings) = (&templates, &objects, &settings);
-            let material = Material { templates, objects, settings, random: &*random, factory: &factory };
+            let material = Material {
+                templates: &templates,
+                objects: &objects,
+                settings: &settings,
+                random: &*random,
+                factory: &factory,
+                at,
+                actor: &actor,
+                batch: &batch,
+                streams: &streams,
+            };
             let prepared = guarded(|| O::prepare(&payload, &material));
             if let Ok(mut slot) = result.lock() {
                 *slot = Some(prepared);
             }
         }
     };
-    engine.environment.heavy_work.run(Box::new(work)).await;
+    match weight {
+        Weight::Brief => engine.environment.heavy_work.run_brief(Box::new(work)).await,
+        _ => engine.environment.heavy_work.run(Box::new(work)).await,
+    }
     let prepared = result.lock().ok().and_then(|mut slot| slot.take());
     prepared.unwrap_or_else(|| Err(Error::general_failure("the work was not done")))
 }

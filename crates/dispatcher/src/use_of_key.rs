@@ -13,7 +13,7 @@ use kmip::enumerations::{CryptographicAlgorithm as Algorithm, ObjectType, State,
 use kmip::masks::CryptographicUsageMask as Mask;
 use kmip::object::ManagedObject;
 use kmip::result_reason::ResultReason;
-use kmip::structures::CryptographicParameters;
+use kmip::structures::{CryptographicParameters, UsageLimits};
 
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
@@ -23,6 +23,7 @@ macro_rules! uses {
     ($( $(#[$doc:meta])* $name:ident, $protects:literal, $mask:ident, [$($object_type:ident)*]; )*) => {
         /// What a key can be used for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[allow(clippy::upper_case_acronyms)] // The standard spells MAC so.
         pub(crate) enum Use {
             $(
                 #[doc = concat!(stringify!($name), ".")]
@@ -90,6 +91,15 @@ pub(crate) fn check(
     requested: Option<&CryptographicParameters>,
     at: At,
 ) -> Result<CryptographicParameters> {
+    check_use(object, wanted, at)?;
+    parameters(object, wanted, requested)
+}
+
+/// Whether a key may be used in a way now, whatever the parameters.
+///
+/// # Errors
+/// Those of [`check`] but the last.
+pub(crate) fn check_use(object: &StoredObject, wanted: Use, at: At) -> Result<()> {
     if !wanted.takes(object.object_type) {
         // 1.x has no other word for an object that is not able to be used so (1.4, section 11.29 and after).
         let reason = if at.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidObjectType };
@@ -108,7 +118,7 @@ pub(crate) fn check(
         let text = "The Cryptographic Usage Mask of the object does not allow this use";
         return Err(Error::new(ResultReason::IncompatibleCryptographicUsageMask, text));
     }
-    parameters(object, wanted, requested)
+    Ok(())
 }
 
 /// The state, and the dates between which a key protects and processes.
@@ -136,7 +146,9 @@ fn check_time(object: &StoredObject, wanted: Use, now: i64) -> Result<()> {
 }
 
 /// The parameters of a use. A key with Cryptographic Parameters is for these alone: a request that names some must agree with one set
-/// of them, and gets from it what it leaves out; for one that names none it is the set with the lowest index.
+/// of them, and gets from it what it leaves out; for one that names none it is the set with the lowest index. Only to verify a signature
+/// is no use that other parameters could misuse a key for: whether it is one by those that the request names is a question with an
+/// answer, and for another kind of key the answer is no (CS-AC-M-3, TC-ECDSA-SIGN-DIGESTEDDATA-1).
 fn parameters(
     object: &StoredObject,
     wanted: Use,
@@ -152,6 +164,9 @@ fn parameters(
     let mut merged = match requested {
         None => own.first().map(|(_, parameters)| (*parameters).clone()).unwrap_or_default(),
         Some(requested) if own.is_empty() => requested.clone(),
+        Some(requested) if wanted == Use::SignatureVerify && !own.iter().any(|(_, own)| agree(own, requested)) => {
+            requested.clone()
+        }
         Some(requested) => {
             let agreeing = own.iter().find(|(_, own)| agree(own, requested));
             let (_, own) = agreeing.ok_or_else(|| {
@@ -174,7 +189,7 @@ fn parameters(
 }
 
 /// The algorithm a key is for.
-fn algorithm(object: &StoredObject) -> Option<Algorithm> {
+pub(crate) fn algorithm(object: &StoredObject) -> Option<Algorithm> {
     let attribute = object.first(|attribute| match attribute {
         Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
         _ => None,
@@ -188,7 +203,8 @@ fn algorithm(object: &StoredObject) -> Option<Algorithm> {
 fn serves(key: Algorithm, wanted: Algorithm, of: Use) -> bool {
     const CURVE: [Algorithm; 4] = [Algorithm::EC, Algorithm::ECDSA, Algorithm::ECDH, Algorithm::ECMQV];
     const CHACHA: [Algorithm; 3] = [Algorithm::ChaCha20, Algorithm::ChaCha20Poly1305, Algorithm::Poly1305];
-    key == wanted
+    of == Use::SignatureVerify
+        || key == wanted
         || CURVE.contains(&key) && CURVE.contains(&wanted)
         || CHACHA.contains(&key) && CHACHA.contains(&wanted)
         || matches!(of, Use::MAC | Use::MACVerify | Use::DeriveKey) && is_hmac(wanted)
@@ -260,28 +276,22 @@ pub(crate) struct Amount {
     pub(crate) objects: usize,
 }
 
-/// Takes a use from what is left, all or nothing; whether the object changed. The change is committed with the response, and refused where
-/// the object changed meanwhile: the limit is never overdrawn, whichever servers ask.
+/// Whether enough is left of the Usage Limits for a use; what they are after it, where it takes anything.
 ///
 /// # Errors
 /// Permission Denied for Encrypt and Sign (2.1, sections 6.1.17 and 6.1.55), Usage Limit Exceeded for other uses.
-pub(crate) fn charge(object: &mut StoredObject, of: Use, amount: Amount, now: i64) -> Result<bool> {
-    if !of.protects() {
-        return Ok(false);
-    }
-    let limits = object.first(|attribute| match attribute {
-        Attribute::UsageLimits(limits) => Some(limits.clone()),
+pub(crate) fn allocation(object: &StoredObject, of: Use, amount: Amount) -> Result<Option<UsageLimits>> {
+    let limits = object.attributes().find_map(|attribute| match attribute {
+        Attribute::UsageLimits(limits) if of.protects() => Some(limits),
         _ => None,
     });
-    let Some(mut limits) = limits else { return Ok(false) };
+    let Some(limits) = limits else { return Ok(None) };
     let needed = match limits.usage_limits_unit {
         UsageLimitsUnit::Byte => amount.bytes,
         UsageLimitsUnit::Object => amount.objects,
         _ => {
-            return Err(Error::new(
-                ResultReason::FeatureNotSupported,
-                "The server does not know the Usage Limits Unit of the object",
-            ));
+            let text = "The server does not know the Usage Limits Unit of the object";
+            return Err(Error::new(ResultReason::FeatureNotSupported, text));
         }
     };
     let needed = i64::try_from(needed).unwrap_or(i64::MAX);
@@ -293,10 +303,16 @@ pub(crate) fn charge(object: &mut StoredObject, of: Use, amount: Amount, now: i6
         };
         return Err(Error::new(reason, "The Usage Limits of the object do not allow as much"));
     }
-    if needed == 0 {
-        return Ok(false);
-    }
-    limits.usage_limits_count = Some(left - needed);
+    Ok((needed > 0).then(|| UsageLimits { usage_limits_count: Some(left - needed), ..limits.clone() }))
+}
+
+/// Takes a use from what is left, all or nothing; whether the object changed. The change is committed with the response, and refused where
+/// the object changed meanwhile: the limit is never overdrawn, whichever servers ask.
+///
+/// # Errors
+/// Those of [`allocation`].
+pub(crate) fn charge(object: &mut StoredObject, of: Use, amount: Amount, now: i64) -> Result<bool> {
+    let Some(limits) = allocation(object, of, amount)? else { return Ok(false) };
     object.set(Attribute::UsageLimits(limits));
     object.touch(now);
     Ok(true)

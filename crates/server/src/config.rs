@@ -2,7 +2,7 @@
 
 use crate::identity::IdentityRule;
 use crate::limits::Limits;
-use dispatcher::{AsynchronousSettings, TicketSettings};
+use dispatcher::{AsynchronousSettings, StreamSettings, TicketSettings};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,9 @@ pub struct Config {
     /// Tickets.
     #[serde(default)]
     pub tickets: TicketsConfig,
+    /// Cryptographic services.
+    #[serde(default)]
+    pub services: ServicesConfig,
     /// How long the audit log is kept.
     #[serde(default)]
     pub audit: AuditConfig,
@@ -224,6 +227,36 @@ impl Default for TicketsConfig {
     }
 }
 
+/// Cryptographic services: what the server computes with the keys of its clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServicesConfig {
+    /// Streams of one client: operations whose data come in several requests.
+    pub streams_per_client_max: usize,
+    /// Streams of all clients.
+    pub streams_max: usize,
+    /// Bytes that all streams keep in memory until they may be given out.
+    pub stream_memory_max: usize,
+    /// How long a stream waits for its next part, in seconds.
+    pub stream_expiry_s: u64,
+    /// Whether RSA keys decrypt with the padding PKCS1 v1.5. Off, because a server that says whether a padding was right can be made to
+    /// decrypt anything by some thousand questions; clients should use OAEP.
+    pub pkcs1_decryption: bool,
+}
+
+impl Default for ServicesConfig {
+    fn default() -> Self {
+        let StreamSettings { streams_per_client, streams, stream_memory, stream_expiry_s } = StreamSettings::default();
+        Self {
+            streams_per_client_max: streams_per_client,
+            streams_max: streams,
+            stream_memory_max: stream_memory,
+            stream_expiry_s,
+            pkcs1_decryption: false,
+        }
+    }
+}
+
 /// The audit log in the store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -376,7 +409,7 @@ impl Config {
         if config.protocol.vendor.is_empty() || config.protocol.vendor.len() > 128 {
             return Err(value("protocol.vendor: must have 1 to 128 bytes".to_owned()));
         }
-        let (asynchronous, tickets) = (&config.asynchronous, &config.tickets);
+        let (asynchronous, tickets, services) = (&config.asynchronous, &config.tickets, &config.services);
         for (key, number, least, most) in [
             ("asynchronous.workers", asynchronous.workers as u64, 1, 256),
             ("asynchronous.requests_per_client_max", asynchronous.requests_per_client_max as u64, 1, 65_535),
@@ -387,6 +420,10 @@ impl Config {
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
             ("tickets.tickets_max", tickets.tickets_max as u64, 1, 1_000_000),
+            ("services.streams_per_client_max", services.streams_per_client_max as u64, 1, 65_536),
+            ("services.streams_max", services.streams_max as u64, 1, 1_000_000),
+            ("services.stream_memory_max", services.stream_memory_max as u64, 1, 1 << 40),
+            ("services.stream_expiry_s", services.stream_expiry_s, 1, 86_400),
         ] {
             if !(least..=most).contains(&number) {
                 return Err(value(format!("{key} = {number}: must be between {least} and {most}")));
@@ -471,6 +508,7 @@ mod tests {
             ("[protocol]\nvendor = \"\"\n", "protocol.vendor"),
             ("[asynchronous]\nworkers = 0\n", "asynchronous.workers = 0"),
             ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
+            ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
             ("[tickets]\nlease_time_s = 7\nlease_time_max_s = 6\n", "tickets.lease_time_s = 7"),
         ] {
             let error = parse(&format!("{LEAST}{addition}")).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{
     AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Rotations, Sending, Session,
-    Settings, TicketSettings,
+    Settings, StreamSettings, TicketSettings,
 };
 use kmip::credential::Credential;
 use policy::Actor;
@@ -51,7 +51,13 @@ impl<S: OperatedStore> EngineService<S> {
         let limits = &config.limits;
         let environment = Environment {
             clock: Box::new(SystemClock),
-            heavy_work: Box::new(Workers(Workshop::new(limits.heavy_work_max, limits.heavy_work_waiting_max))),
+            heavy_work: Box::new(Workers {
+                slow: Workshop::new(limits.heavy_work_max, limits.heavy_work_waiting_max),
+                brief: Workshop::new(
+                    std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+                    limits.heavy_work_waiting_max,
+                ),
+            }),
             authenticator: Box::new(Passwords {
                 users,
                 workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
@@ -90,6 +96,13 @@ impl<S: OperatedStore> EngineService<S> {
                 tickets_per_client: config.tickets.per_client_max,
                 tickets: config.tickets.tickets_max,
             },
+            streams: StreamSettings {
+                streams_per_client: config.services.streams_per_client_max,
+                streams: config.services.streams_max,
+                stream_memory: config.services.stream_memory_max,
+                stream_expiry_s: config.services.stream_expiry_s,
+            },
+            pkcs1_decryption: config.services.pkcs1_decryption,
         };
         Self { engine: Engine::new(store, settings, environment), health: Health::default(), audit: config.audit.clone() }
     }
@@ -254,17 +267,27 @@ impl Clock for SystemClock {
     }
 }
 
-/// Threads for slow work.
-struct Workers(Workshop);
+/// Threads for slow work, and others for the use of keys: a signature takes its turn behind signatures, and not behind the search for
+/// the primes of a long RSA key.
+struct Workers {
+    slow: Workshop,
+    brief: Workshop,
+}
+
+/// Work that is not done leaves no result behind, which is what the engine looks for.
+async fn work_in(workshop: &Workshop, work: Box<dyn FnOnce() + Send>) {
+    if let Err(error) = workshop.run(work).await {
+        tracing::warn!(%error, "limits.heavy_work_waiting_max");
+    }
+}
 
 impl HeavyWork for Workers {
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
-        Box::pin(async move {
-            // Work that is not done leaves no result behind, which is what the engine looks for.
-            if let Err(error) = self.0.run(work).await {
-                tracing::warn!(%error, "limits.heavy_work_waiting_max");
-            }
-        })
+        Box::pin(work_in(&self.slow, work))
+    }
+
+    fn run_brief(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
+        Box::pin(work_in(&self.brief, work))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Modes that need all of a message at once: CCM, XTS, ChaCha20-Poly1305.
 
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 use cipher::array::Array;
 use cipher::consts::U16;
 use cipher::{Block, BlockCipherEncrypt, BlockSizeUser, InnerIvInit, StreamCipher, StreamCipherCoreWrapper};
@@ -40,7 +40,8 @@ pub(super) fn whole(settings: &Settings, key: &[u8], aad: &[u8]) -> Result<Box<d
         _ => {
             let nonce = <[u8; 12]>::try_from(&settings.iv[..]).map_err(|_| CryptoError::Failed("the nonce"))?;
             let key = UnboundKey::new(&CHACHA20_POLY1305, key).map_err(|_| CryptoError::Failed("the key schedule"))?;
-            Ok(Box::new(ChaCha20Poly1305 { key: LessSafeKey::new(key), nonce, aad: aad.to_vec() }))
+            let (key, tag_length) = (LessSafeKey::new(key), settings.tag_length);
+            Ok(Box::new(ChaCha20Poly1305 { key, nonce, aad: aad.to_vec(), tag_length }))
         }
     }
 }
@@ -49,16 +50,37 @@ struct ChaCha20Poly1305 {
     key: LessSafeKey,
     nonce: [u8; 12],
     aad: Vec<u8>,
+    tag_length: usize,
+}
+
+impl ChaCha20Poly1305 {
+    /// Encrypts in place; the whole tag.
+    fn sealed(&self, data: &mut [u8]) -> Result<Tag, CryptoError> {
+        let nonce = Nonce::assume_unique_for_key(self.nonce);
+        let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(&self.aad), data);
+        tag.map_err(|_| CryptoError::Failed("ChaCha20-Poly1305"))
+    }
 }
 
 impl Whole for ChaCha20Poly1305 {
     fn seal(&self, data: &mut [u8]) -> Result<Option<Vec<u8>>, CryptoError> {
-        let nonce = Nonce::assume_unique_for_key(self.nonce);
-        let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(&self.aad), data);
-        tag.map(|tag| Some(tag.as_ref().to_vec())).map_err(|_| CryptoError::Failed("ChaCha20-Poly1305"))
+        Ok(Some(self.sealed(data)?.as_ref()[..self.tag_length].to_vec()))
     }
 
     fn open(&self, data: &mut Buffer, tag: &[u8]) -> Result<(), CryptoError> {
+        if self.tag_length < CHACHA20_POLY1305.tag_len() {
+            // The library takes whole tags only. Encrypting is the same as decrypting, so that the first pass gives what was encrypted,
+            // and the second, over a copy, its tag.
+            let mut plain = Zeroizing::new(data.as_slice().to_vec());
+            let _ = self.sealed(&mut plain)?;
+            let mut again = plain.clone();
+            let whole = self.sealed(&mut again)?;
+            if !equal(&whole.as_ref()[..self.tag_length], tag) {
+                return Err(CryptoError::Refused);
+            }
+            data.as_mut_slice().copy_from_slice(&plain);
+            return Ok(());
+        }
         let nonce = Nonce::assume_unique_for_key(self.nonce);
         let mut plain = Zeroizing::new(vec![0; data.len()]);
         self.key

@@ -204,7 +204,12 @@ impl<S: Store> Engine<S> {
             let mut commit = Commit { log: encode(answer.records()), ..staged };
             commit.changes.push(Change::Put(item.to_put()));
             match self.commit_pending(tenant, commit, std::slice::from_ref(&item)).await {
-                Ok(Committed::Made) => return Ok(Some(item)),
+                Ok(Committed::Made) => {
+                    if item.outcome.as_ref().is_some_and(|outcome| outcome.status == ResultStatus::Success) {
+                        self.apply(view.take_effects(), &mut answer);
+                    }
+                    return Ok(Some(item));
+                }
                 // An object was changed meanwhile, or the item was cancelled.
                 Ok(Committed::NotMade) => {}
                 Err(error) if is_final(&error) => {
@@ -260,7 +265,12 @@ impl<S: Store> Engine<S> {
             commit.log = encode(answer.records());
             commit.changes.extend(items.iter().map(|item| Change::Put(item.to_put())));
             match self.commit_pending(tenant, commit, &items).await {
-                Ok(Committed::Made) => return Ok(()),
+                Ok(Committed::Made) => {
+                    if !failed {
+                        self.apply(view.take_effects(), &mut answer);
+                    }
+                    return Ok(());
+                }
                 Ok(Committed::NotMade) => {}
                 Err(error) if is_final(&error) => {
                     let error = Error::from(error);

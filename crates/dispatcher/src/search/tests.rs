@@ -27,6 +27,7 @@ use crate::locate::Locate;
 use crate::object::Instance;
 use crate::operation::{Batch, Operation as _};
 use crate::record::to_put;
+use crate::stream::Streams;
 
 use samples::{NOW, completed, read, scalars};
 
@@ -122,6 +123,7 @@ fn locate_with(
         settings: &settings,
         batch: &batch,
         random: &random,
+        streams: &Streams::default(),
         factory: &Factory::default(),
         allowed: None,
     };

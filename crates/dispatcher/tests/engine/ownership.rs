@@ -21,6 +21,7 @@ use crate::client::{
     Answer, Client, activate, add, aes, aes_and, delete, destroy, get, get_attributes, modify, name, re_key, revoke,
 };
 use crate::server::{Server, VERSIONS};
+use crate::services;
 
 /// Every operation on one object.
 fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
@@ -64,6 +65,18 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
     ask(client, Operation::Activate, &with(activate(id)));
     ask(client, Operation::GetUsageAllocation, &with(allocation));
     ask(client, Operation::ObtainLease, &with(ObtainLeaseRequest { unique_identifier: Some(identifier.into()) }));
+    let version = client.version;
+    for operation in services::WITH_KEY.into_iter().filter(|operation| operation.known_in(version)) {
+        // The key encrypts and does nothing else, which is nobody's business but its owner's.
+        let fits = matches!(operation, Operation::Encrypt | Operation::Decrypt);
+        if fits || client.session.certificate_actor().name != "fred" {
+            let request = services::fitting(operation, identifier);
+            answers.push(request.payload(operation, |payload| payload.ask(client, operation)));
+        }
+    }
+    let mut ask = |client: &mut Client<'_>, operation, payload: &dyn Fn(&mut Client<'_>, Operation) -> Answer| {
+        answers.push(payload(client, operation));
+    };
     ask(client, Operation::Archive, &with(ArchiveRequest { unique_identifier: Some(identifier.into()) }));
     ask(client, Operation::Recover, &with(RecoverRequest { unique_identifier: Some(identifier.into()) }));
     ask(client, Operation::Revoke, &with(revoke(id, RevocationReasonCode::KeyCompromise)));

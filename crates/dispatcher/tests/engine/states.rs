@@ -23,6 +23,7 @@ use kmip::tag;
 use crate::client::{Client, activate, add, delete, destroy, export, get, get_attributes, modify, re_key, revoke};
 use crate::objects::every_type;
 use crate::server::Server;
+use crate::services;
 
 /// What an operation comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +37,15 @@ enum Outcome {
     Denied,
     /// Invalid Object Type.
     Type,
+    /// Key Format Type Not Supported: what is registered here is no key that can be read.
+    Unreadable,
+    /// Invalid Field: nor a certificate.
+    Field,
+    /// Bad Cryptographic Parameters: the parameters are for keys of another algorithm.
+    Bad,
 }
 
-use Outcome::{Denied, Done, Gone, Type, Wrong};
+use Outcome::{Bad, Denied, Done, Field, Gone, Type, Unreadable, Wrong};
 
 impl Outcome {
     fn reason(self, version: ProtocolVersion) -> Option<ResultReason> {
@@ -48,6 +55,9 @@ impl Outcome {
             Gone => ResultReason::ObjectDestroyed,
             Denied => ResultReason::PermissionDenied,
             Type => ResultReason::InvalidObjectType,
+            Unreadable => ResultReason::KeyFormatTypeNotSupported,
+            Field => ResultReason::InvalidField,
+            Bad => ResultReason::BadCryptographicParameters,
         };
         Some(reason.at(version))
     }
@@ -58,6 +68,7 @@ const STATES: [State; 6] =
 
 /// The requests, and one line each: what they come to in each state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::upper_case_acronyms)] // The standard spells MAC so.
 enum Request {
     Get,
     GetAttributes,
@@ -79,10 +90,16 @@ enum Request {
     ReKey,
     ReKeyKeyPair,
     Export,
+    Encrypt,
+    Decrypt,
+    Sign,
+    SignatureVerify,
+    MAC,
+    MACVerify,
 }
 
 #[rustfmt::skip]
-const TABLE: [(Request, [Outcome; 6]); 20] = [
+const TABLE: [(Request, [Outcome; 6]); 26] = [
     //                         Pre-Active Active  Deactivated Compromised Destroyed Destroyed Compromised
     (Request::Get,              [Done,    Done,   Done,       Done,       Gone,     Gone]),
     (Request::GetAttributes,    [Done,    Done,   Done,       Done,       Done,     Done]),
@@ -106,6 +123,13 @@ const TABLE: [(Request, [Outcome; 6]); 20] = [
     (Request::Export,           [Done,    Done,   Done,       Done,       Done,     Done]),
     // The keys here are no pair.
     (Request::ReKeyKeyPair,     [Denied,  Denied, Denied,     Denied,     Gone,     Gone]),
+    // What protects, and what processes the protected.
+    (Request::Encrypt,          [Wrong,   Done,   Wrong,      Wrong,      Wrong,    Wrong]),
+    (Request::Sign,             [Wrong,   Done,   Wrong,      Wrong,      Wrong,    Wrong]),
+    (Request::MAC,              [Wrong,   Done,   Wrong,      Wrong,      Wrong,    Wrong]),
+    (Request::Decrypt,          [Wrong,   Done,   Done,       Done,       Wrong,    Wrong]),
+    (Request::SignatureVerify,  [Wrong,   Done,   Done,       Done,       Wrong,    Wrong]),
+    (Request::MACVerify,        [Wrong,   Done,   Done,       Done,       Wrong,    Wrong]),
 ];
 
 /// The types for which a line is another one.
@@ -128,7 +152,30 @@ fn by_type(request: Request, object_type: ObjectType, version: ProtocolVersion, 
         Request::Allocate if !is_key => Type,
         Request::ReKey if object_type != ObjectType::SymmetricKey => cannot_be_re_keyed,
         Request::ReKeyKeyPair if object_type != ObjectType::PrivateKey => cannot_be_re_keyed,
+        Request::Encrypt | Request::Decrypt | Request::Sign | Request::SignatureVerify | Request::MAC | Request::MACVerify => {
+            match (served(request, object_type), outcome) {
+                (None, _) => cannot_be_re_keyed,
+                (Some(of_use), Done) => of_use,
+                (Some(_), other) => other,
+            }
+        }
         _ => outcome,
+    }
+}
+
+/// What the use of an object of a type comes to in a state that allows it; `None`: the type is not for it.
+fn served(request: Request, object_type: ObjectType) -> Option<Outcome> {
+    match (request, object_type) {
+        (Request::Encrypt | Request::Decrypt | Request::MAC | Request::MACVerify, ObjectType::SymmetricKey)
+        | (Request::MAC | Request::MACVerify, ObjectType::SecretData) => Some(Done),
+        // It is no one-time pad.
+        (Request::Encrypt | Request::Decrypt, ObjectType::SecretData) => Some(Type),
+        (Request::Decrypt, ObjectType::PrivateKey) | (Request::SignatureVerify | Request::Encrypt, ObjectType::PublicKey) => {
+            Some(Unreadable)
+        }
+        (Request::Sign, ObjectType::PrivateKey) => Some(Bad),
+        (Request::SignatureVerify | Request::Encrypt, ObjectType::Certificate) => Some(Field),
+        _ => None,
     }
 }
 
@@ -139,7 +186,7 @@ fn contact(text: &str) -> Attribute {
 /// An object in a state; `None`: it is not for objects of its type.
 fn object(client: &mut Client<'_>, object: ManagedObject, state: State) -> Option<String> {
     let limits = UsageLimits { usage_limits_total: 10, usage_limits_count: None, usage_limits_unit: UsageLimitsUnit::Object };
-    let uses = CryptographicUsageMask::Encrypt | CryptographicUsageMask::Sign;
+    let uses = services::ALL | CryptographicUsageMask::Sign | CryptographicUsageMask::Verify;
     let attributes = match object.object_type() {
         ObjectType::Template if !matches!(state, State::PreActive | State::Destroyed) => return None,
         ObjectType::Template => vec![contact("first")],
@@ -215,6 +262,9 @@ fn ask(client: &mut Client<'_>, request: Request, identifier: &str) -> Result<()
         Request::Archive => client.archive(identifier).map(drop),
         Request::Recover => client.recover(identifier).map(drop),
         Request::Export => send(client, Operation::Export, &export(id)),
+        Request::Encrypt | Request::Decrypt | Request::Sign | Request::SignatureVerify | Request::MAC | Request::MACVerify => {
+            services::serve(client, operation(request), &services::fitting(operation(request), identifier)).map(drop)
+        }
         Request::ReKey => send(client, Operation::ReKey, &re_key(id)),
         Request::ReKeyKeyPair => {
             let request = ReKeyKeyPairRequest {
@@ -239,6 +289,12 @@ const fn operation(request: Request) -> Operation {
         Request::Adjust => Operation::AdjustAttribute,
         Request::ReKeyKeyPair => Operation::ReKeyKeyPair,
         Request::Export => Operation::Export,
+        Request::Encrypt => Operation::Encrypt,
+        Request::Decrypt => Operation::Decrypt,
+        Request::Sign => Operation::Sign,
+        Request::SignatureVerify => Operation::SignatureVerify,
+        Request::MAC => Operation::MAC,
+        Request::MACVerify => Operation::MACVerify,
         _ => Operation::Get,
     }
 }
