@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn settings() -> StreamSettings {
-        StreamSettings { streams_per_client: 2, streams: 3, stream_memory: 100, stream_expiry_s: 10, ..StreamSettings::default() }
+        StreamSettings { streams_per_client: 2, streams: 3, stream_memory: 100, stream_expiry_s: 10 }
     }
 
     fn begin(streams: &Streams, name: &str, now: i64) -> Result<Stream> {

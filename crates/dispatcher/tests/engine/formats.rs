@@ -291,13 +291,12 @@ fn a_pkcs12_file_is_registered_as_what_is_in_it() {
     let link = |link_type, identifier: &str| Attribute::Link(Link { link_type, linked_object_identifier: identifier.into() });
     let linked = |client: &mut Client<'_>, identifier: &str, kind| {
         let attributes = client.attributes(identifier);
-        let found = attributes.iter().find_map(|attribute| match attribute {
+        attributes.iter().find_map(|attribute| match attribute {
             Attribute::Link(Link { link_type, linked_object_identifier: ObjectReference::Identifier(to) }) => {
                 (*link_type == kind).then(|| to.clone())
             }
             _ => None,
-        });
-        found
+        })
     };
     let chain = certificates().map(|der| {
         let (certificate_type, certificate_value) = (CertificateType::X_509, Secret::new(der));

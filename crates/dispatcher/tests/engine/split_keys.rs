@@ -272,7 +272,7 @@ fn what_makes_no_sense_is_refused() {
         request.object_type = ObjectType::SymmetricKey;
         let wrong = if version.is_1x() { ResultReason::InvalidField } else { ResultReason::InvalidObjectType };
         client.ask(Operation::CreateSplitKey, &request).fails_with(wrong);
-        join(&mut client, &[key.clone()], ObjectType::Certificate).fails_with(wrong);
+        join(&mut client, std::slice::from_ref(&key), ObjectType::Certificate).fails_with(wrong);
         let mut request = splitting(Some(&key), Method::XOR, 4);
         request.attributes = template(vec![name("four of a name")]);
         let answer = client.ask(Operation::CreateSplitKey, &request);
