@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use store::{Cursor, StoreError, Tenant};
 
 use crate::head::Head;
-use crate::journal::{Segments, scan};
+use crate::journal::{DropError, Segments, scan};
 use crate::layout::Number;
 use crate::open::OpenError;
 use crate::shared::Shared;
@@ -202,6 +202,9 @@ impl Keeper {
             return Ok(());
         }
         let dropped = self.shared.segments.drop_until(head.frame);
+        if let Err(DropError::Sync(cause)) = &dropped {
+            self.shared.fail(&format!("syncing the journal's directory: {cause}"));
+        }
         let segments = dropped.map_err(|cause| failed("dropping segments of the journal", &cause))?;
         tracing::debug!(segments, frame = head.frame, "journal dropped");
         self.droppable = None;

@@ -113,7 +113,7 @@ impl Segments {
     }
 
     /// Drops segments that tell nothing beyond a frame. The one that is being written stays.
-    pub(crate) fn drop_until(&self, frame: u64) -> io::Result<u64> {
+    pub(crate) fn drop_until(&self, frame: u64) -> Result<u64, DropError> {
         let mut dropped = 0;
         loop {
             let ordinal = {
@@ -126,8 +126,12 @@ impl Segments {
                 *ordinal
             };
             // One after the other, so that no gap is left by a power cut.
-            fs::remove_file(segment::path(&self.directory, ordinal))?;
-            self.folder.sync_all()?;
+            match fs::remove_file(segment::path(&self.directory, ordinal)) {
+                // By an attempt whose sync failed.
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(DropError::Remove)?,
+            }
+            self.folder.sync_all().map_err(DropError::Sync)?;
             self.state().first.remove(&ordinal);
             dropped += 1;
         }
@@ -167,6 +171,17 @@ pub(crate) enum AppendError {
     /// Nobody knows what is on the disk.
     #[error("{0}")]
     Failed(io::Error),
+}
+
+/// Why segments were not dropped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DropError {
+    /// It is there still.
+    #[error("{0}")]
+    Remove(io::Error),
+    /// Nobody knows which names the directory has on the disk.
+    #[error("{0}")]
+    Sync(io::Error),
 }
 
 /// Whether there was no room.
@@ -239,7 +254,15 @@ impl Journal {
         }
         self.segment = match state.next.take() {
             Some(next) if next.ordinal == ordinal => next,
-            _ => Segment::create(&self.segments.directory, &self.segments.folder, ordinal, self.segments.size)?,
+            _ => {
+                // Nobody else makes it, and nobody waits for it but the writer.
+                state.preparing = true;
+                drop(state);
+                let made = Segment::create(&self.segments.directory, &self.segments.folder, ordinal, self.segments.size);
+                state = self.segments.state();
+                state.preparing = false;
+                made?
+            }
         };
         state.used = 0;
         self.segments.leave.store(false, Ordering::Relaxed);

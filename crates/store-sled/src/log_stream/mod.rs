@@ -192,24 +192,28 @@ impl LogStream {
     /// Removes the segments that end before an entry, the oldest first, but never the last one. Returns how many.
     ///
     /// # Errors
-    /// [`StoreError::Failed`]. What was not removed is there again after the next start.
+    /// [`StoreError::Failed`]. What was not removed is kept, with all that is behind it.
     pub(crate) fn drop_before(&self, sequence: u64) -> Result<usize, StoreError> {
+        // One at a time: one that cannot be removed must not be overtaken by the next.
+        let _writer = self.writer();
         let mut dropped = 0;
         loop {
-            let path = {
-                let mut segments = self.list_to_change();
-                match &segments[..] {
-                    [oldest, next, ..] if next.first <= sequence => {
-                        let path = oldest.path.clone();
-                        segments.remove(0);
-                        path
-                    }
-                    _ => return Ok(dropped),
-                }
+            let oldest = match &mut *self.list_to_change() {
+                segments if segments.len() > 1 && segments[1].first <= sequence => segments.remove(0),
+                _ => return Ok(dropped),
             };
             // Synced one by one: a power cut must not leave a gap, whatever order the file system writes in.
-            let removed = fs::remove_file(&path).and_then(|()| self.folder.sync_all());
-            removed.map_err(|cause| failed("removing", &path, &cause))?;
+            match fs::remove_file(&oldest.path) {
+                Ok(()) => {}
+                Err(cause) if cause.kind() == ErrorKind::NotFound => {}
+                Err(cause) => {
+                    let error = failed("removing", &oldest.path, &cause);
+                    // It is there still, and nothing behind it goes before it does.
+                    self.list_to_change().insert(0, oldest);
+                    return Err(error);
+                }
+            }
+            self.folder.sync_all().map_err(|cause| failed("removing", &oldest.path, &cause))?;
             dropped += 1;
         }
     }

@@ -451,3 +451,24 @@ fn files_are_private_and_hold_nothing_in_clear() {
         assert!(!fixture.records.iter().any(|record| bytes.windows(32).any(|window| window == record.hash)));
     }
 }
+
+#[test]
+fn a_segment_that_cannot_be_removed_keeps_those_behind_it() {
+    let fixture = Fixture::new(&[1; 40]);
+    let stream = fixture.filled(1500);
+    let files = fixture.files();
+    // A directory that is not empty, under its name, is no file that can be removed.
+    let aside = fixture.directory.path().join("aside");
+    fs::rename(&files[0], &aside).expect("rename");
+    fs::create_dir(&files[0]).expect("directory");
+    for _ in 0..2 {
+        assert!(matches!(stream.drop_before(40), Err(StoreError::Failed { .. })));
+        assert!(fixture.files() == files && stream.first() == 1);
+    }
+    fs::remove_dir(&files[0]).expect("remove");
+    fs::rename(&aside, &files[0]).expect("rename");
+    fixture.assert_whole(&stream);
+    // One that somebody else removed is gone.
+    fs::remove_file(&files[0]).expect("remove");
+    assert_eq!(stream.drop_before(40).expect("drop"), files.len() - 1);
+}
