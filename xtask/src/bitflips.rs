@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::dice::Dice;
 use crate::options::Options;
 use crate::run::own;
-use contents::Contents;
+use contents::{Contents, Refusal};
 use directory::{Flip, KINDS, Kind, Saved};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -155,10 +155,26 @@ fn judge(contents: &Arc<Contents>, directory: &Path, flip: &Flip) -> Result<(Fat
     });
     let Ok(outcome) = receiver.recv_timeout(HANG) else { return Err(format!("no end after {} s", HANG.as_secs())) };
     match outcome? {
-        // The index is made of what the others have: there is always a way to make it again.
-        Some(refusal) if flip.kind == Kind::Index => Err(format!("a damaged index was not made again: {refusal}")),
-        Some(refusal) if names_something(&refusal) => Ok((Fate::Refused, Some(refusal))),
-        Some(refusal) => Err(format!("the error does not name what is damaged: {refusal}")),
+        Some(Refusal { cause, at_start }) => {
+            let needless = match flip.kind {
+                // It is made of what the others have: there is always a way to make it again.
+                Kind::Index => true,
+                // There are two copies of them.
+                Kind::Anchor | Kind::Keys => true,
+                // Frames are what is needed of it: no header, and no zeros.
+                Kind::Journal => flip.is_in_no_frame(),
+                // What is damaged of these is an error for its reader, or made again, and no reason not to start.
+                Kind::Log | Kind::Sled | Kind::Snapshot => at_start,
+                Kind::Other => false,
+            };
+            if needless {
+                return Err(format!("refused for what nobody needs: {cause}"));
+            }
+            match names_something(&cause) {
+                true => Ok((Fate::Refused, Some(cause))),
+                false => Err(format!("the error does not name what is damaged: {cause}")),
+            }
+        }
         None if flip.is_there(directory) => Ok((Fate::Harmless, None)),
         None => Ok((Fate::Healed, None)),
     }

@@ -39,6 +39,13 @@ struct Expected {
     group: Term,
 }
 
+/// An error that was given instead of something.
+pub(super) struct Refusal {
+    pub(super) cause: String,
+    /// The store did not even open.
+    pub(super) at_start: bool,
+}
+
 /// Everything that is in the store.
 pub(super) struct Contents {
     seed: u64,
@@ -158,14 +165,14 @@ impl Contents {
     ///
     /// # Errors
     /// What is wrong and was not said to be, in words.
-    pub(super) fn verify(&self, directory: &Path) -> Result<Option<String>, String> {
+    pub(super) fn verify(&self, directory: &Path) -> Result<Option<Refusal>, String> {
         let data = directory.join("data");
         let store = match SledStore::open(&data, &self.root(), &options()) {
             Ok(store) => store,
-            Err(error) => return Ok(Some(error.to_string())),
+            Err(error) => return Ok(Some(Refusal { cause: error.to_string(), at_start: true })),
         };
         let refusals = [self.verify_records(&store)?, self.verify_finds(&store)?, self.verify_log(&store)?];
-        Ok(refusals.into_iter().flatten().next())
+        Ok(refusals.into_iter().flatten().next().map(|cause| Refusal { cause, at_start: false }))
     }
 
     fn verify_records(&self, store: &SledStore) -> Result<Option<String>, String> {

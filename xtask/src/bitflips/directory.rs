@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 /// Zeros are not written back: sparse files and preallocated ones are mostly zeros.
 const BLOCK: usize = 64 << 10;
+/// The header of a segment of the journal, in bytes.
+const JOURNAL_HEADER: u64 = 4096;
 /// All files bear this time once they are put back: one that bears another was changed since.
 const STAMP: Duration = Duration::from_secs(1_000_000_000);
 
@@ -152,12 +154,13 @@ impl Saved {
         let kind = kinds.get(number % kinds.len().max(1)).copied().unwrap_or(Kind::Other);
         let files: Vec<(&PathBuf, &SavedFile)> = self.of_kind(kind).collect();
         let Some((path, file)) = files.get(dice.below(files.len())) else {
-            return Flip { kind, path: PathBuf::new(), byte: 0, bit: 0, was: 0 };
+            return Flip { kind, path: PathBuf::new(), byte: 0, bit: 0, was: 0, unused: true };
         };
         let span = if dice.once_in(8) { file.length } else { file.used };
         let byte = dice.bits() % span.max(1);
         let was = file.byte(byte);
-        Flip { kind, path: (*path).clone(), byte, bit: u8::try_from(dice.below(8)).unwrap_or(0), was }
+        let bit = u8::try_from(dice.below(8)).unwrap_or(0);
+        Flip { kind, path: (*path).clone(), byte, bit, was, unused: byte >= file.used }
     }
 
     /// The files that have bits, of one kind.
@@ -221,6 +224,8 @@ pub(super) struct Flip {
     byte: u64,
     bit: u8,
     was: u8,
+    /// Nothing was ever written there, but zeros.
+    unused: bool,
 }
 
 impl fmt::Display for Flip {
@@ -232,6 +237,11 @@ impl fmt::Display for Flip {
 impl Flip {
     const fn flipped(&self) -> u8 {
         self.was ^ (1 << self.bit)
+    }
+
+    /// Whether it is, in a segment of the journal, in its header or in what was never written to.
+    pub(super) const fn is_in_no_frame(&self) -> bool {
+        self.unused || self.byte < JOURNAL_HEADER
     }
 
     /// Flips it.
