@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(30);
 
 /// How long after sled could not be made again: commits may wait for it. Twice as long each time, since it reads everything, up to
 /// the longer time.
-const RETRY_REBUILD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+const RETRY_REBUILD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// Reading everything once: so many records at a time, and then a pause of so many times as long as that took.
 const SCRUB: (usize, u32) = (64, 9);
