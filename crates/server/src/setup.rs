@@ -2,7 +2,7 @@
 
 use crate::bundle::{self, Endpoint};
 use crate::config::{Config, PORT};
-use crate::files::{self, FileError, PUBLIC, SECRET};
+use crate::files::{self, DirectoryLock, FileError, PUBLIC, SECRET};
 use certs::{Authority, ClientProfile, KeyKind, ServerProfile, Validity};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -87,6 +87,10 @@ pub fn create(folder: &Path, plan: &Plan) -> Result<PathBuf, String> {
     let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).count();
     files::make_directory(folder).map_err(text)?;
     let folder = &folder.canonicalize().map_err(|error| format!("{}: {error}", folder.display()))?;
+    // Another first start may be at work here: its workshop is not one that was left.
+    let Some(_lock) = DirectoryLock::take(folder).map_err(text)? else {
+        return Err(format!("another kmipd works in {}", folder.display()));
+    };
     let workshop = folder.join(WORKSHOP);
     if !finish_interrupted(&workshop, folder)? {
         if let Some(own) = PARTS.iter().map(|own| folder.join(own)).find(|own| is_there(own)) {
@@ -323,6 +327,19 @@ mod tests {
         let file = create(root.path(), &plan()).unwrap();
         assert!(Config::read(&file).is_ok() && !root.path().join(WORKSHOP).exists());
         assert!(create(root.path(), &plan()).unwrap_err().contains("nothing is overwritten"));
+    }
+
+    #[test]
+    fn two_first_starts_at_once_are_one() {
+        let root = tempfile::tempdir().unwrap();
+        let lock = DirectoryLock::take(root.path()).unwrap().unwrap();
+        std::fs::create_dir(root.path().join(WORKSHOP)).unwrap();
+        std::fs::write(root.path().join(WORKSHOP).join("root.key"), "being made").unwrap();
+        let refused = create(root.path(), &plan()).unwrap_err();
+        assert!(refused.contains("another kmipd works in"), "{refused}");
+        assert!(root.path().join(WORKSHOP).join("root.key").exists());
+        drop(lock);
+        create(root.path(), &plan()).unwrap();
     }
 
     /// Whatever was moved when the power failed, in whatever order the file system kept it: the same server comes out, and its root
