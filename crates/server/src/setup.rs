@@ -295,7 +295,7 @@ mod tests {
                 assert!(GUIDE.contains(&named), "{named}");
             }
         }
-        assert_eq!(toml::Table::try_from(Limits::default()).unwrap().len(), 21, "the guide's table of limits has as many rows");
+        assert_eq!(toml::Table::try_from(Limits::default()).unwrap().len(), 22, "the guide's table of limits has as many rows");
     }
 
     fn plan() -> Plan {
