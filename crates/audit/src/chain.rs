@@ -1,5 +1,7 @@
 //! The hash chain over the log's entries.
 
+use std::collections::VecDeque;
+
 use aws_lc_rs::digest;
 
 /// A SHA-256 hash of the chain. The entry before the first has the hash of all zero bytes.
@@ -62,7 +64,8 @@ pub struct Verified {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     last: Verified,
-    known: Option<Verified>,
+    /// What the log must have, the next first.
+    known: VecDeque<Verified>,
 }
 
 impl Verifier {
@@ -73,13 +76,15 @@ impl Verifier {
 
     /// Starts after an entry that is trusted, for logs whose older entries were dropped.
     pub fn after(last: Verified) -> Self {
-        Self { last, known: None }
+        Self { last, known: VecDeque::new() }
     }
 
-    /// Also demands that the log has this entry, which a chain alone cannot tell: it proves order and content, not that the
-    /// end is still there or that the whole was not written anew.
-    pub fn containing(mut self, known: Verified) -> Self {
-        self.known = Some(known);
+    /// Also demands that the log has these entries, which a chain alone cannot tell: it proves order and content, not that the
+    /// end is still there or that the whole was not written anew. Those before the first entry that is checked are passed over.
+    pub fn containing(mut self, known: impl IntoIterator<Item = Verified>) -> Self {
+        let mut known: Vec<Verified> = known.into_iter().filter(|known| known.sequence > self.last.sequence).collect();
+        known.sort_by_key(|known| known.sequence);
+        self.known = known.into();
         self
     }
 
@@ -93,8 +98,10 @@ impl Verifier {
         if link(&self.last.hash, sequence, entry) != *hash {
             return Err(ChainError::Altered { sequence });
         }
-        if self.known.is_some_and(|known| known.sequence == sequence && known.hash != *hash) {
-            return Err(ChainError::Replaced { sequence });
+        while let Some(known) = self.known.pop_front_if(|known| known.sequence <= sequence) {
+            if known.hash != *hash {
+                return Err(ChainError::Replaced { sequence });
+            }
         }
         self.last = Verified { sequence, hash: *hash };
         Ok(())
@@ -102,11 +109,9 @@ impl Verifier {
 
     /// Ends the check.
     pub fn finish(self) -> Result<Verified, ChainError> {
-        match self.known {
-            Some(known) if known.sequence > self.last.sequence => {
-                Err(ChainError::CutOff { last: self.last.sequence, known: known.sequence })
-            }
-            _ => Ok(self.last),
+        match self.known.back() {
+            Some(known) => Err(ChainError::CutOff { last: self.last.sequence, known: known.sequence }),
+            None => Ok(self.last),
         }
     }
 }
@@ -170,7 +175,7 @@ mod tests {
         let log = log(100);
         assert_eq!(check(&log), Ok(verified(&log[99])));
         assert_eq!(check(&[]), Ok(Verified { sequence: 0, hash: Hash::default() }));
-        let mut verifier = Verifier::after(verified(&log[49])).containing(verified(&log[99]));
+        let mut verifier = Verifier::after(verified(&log[49])).containing([verified(&log[9]), verified(&log[99]), verified(&log[59])]);
         for entry in &log[50..] {
             verifier.check(entry.sequence, &entry.hash, &entry.bytes).expect("the entry is intact");
         }
@@ -200,7 +205,7 @@ mod tests {
     fn a_cut_or_rewritten_log_needs_a_noted_hash() {
         let noted = verified(&log(10)[9]);
         let run = |log: &[Entry]| {
-            let mut verifier = Verifier::new().containing(noted);
+            let mut verifier = Verifier::new().containing([noted]);
             log.iter().try_for_each(|entry| verifier.check(entry.sequence, &entry.hash, &entry.bytes))?;
             verifier.finish()
         };
@@ -217,9 +222,12 @@ mod tests {
         assert_eq!(run(&rewritten), Err(ChainError::Replaced { sequence: 10 }));
     }
 
+    /// Bits flipped, entries cut out, swapped, made up, doubled, the end cut off, and the chain made anew behind any of it.
     #[test]
     fn ten_thousand_mutations_are_all_detected() {
         let intact = log(20);
+        // What was noted elsewhere: at the end, and once before.
+        let noted = [verified(&intact[19]), verified(&intact[7])];
         let mut random = 0x9E37_79B9_7F4A_7C15_u64;
         let mut next = |below: usize| {
             random ^= random << 13;
@@ -227,20 +235,47 @@ mod tests {
             random ^= random << 17;
             (random % below as u64) as usize
         };
-        for _ in 0..10_000 {
+        let mut detected = [0; 10];
+        for round in 0..10_000 {
             let mut log = intact.clone();
-            let entry = &mut log[next(20)];
-            match next(4) {
-                0 => entry.sequence ^= 1 << next(64),
-                1 => entry.hash[next(32)] ^= 1 << next(8),
+            let (one, other) = (next(20), next(20));
+            let kind = round % detected.len();
+            match kind {
+                0 => log[one].sequence ^= 1 << next(64),
+                1 => log[one].hash[next(32)] ^= 1 << next(8),
                 2 => {
-                    let position = next(entry.bytes.len());
-                    entry.bytes[position] ^= 1 << next(8);
+                    let position = next(log[one].bytes.len());
+                    log[one].bytes[position] ^= 1 << next(8);
                 }
-                _ => entry.bytes.truncate(next(entry.bytes.len())),
+                3 => {
+                    let length = next(log[one].bytes.len());
+                    log[one].bytes.truncate(length);
+                }
+                4 => drop(log.remove(one)),
+                5 => log.swap(one, if one == other { (one + 1) % 20 } else { other }),
+                6 => log.insert(one, intact[other].clone()),
+                7 => log.truncate(one),
+                8 => {
+                    // Made up, with the right hash and in place of nothing.
+                    let previous = if one == 0 { Hash::default() } else { log[one - 1].hash };
+                    let (sequence, bytes) = (one as u64 + 1, b"never happened".to_vec());
+                    log.insert(one, Entry { sequence, hash: link(&previous, sequence, &bytes), bytes });
+                }
+                _ => {
+                    log[one].bytes = b"never happened".to_vec();
+                    let mut previous = Hash::default();
+                    for entry in &mut log {
+                        previous = link(&previous, entry.sequence, &entry.bytes);
+                        entry.hash = previous;
+                    }
+                }
             }
-            assert!(check(&log).is_err());
+            let mut verifier = Verifier::new().containing(noted);
+            let checked = log.iter().try_for_each(|entry| verifier.check(entry.sequence, &entry.hash, &entry.bytes));
+            assert!(checked.and_then(|()| verifier.finish()).is_err(), "{kind} {one} {other}");
+            detected[kind] += 1;
         }
+        assert_eq!(detected, [1_000; 10]);
     }
 
     proptest! {
