@@ -175,7 +175,8 @@ mod tests {
         let log = log(100);
         assert_eq!(check(&log), Ok(verified(&log[99])));
         assert_eq!(check(&[]), Ok(Verified { sequence: 0, hash: Hash::default() }));
-        let mut verifier = Verifier::after(verified(&log[49])).containing([verified(&log[9]), verified(&log[99]), verified(&log[59])]);
+        let mut verifier =
+            Verifier::after(verified(&log[49])).containing([verified(&log[9]), verified(&log[99]), verified(&log[59])]);
         for entry in &log[50..] {
             verifier.check(entry.sequence, &entry.hash, &entry.bytes).expect("the entry is intact");
         }

@@ -1,8 +1,9 @@
 //! What each command of `kmipd` does.
 
-use crate::{AdminCommand, ClientCommand, DbCommand, DevArguments, InitArguments, UserCommand};
+use crate::{AdminCommand, AuditCommand, ClientCommand, DbCommand, DevArguments, InitArguments, UserCommand};
 use certs::{Authority, ClientProfile, Validity};
 use server::admin::{Command, Password, Reply};
+use server::audit_trail::{Filter, read_moment};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
 use server::database::Work;
@@ -13,6 +14,7 @@ use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use x509_parser::pem::parse_x509_pem;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -239,7 +241,29 @@ pub(crate) fn db(command: DbCommand) -> Result<(), String> {
         }
         DbCommand::Import { config, file, skip_existing } => (config, Work::Import { file: absolute(file)?, skip_existing }),
     };
-    let config = Config::read(&arguments.config).map_err(text)?;
+    perform(&arguments.config, work)
+}
+
+pub(crate) fn audit(command: AuditCommand) -> Result<(), String> {
+    let absolute = |path: PathBuf| std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let (arguments, work) = match command {
+        AuditCommand::Verify { config, checkpoints, public_key } => {
+            let checkpoints = checkpoints.map(absolute).transpose()?;
+            (config, Work::AuditVerify { checkpoints, public_key: public_key.map(absolute).transpose()? })
+        }
+        AuditCommand::Show { config, key, actor, since, until, limit, json } => {
+            let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now_us = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
+            let moment = |text: Option<String>| text.map(|text| read_moment(&text, now_us)).transpose();
+            let filter = Filter { key, actor, since_us: moment(since)?, until_us: moment(until)?, limit, json };
+            (config, Work::AuditShow { filter })
+        }
+    };
+    perform(&arguments.config, work)
+}
+
+fn perform(file: &Path, work: Work) -> Result<(), String> {
+    let config = Config::read(file).map_err(text)?;
     let outcome = socket::work_on_store(&config, work).map_err(text)?;
     outcome.messages.iter().for_each(|message| say(message));
     outcome.found.map_or(Ok(()), Err)

@@ -257,7 +257,7 @@ impl Default for ServicesConfig {
     }
 }
 
-/// The audit log in the store.
+/// The audit log in the store, and its checkpoints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
@@ -265,12 +265,20 @@ pub struct AuditConfig {
     pub keep_days: u32,
     /// The newest entries are kept up to this many MiB, however old they are.
     pub keep_mib: u64,
+    /// The key that signs checkpoints, 32 bytes; the public key is beside it, in a file that ends in `.pub`.
+    pub key: PathBuf,
+    /// The file of checkpoints. Copies of it elsewhere show that the end of the log was cut off.
+    pub checkpoints: PathBuf,
+    /// Seconds between checkpoints while there are new entries.
+    pub checkpoint_s: u64,
 }
 
 /// Days that entries of the audit log are kept: a year, and the weeks in which somebody looks back at it.
 const KEEP_DAYS: u32 = 400;
 /// MiB of entries that are kept whatever their age: near a million of them. A clock that is wrong makes everything old at once.
 const KEEP_MIB: u64 = 256;
+/// Seconds between checkpoints: what was done in the last five minutes before somebody cuts the log off is all that can be hidden.
+const CHECKPOINT_S: u64 = 300;
 /// The least and the most of [`StoreConfig::reserve_mib`] and [`StoreConfig::cache_mib`]: a segment of the journal fits in the
 /// reserve, and what is multiplied out to bytes fits in 64 bits.
 const RESERVE_MIB: std::ops::RangeInclusive<u64> = 32..=1 << 30;
@@ -278,7 +286,13 @@ const CACHE_MIB: std::ops::RangeInclusive<u64> = 8..=1 << 30;
 
 impl Default for AuditConfig {
     fn default() -> Self {
-        Self { keep_days: KEEP_DAYS, keep_mib: KEEP_MIB }
+        Self {
+            keep_days: KEEP_DAYS,
+            keep_mib: KEEP_MIB,
+            key: PathBuf::from("audit.key"),
+            checkpoints: PathBuf::from("audit.checkpoints"),
+            checkpoint_s: CHECKPOINT_S,
+        }
     }
 }
 
@@ -417,6 +431,7 @@ impl Config {
             ("asynchronous.bytes_per_client_max", asynchronous.bytes_per_client_max as u64, 1 << 20, 1 << 40),
             ("asynchronous.bytes_max", asynchronous.bytes_max as u64, 1 << 20, 1 << 40),
             ("asynchronous.keep_s", asynchronous.keep_s, 1, 366 * 86_400),
+            ("audit.checkpoint_s", config.audit.checkpoint_s, 1, 86_400),
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
             ("tickets.tickets_max", tickets.tickets_max as u64, 1, 1_000_000),
@@ -461,6 +476,8 @@ impl Config {
             &mut self.store.path,
             &mut self.store.root_key,
             &mut self.admin.socket,
+            &mut self.audit.key,
+            &mut self.audit.checkpoints,
         ];
         paths.extend(&mut self.tls.crls);
         if let Some(authority) = &mut self.authority {

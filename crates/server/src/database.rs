@@ -1,6 +1,7 @@
 //! What an administrator does with the whole store: check it, export it, import into it. While the server runs its process does
 //! it, else the command itself, on the files.
 
+use crate::audit_trail::{self, Filter};
 use crate::config::{Config, StoreKind};
 use crate::files::{self, SECRET};
 use crate::live;
@@ -114,6 +115,18 @@ pub enum Work {
         file: PathBuf,
         /// Leave out objects whose identifier exists.
         skip_existing: bool,
+    },
+    /// Recompute the chain of the audit log, and compare it with signed checkpoints.
+    AuditVerify {
+        /// The file of checkpoints, with its absolute path; none: the server's own.
+        checkpoints: Option<PathBuf>,
+        /// The public key that signed them, likewise.
+        public_key: Option<PathBuf>,
+    },
+    /// Show records of the audit log.
+    AuditShow {
+        /// Which.
+        filter: Filter,
     },
 }
 
@@ -229,6 +242,16 @@ pub fn work_on<S: OperatedStore>(
                 done: 0,
             };
             import.run(&key, *skip_existing, progress).map(Outcome::said)
+        }
+        Work::AuditVerify { checkpoints, public_key } => {
+            let (checkpoints, public_key) = (checkpoints.as_ref(), public_key.as_ref());
+            let checked = audit_trail::verify(store, &config.audit, checkpoints, public_key, runtime, progress)?;
+            let found = checked.found.map(|found| format!("the audit log is not intact: {found}"));
+            Ok(Outcome { messages: checked.messages, found })
+        }
+        Work::AuditShow { filter } => {
+            let messages = audit_trail::show(store, filter, runtime, progress)?;
+            Ok(Outcome { messages, found: None })
         }
     }
 }

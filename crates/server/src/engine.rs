@@ -1,5 +1,6 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
+use crate::checkpoints::Checkpoints;
 use crate::config::{AuditConfig, Config};
 use crate::database::{self, Outcome, Progress, Work};
 use crate::health::Health;
@@ -42,6 +43,7 @@ pub struct EngineService<S> {
     engine: Engine<S>,
     health: Health,
     audit: AuditConfig,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl<S: OperatedStore> EngineService<S> {
@@ -104,7 +106,14 @@ impl<S: OperatedStore> EngineService<S> {
             },
             pkcs1_decryption: config.services.pkcs1_decryption,
         };
-        Self { engine: Engine::new(store, settings, environment), health: Health::default(), audit: config.audit.clone() }
+        let engine = Engine::new(store, settings, environment);
+        Self { engine, health: Health::default(), audit: config.audit.clone(), checkpoints: None }
+    }
+
+    /// The same, with checkpoints of its audit log.
+    #[must_use]
+    pub fn with_checkpoints(self, checkpoints: Checkpoints) -> Self {
+        Self { checkpoints: Some(checkpoints), ..self }
     }
 }
 
@@ -214,6 +223,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
     async fn tend(&self) {
         let store = self.engine.store();
         let mut next_retention = Instant::now();
+        let mut next_checkpoint = Instant::now() + Duration::from_secs(self.audit.checkpoint_s);
         let mut next_sweep = Instant::now() + SWEEP_PERIOD;
         let mut resumed = false;
         loop {
@@ -247,7 +257,27 @@ impl<S: OperatedStore> Service for EngineService<S> {
                     tracing::warn!(%cause, "old entries of the audit log are not dropped; it is tried again in an hour");
                 }
             }
+            if Instant::now() >= next_checkpoint {
+                next_checkpoint += Duration::from_secs(self.audit.checkpoint_s);
+                self.note_checkpoint().await;
+            }
             tokio::time::sleep(HEALTH_PERIOD).await;
+        }
+    }
+
+    async fn finish(&self) {
+        self.note_checkpoint().await;
+    }
+}
+
+impl<S: OperatedStore> EngineService<S> {
+    /// Signs how far the audit log reaches.
+    async fn note_checkpoint(&self) {
+        let Some(checkpoints) = &self.checkpoints else { return };
+        let noting = checkpoints.note(self.engine.store(), SystemClock.now_us());
+        // It waits for the disk.
+        if let Err(cause) = tokio::task::block_in_place(|| Handle::current().block_on(noting)) {
+            tracing::warn!(%cause, "the audit log has no new checkpoint");
         }
     }
 }

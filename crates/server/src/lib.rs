@@ -5,7 +5,9 @@
 
 pub mod admin;
 mod aside;
+pub mod audit_trail;
 pub mod bundle;
+pub mod checkpoints;
 pub mod config;
 mod connection;
 pub mod database;

@@ -35,6 +35,9 @@ enum Command {
     /// The whole store.
     #[command(subcommand)]
     Db(DbCommand),
+    /// What was done, by whom, and proof of it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The running server.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -177,6 +180,44 @@ enum DbCommand {
 }
 
 #[derive(Subcommand)]
+enum AuditCommand {
+    /// Recompute the chain of the audit log and compare it with the signed checkpoints. Exit status 1 if anything is wrong.
+    Verify {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// A file of checkpoints, such as a copy that was kept elsewhere [default: the server's own].
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
+        /// The public key that signed them [default: the server's own].
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+    },
+    /// Show what was done: the life of a key, or the acts of an actor, the oldest first.
+    Show {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// Only what concerned this object, with a summary of its life.
+        #[arg(long, value_name = "ID")]
+        key: Option<String>,
+        /// Only what this client, user or administrator did.
+        #[arg(long, value_name = "NAME")]
+        actor: Option<String>,
+        /// Only from this moment on: 2026-01-31, 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 7d for so long ago.
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Only before this moment.
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+        /// The newest so many records.
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        limit: usize,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
 enum AdminCommand {
     /// Tell how the running server is.
     Status(ConfigArguments),
@@ -197,6 +238,7 @@ fn main() -> ExitCode {
         Command::Client(command) => commands::client(command),
         Command::User(command) => commands::user(command),
         Command::Db(command) => commands::db(command),
+        Command::Audit(command) => commands::audit(command),
         Command::Admin(command) => commands::admin(&command),
     };
     match result {

@@ -1,5 +1,6 @@
 //! What the server does with its store beside requests: measures it, and drops what of the audit log is old enough.
 
+use crate::audit_trail::RETENTION;
 use crate::config::AuditConfig;
 use crate::live;
 use audit::Outcome;
@@ -104,7 +105,11 @@ pub async fn drop_old_log<S: OperatedStore>(store: &S, config: &AuditConfig, now
     let segments = store.log_segments()?;
     let Some((first, last)) = droppable(&segments, config, now) else { return Ok(()) };
     let about = format!("entries {first} to {last}");
-    let record = live::administrative("kmipd", "log retention", vec![about.clone()], Outcome::Success);
+    // The hash of the last of them is where the chain of what stays begins.
+    let end = store.read_log(last, 1).await?;
+    let hash = end.first().map(|entry| entry.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let told = [Some(about.clone()), hash.map(|hash| format!("hash {hash}"))].into_iter().flatten().collect();
+    let record = live::administrative("kmipd", RETENTION, told, Outcome::Success);
     store.commit(Tenant::DEFAULT, Commit { log: vec![record.encode()], ..Commit::default() }).await?;
     store.drop_log(last + 1).await?;
     tracing::info!("{about} of the audit log are older than audit.keep_days and dropped");
@@ -165,7 +170,7 @@ mod tests {
             modified: now - days * DAY,
         };
         let segments = [segment(0, 500), segment(1, 450), segment(2, 401), segment(3, 400), segment(4, 1)];
-        let keep = |keep_days, keep_mib| AuditConfig { keep_days, keep_mib };
+        let keep = |keep_days, keep_mib| AuditConfig { keep_days, keep_mib, ..AuditConfig::default() };
         for (config, expected) in [
             (keep(400, 0), Some((1, 30))),
             (keep(400, 2), Some((1, 30))),
@@ -194,7 +199,7 @@ mod tests {
             bytes: 1 << 20,
             modified: now - days * DAY,
         };
-        let keep = AuditConfig { keep_days: 400, keep_mib: 0 };
+        let keep = AuditConfig { keep_days: 400, keep_mib: 0, ..AuditConfig::default() };
         // Nobody has written since the clock jumped by ten years; then somebody has.
         assert_eq!(droppable(&[segment(0, 3900), segment(1, 3700), segment(2, 3651)], &keep, now), None);
         assert_eq!(droppable(&[segment(0, 3900), segment(1, 3651), segment(2, 1), segment(3, 0)], &keep, now), None);
@@ -223,7 +228,7 @@ mod tests {
             let file = File::options().write(true).open(log.join(format!("{:016x}.log", segment.first))).unwrap();
             file.set_modified(now - 300 * DAY).unwrap();
         }
-        let keep = AuditConfig { keep_days: 400, keep_mib: 0 };
+        let keep = AuditConfig { keep_days: 400, keep_mib: 0, ..AuditConfig::default() };
         drop_old_log(&store, &keep, now + 99 * DAY).await.unwrap();
         assert_eq!(store.log_segments().unwrap().len(), segments.len(), "nothing is old enough");
 

@@ -2,6 +2,7 @@
 
 use crate::admin::Administration;
 use crate::aside::Aside;
+use crate::checkpoints::Checkpoints;
 use crate::config::{Config, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
@@ -81,7 +82,8 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
             let options = Options { lull: Some(lull), ..config.store.options() };
             let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
-            let service = EngineService::new(store, config, Arc::clone(&users));
+            let checkpoints = Checkpoints::open(&config.audit)?;
+            let service = EngineService::new(store, config, Arc::clone(&users)).with_checkpoints(checkpoints);
             runtime.block_on(serve(service, users, plan, metrics))
         }
         StoreKind::Memory => {
@@ -151,8 +153,9 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>, metric
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting connections");
     ready(address)?;
-    server.run(listener).await;
+    Arc::clone(&server).run(listener).await;
     tasks.shutdown().await;
+    server.service().finish().await;
     // A socket left behind only makes the next client say that the server is gone, which is true.
     let _ = std::fs::remove_file(socket_path);
     Ok(())

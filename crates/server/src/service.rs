@@ -73,6 +73,11 @@ pub trait Service: Send + Sync + 'static {
         std::future::pending()
     }
 
+    /// Does what is to be done at the end, when no request is served any more.
+    fn finish(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Does what is to be done from time to time, beside requests, until it is dropped.
     fn tend(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()

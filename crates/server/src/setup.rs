@@ -1,6 +1,7 @@
 //! The first start: an authority, a server's certificate, a client bundle, a root key, a configuration, an empty sealed store.
 
 use crate::bundle::{self, Endpoint};
+use crate::checkpoints;
 use crate::config::{Config, PORT};
 use crate::files::{self, DirectoryLock, FileError, PUBLIC, SECRET};
 use certs::{Authority, ClientProfile, KeyKind, ServerProfile, Validity};
@@ -19,8 +20,20 @@ const RENEWAL_SECONDS: i64 = 30 * 24 * 3600;
 /// The client every new server starts with.
 pub const DEMO_CLIENT: &str = "demo";
 /// What a first start makes, in the order it is moved to its place.
-const PARTS: [&str; 10] =
-    ["ca.pem", "ca-key.pem", "ca.crl", "server.pem", "server-key.pem", "root.key", "data", "clients", "users.toml", "kmipd.toml"];
+const PARTS: [&str; 12] = [
+    "ca.pem",
+    "ca-key.pem",
+    "ca.crl",
+    "server.pem",
+    "server-key.pem",
+    "root.key",
+    "audit.key",
+    "audit.pub",
+    "data",
+    "clients",
+    "users.toml",
+    "kmipd.toml",
+];
 /// The part that makes the others a server: made last, and moved last.
 const LAST: &str = "kmipd.toml";
 /// Where everything is made before it is moved to its place.
@@ -190,6 +203,7 @@ fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
     let endpoint = Endpoint { host, port, server_name: name.clone() };
     bundle::write_settings(&workshop.join(&bundle), &folder.join(&bundle), &endpoint).map_err(text)?;
 
+    checkpoints::create_key(&workshop.join("audit.key"))?;
     let key = RootKey::create_file(&workshop.join("root.key")).map_err(|error| error.to_string())?;
     drop(SledStore::create(&workshop.join("data"), &key, &Options::default()).map_err(|error| error.to_string())?);
     // That it is there says that all others are.
