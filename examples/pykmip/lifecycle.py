@@ -376,6 +376,8 @@ class Run:
 
     def unknown_identifiers(self):
         client, unknown, reason = self.client, str(uuid.uuid4()), enums.ResultReason.ITEM_NOT_FOUND
+        if not self.version.startswith("1."):
+            reason = enums.ResultReason.OBJECT_NOT_FOUND
         expect_refusal("Get", reason, lambda: client.get(unknown))
         expect_refusal("Get Attributes", reason, lambda: client.get_attributes(unknown, ["State"]))
         expect_refusal("Get Attribute List", reason, lambda: client.get_attribute_list(unknown))

@@ -30,9 +30,8 @@ impl Operation for Activate {
         if object.object_type == ObjectType::Template {
             return Err(Error::new(ResultReason::InvalidObjectType, "A template has no state"));
         }
-        let state = object.state(context.now);
-        lifecycle::next(state, Event::Activate)
-            .map_err(|reason| Error::new(reason, "Only a Pre-Active object can be activated"))?;
+        let text = "Only a Pre-Active object can be activated";
+        lifecycle::step(object.state(context.now), Event::Activate, context.version, text)?;
         object.set(Attribute::ActivationDate(DateTime(context.now)));
         object.touch(context.now);
         let identifier = object.identifier.clone();

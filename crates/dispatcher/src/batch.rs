@@ -8,7 +8,6 @@ use kmip::codec::Value as _;
 use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
 use kmip::message::RequestBatchItem;
 use kmip::operation::Operation;
-use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Commit, Store, Tenant};
 use ttlv_codec::Writer;
@@ -41,6 +40,24 @@ const NAMED_OBJECTS: usize = 16;
 /// How much of each they hold, in bytes.
 const NAMED_LENGTH: usize = 64;
 
+/// The operations that set the ID Placeholder (2.1, section 6.1).
+const NAMING: &[Operation] = &[
+    Operation::Create,
+    Operation::CreateKeyPair,
+    Operation::CreateSplitKey,
+    Operation::Register,
+    Operation::DeriveKey,
+    Operation::Certify,
+    Operation::ReCertify,
+    Operation::ReKey,
+    Operation::ReKeyKeyPair,
+    Operation::Import,
+    Operation::JoinSplitKey,
+    Operation::Locate,
+    Operation::Recover,
+    Operation::Check,
+];
+
 /// Identifiers in one log entry: some 20 KiB, which every store takes. What concerns more objects has several entries.
 const RECORD_OBJECTS: usize = 500;
 
@@ -57,7 +74,8 @@ impl<S: Store> Engine<S> {
             let run = Run { request, item, commit: true, prepared: &Prepared::default() };
             let failed = self.run_item(&run, &mut view, &mut batch, &mut answer).await;
             // A client that limits the size of the response is not sent a long list of failures.
-            if failed && (request.continuation == BatchErrorContinuationOption::Stop || answer.is_too_large) {
+            let has_room = answer.writer.len() <= request.maximum_response_size;
+            if failed && (request.continuation == BatchErrorContinuationOption::Stop || !has_room) {
                 break;
             }
         }
@@ -118,8 +136,10 @@ impl<S: Store> Engine<S> {
             Err(error) => error,
         };
         answer.writer.truncate(start);
-        batch.fail();
-        answer.is_too_large = error.reason == ResultReason::ResponseTooLarge;
+        // What would have named an object names none; what does not keeps what its predecessors named (2.1, section 6.1).
+        if NAMING.contains(&run.item.operation) {
+            batch.fail();
+        }
         let record = answer.write_failure(run, &error);
         if run.commit {
             self.record(run.request, std::iter::once(&record)).await;
@@ -241,8 +261,6 @@ pub(crate) struct Answer {
     items: Vec<ItemResult>,
     /// The objects that the running item names, as far as they go into the records if it fails.
     named: Vec<String>,
-    /// Whether an item failed because the response would be too large.
-    is_too_large: bool,
     /// Whether the server takes the client's role when the answer has been sent.
     pub(crate) exchanges_roles: bool,
 }
@@ -262,15 +280,7 @@ impl Answer {
     pub(crate) fn detached() -> Self {
         let mut writer = Writer::new();
         let message = writer.begin(tag::ResponseMessage);
-        Self {
-            writer,
-            message,
-            batch_count_at: 0,
-            items: Vec::new(),
-            named: Vec::new(),
-            is_too_large: false,
-            exchanges_roles: false,
-        }
+        Self { writer, message, batch_count_at: 0, items: Vec::new(), named: Vec::new(), exchanges_roles: false }
     }
 
     /// The payload of the last item, which succeeded.

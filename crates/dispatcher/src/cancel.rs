@@ -22,7 +22,8 @@ use crate::view::View;
 pub(crate) async fn cancel<S: Store>(_: &Engine<S>, run: &Run<'_>, view: &View<'_, S>) -> Result<Reply> {
     let version = run.request.message.version;
     let value = CancelRequest::read(&run.item.payload, version)?.asynchronous_correlation_value;
-    if ItemIdentifier::from_correlation_value(&value).is_none() {
+    // Up to 1.4 Cancel has no errors: a value of any shape is one that matches no operation (1.4, sections 4.27 and 11.28).
+    if ItemIdentifier::from_correlation_value(&value).is_none() && !version.is_1x() {
         return Err(asynchronous::unknown());
     }
     let mut kept = Vec::new();

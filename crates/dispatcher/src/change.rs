@@ -65,7 +65,10 @@ pub(crate) fn add(object: &mut StoredObject, given: &AttributeInstance, context:
     spelling::check(&attribute, context.version)?;
     let attribute = creation::completed(attribute)?;
     if object.values(&reference).any(|other| other.attribute == attribute) {
-        return Err(creation::given_twice(&reference));
+        let error = creation::given_twice(&reference);
+        // 1.4, section 11.15.
+        let reason = if context.version.is_1x() { ResultReason::IllegalOperation } else { error.reason };
+        return Err(Error::new(reason, error.text));
     }
     let added = object.add(attribute.clone());
     creation::check_values(object)?;

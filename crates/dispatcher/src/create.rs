@@ -1,7 +1,9 @@
 //! Create: the server generates a symmetric key (2.1, section 6.1.8), or secret data since 2.0.
 
 use kmip::attribute::Attribute;
-use kmip::enumerations::{CryptographicAlgorithm, KeyFormatType, ObjectType, SecretDataType, UniqueIdentifierEnumeration};
+use kmip::enumerations::{
+    CryptographicAlgorithm, Enumeration as _, KeyFormatType, ObjectType, SecretDataType, UniqueIdentifierEnumeration,
+};
 use kmip::identifier::UniqueIdentifier;
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, SecretData, SymmetricKey};
 use kmip::payload::create::{CreateRequest, CreateResponse};
@@ -31,6 +33,9 @@ impl Operation for Create {
             request.protection_storage_masks.as_ref(),
             ResultReason::ProtectionStorageUnavailable,
         )?;
+        if !request.object_type.known_in(context.version) {
+            return Err(creation::unknown_object_type(context.version));
+        }
         creation::plan(&[Some(&request.attributes)], context)
     }
 

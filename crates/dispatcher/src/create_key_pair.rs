@@ -47,6 +47,7 @@ impl Operation for CreateKeyPair {
             creation::check_protection_storage(masks.as_ref(), reason)?;
         }
         check_names(parts(request), context)?;
+        check_halves(request)?;
         creation::plan(&parts(request), context)
     }
 
@@ -114,6 +115,26 @@ pub(crate) fn check_names(parts: [Option<&TemplateAttribute>; 3], context: &Cont
         return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Both keys of the pair cannot have the same Name"));
     }
     Ok(())
+}
+
+/// What both keys of a pair have in common cannot be asked for differently (1.4, section 4.2).
+///
+/// # Errors
+/// Invalid Field.
+fn check_halves(request: &CreateKeyPairRequest) -> Result<()> {
+    let wanted = |part: Option<&TemplateAttribute>| Wanted::of(part.into_iter().flat_map(|part| part.attributes.iter()));
+    let [_, private, public] = parts(request).map(wanted);
+    let differ = differ(private.algorithm, public.algorithm)
+        || differ(private.length, public.length)
+        || differ(private.curve, public.curve);
+    if differ {
+        return Err(Error::invalid_field("The keys of a pair cannot have different algorithms, lengths or curves"));
+    }
+    Ok(())
+}
+
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.is_some() && other.is_some() && one != other
 }
 
 const fn parts(request: &CreateKeyPairRequest) -> [Option<&TemplateAttribute>; 3] {

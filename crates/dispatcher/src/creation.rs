@@ -24,7 +24,7 @@ use crate::conversion;
 use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::object::{Instance, StoredObject};
+use crate::object::StoredObject;
 use crate::operation::{Context, Plan};
 use crate::spelling;
 
@@ -222,14 +222,18 @@ pub(crate) fn apply(object: &mut StoredObject, given: Vec<AttributeInstance>, co
             Some(index) if object.values(&reference).any(|other| other.index == index) => {
                 return Err(Error::invalid_field(format!("Attribute Index {index} of {reference} is given twice")));
             }
-            Some(index) => object.instances.push(Instance { index, attribute }),
-            None => {
-                object.add(attribute);
-            }
+            // The server numbers them, in their order (1.4, section 2.1.1).
+            _ => drop(object.add(attribute)),
         }
     }
     check_values(object)?;
     check_dates(object)
+}
+
+/// A type of objects that the client's version does not define: Invalid Field up to 1.4 (1.4, sections 11.2 and 11.4).
+pub(crate) fn unknown_object_type(version: ProtocolVersion) -> Error {
+    let reason = if version.is_1x() { ResultReason::InvalidField } else { ResultReason::InvalidObjectType };
+    Error::new(reason, "The version does not know this Object Type")
 }
 
 /// An Attribute Index that no value can have.
@@ -284,6 +288,21 @@ pub(crate) fn check_dates(object: &StoredObject) -> Result<()> {
         && deactivation < activation
     {
         return Err(Error::new(ResultReason::InvalidAttributeValue, "Deactivation Date must not be before Activation Date"));
+    }
+    for attribute in object.attributes() {
+        match (attribute, dates.activation, dates.deactivation) {
+            // 1.4, section 3.25; 2.1, section 4.41.
+            (Attribute::ProcessStartDate(DateTime(start)), Some(activation), _) if *start < activation => {
+                let text = "Process Start Date must not be before Activation Date";
+                return Err(Error::new(ResultReason::InvalidAttributeValue, text));
+            }
+            // 1.4, section 3.26; 2.1, section 4.42.
+            (Attribute::ProtectStopDate(DateTime(stop)), _, Some(deactivation)) if *stop > deactivation => {
+                let text = "Protect Stop Date must not be after Deactivation Date";
+                return Err(Error::new(ResultReason::InvalidAttributeValue, text));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -34,7 +34,11 @@ impl Operation for DeleteAttribute {
     ) -> Result<Done<DeleteAttributeResponse>> {
         let mut object = loaded.one()?.into_inner();
         let reference = named(request)?;
-        let rules = change::rules(&reference)?;
+        let rules = change::rules(&reference).map_err(|error| match context.version.is_1x() {
+            // 1.4, section 11.17.
+            true => Error::new(ResultReason::AttributeNotFound, error.text),
+            false => error,
+        })?;
         if rules.always_has_value {
             return Err(change::read_only(&reference));
         }
@@ -66,6 +70,10 @@ fn take(
     reference: &AttributeReference,
     version: ProtocolVersion,
 ) -> Result<Instance> {
+    if version == ProtocolVersion::V1_0 && request.attribute_index.is_none() && object.values(reference).count() > 1 {
+        // 1.0, section 4.15; 1.1 takes the first.
+        return Err(Error::invalid_field(format!("{reference} has several values; Attribute Index must say which one")));
+    }
     let index = version.is_1x().then(|| request.attribute_index.unwrap_or(0));
     let current = request.current_attribute.as_ref().map(|current| &current.attribute);
     let meant = |instance: &Instance| {

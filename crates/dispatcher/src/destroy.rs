@@ -2,13 +2,14 @@
 
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
+use kmip::enumerations::ObjectType;
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::destroy::{DestroyRequest, DestroyResponse};
 use policy::Permission;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lifecycle::{self, Event};
-use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, Found, Loaded, Operation, Plan};
 
 pub(crate) struct Destroy;
 
@@ -25,8 +26,15 @@ impl Operation for Destroy {
 
     fn handle(_: &DestroyRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<DestroyResponse>> {
         let mut object = loaded.one()?.into_inner();
-        lifecycle::next(object.state(context.now), Event::Destroy)
-            .map_err(|reason| Error::new(reason, "The object cannot be destroyed in its state"))?;
+        let text = "The object cannot be destroyed in its state";
+        lifecycle::step(object.state(context.now), Event::Destroy, context.version, text)?;
+        if object.object_type == ObjectType::Template {
+            // With all that is known of it (1.4, section 4.21).
+            let identifier = object.identifier.clone();
+            let response = DestroyResponse { unique_identifier: UniqueIdentifier(identifier.clone()) };
+            let found = Found { identifier: identifier.clone(), revision: object.revision };
+            return Ok(Done::reply(response).with(Change::Remove(found)).about(&identifier));
+        }
         // The store writes the record anew under a new data key: nothing of the material is left in it.
         object.object = None;
         object.set(Attribute::DestroyDate(DateTime(context.now)));

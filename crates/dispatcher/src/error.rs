@@ -90,9 +90,10 @@ impl std::error::Error for Error {}
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         let reason = match error.kind {
-            DecodeErrorKind::Malformed(_) | DecodeErrorKind::Missing(_) | DecodeErrorKind::WrongType { .. } => {
-                ResultReason::InvalidMessage
-            }
+            DecodeErrorKind::Malformed(_)
+            | DecodeErrorKind::Missing(_)
+            | DecodeErrorKind::Misplaced(_)
+            | DecodeErrorKind::WrongType { .. } => ResultReason::InvalidMessage,
             DecodeErrorKind::Unexpected(_) | DecodeErrorKind::Invalid { .. } => ResultReason::InvalidField,
         };
         Self::new(reason, error.kind.to_string()).because(format_args!("at byte {}", error.offset))

@@ -50,7 +50,7 @@ impl Operation for Import {
             _ => {}
         }
         if !object_type.known_in(context.version) {
-            return Err(Error::new(ResultReason::InvalidObjectType, "The version does not know this Object Type"));
+            return Err(creation::unknown_object_type(context.version));
         }
         check_wrapping(request)?;
         let UniqueIdentifier(identifier) = &request.unique_identifier;

@@ -3,10 +3,13 @@
 //! A state is not stored. It follows from the dates of the object and the clock, so that a key becomes Active or
 //! Deactivated by itself at the second its owner chose.
 
+use kmip::ProtocolVersion;
 use kmip::enumerations::State;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
 use ttlv_codec::Tag;
+
+use crate::error::Error;
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,18 @@ pub fn next(state: State, event: Event) -> Result<State, ResultReason> {
         _ =>                       [GONE,          GONE,               GONE,                        GONE],
     };
     line[event as usize]
+}
+
+/// The table, for a client of a version. Up to 1.4 an object that is gone is in a wrong state like any other (1.4, sections 11.20 and
+/// 11.22); Get alone says that it cannot be found.
+///
+/// # Errors
+/// Wrong Key Lifecycle State, Object Destroyed.
+pub(crate) fn step(state: State, event: Event, version: ProtocolVersion, text: &'static str) -> Result<State, Error> {
+    next(state, event).map_err(|reason| match reason {
+        ResultReason::ObjectDestroyed if version.is_1x() => Error::new(ResultReason::WrongKeyLifecycleState, text),
+        reason => Error::new(reason, text),
+    })
 }
 
 /// The dates from which a state follows, in seconds since 1970.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use kmip::ProtocolVersion;
 use kmip::attribute::{Attribute, AttributeFilter, AttributeReference};
-use kmip::enumerations::{ObjectGroupMember, ObjectType, UniqueIdentifierEnumeration};
+use kmip::enumerations::{Enumeration as _, ObjectGroupMember, ObjectType, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
 use kmip::masks::{self, StorageStatusMask};
 use kmip::payload::locate::{LocateRequest, LocateResponse};
@@ -38,6 +38,13 @@ impl Operation for Locate {
     fn plan(request: &LocateRequest, context: &Context<'_>) -> Result<Plan> {
         if request.maximum_items.is_some_and(|items| items < 0) || request.offset_items.is_some_and(|items| items < 0) {
             return Err(Error::invalid_field("Maximum Items and Offset Items must not be negative"));
+        }
+        if request.template_attribute.as_ref().is_some_and(|wrapped| !wrapped.names.is_empty()) {
+            // A condition that is passed over would find everything (1.4, section 11.10).
+            return Err(Error::invalid_field("The server does not look for objects by the names of templates"));
+        }
+        if request.object_group_member.is_some_and(|member| !member.known_in(context.version)) {
+            return Err(Error::new(ResultReason::UnknownEnumeration, "Object Group Member has a value that means nothing"));
         }
         let wrapped = request.template_attribute.as_ref().map_or(0, |wrapped| wrapped.attributes.0.len());
         if request.attributes.0.len() + wrapped > MAX_FILTERS {

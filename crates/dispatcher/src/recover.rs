@@ -7,7 +7,7 @@ use kmip::tag;
 use policy::Permission;
 
 use crate::error::Result;
-use crate::operation::{Change, Context, Done, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, Loaded, Operation, Placeholder, Plan};
 
 pub(crate) struct Recover;
 
@@ -26,7 +26,10 @@ impl Operation for Recover {
     fn handle(_: &RecoverRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<RecoverResponse>> {
         let mut object = loaded.one()?.into_inner();
         let identifier = object.identifier.clone();
-        let done = Done::reply(RecoverResponse { unique_identifier: UniqueIdentifier(identifier.clone()) }).about(&identifier);
+        let response = RecoverResponse { unique_identifier: UniqueIdentifier(identifier.clone()) };
+        let mut done = Done::reply(response).about(&identifier);
+        // What has been recovered is what the items that follow mean (1.4, section 4; 2.1, section 6.1).
+        done.placeholder = Placeholder::Set(identifier);
         if !object.is_archived() {
             return Ok(done);
         }

@@ -45,7 +45,7 @@ impl Operation for Register {
             return Err(Error::invalid_field("Object Type differs from the type of the object"));
         }
         if !request.object_type.known_in(context.version) {
-            return Err(Error::new(ResultReason::InvalidObjectType, "The version does not know this Object Type"));
+            return Err(creation::unknown_object_type(context.version));
         }
         creation::plan(&[Some(&request.attributes)], context)
     }
@@ -214,6 +214,10 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
 fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBlock, version: ProtocolVersion) -> Result<()> {
     check_shape(block)?;
     wrapping::check_registered(block)?;
+    if block.key_value.is_none() && version < ProtocolVersion::V1_2 {
+        // 1.0, section 2.1.3.
+        return Err(Error::new(ResultReason::InvalidMessage, "Key Value is missing"));
+    }
     let stated_algorithm = object.first(|attribute| match attribute {
         Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
         _ => None,
@@ -223,12 +227,16 @@ fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBloc
         _ => None,
     });
     // An algorithm that only later versions name is not said of the key: its own client could not have it back.
-    let parsed = facts(object_type, block).filter(|(algorithm, _)| algorithm.known_in(version));
+    let parsed = facts(object_type, block, stated_algorithm.or(block.cryptographic_algorithm));
+    let parsed = parsed.filter(|(algorithm, _)| algorithm.known_in(version));
     agree("Cryptographic Algorithm", stated_algorithm, block.cryptographic_algorithm)?;
     agree("Cryptographic Length", stated_length, block.cryptographic_length)?;
     if block.key_value.is_none() {
         // The key is held elsewhere (1.2, section 2.1.3).
         object.set(Attribute::KeyValuePresent(false));
+    }
+    if let Some((algorithm, length)) = parsed {
+        check_facts(object, block, algorithm, length)?;
     }
     let is_key = object_type != ObjectType::SecretData;
     let algorithm = stated_algorithm.or(block.cryptographic_algorithm).or(parsed.map(|(algorithm, _)| algorithm));
@@ -269,14 +277,64 @@ fn agree<T: PartialEq>(what: &str, stated: Option<T>, in_block: Option<T>) -> Re
 }
 
 /// Algorithm and length as the key itself has them, where it can be read.
-fn facts(object_type: ObjectType, block: &KeyBlock) -> Option<(CryptographicAlgorithm, i32)> {
+fn facts(
+    object_type: ObjectType,
+    block: &KeyBlock,
+    stated: Option<CryptographicAlgorithm>,
+) -> Option<(CryptographicAlgorithm, i32)> {
     let material = conversion::plain_material(block)?;
     let facts = match object_type {
         ObjectType::PrivateKey => conversion::private(block, material).ok()?.facts(),
         ObjectType::PublicKey => conversion::public(block, material).ok()?.facts(),
+        ObjectType::SymmetricKey => return symmetric_facts(stated?, block, material),
         _ => return None,
     };
     Some((facts.algorithm, i32::try_from(facts.length).ok()?))
+}
+
+/// A symmetric key says nothing of its algorithm, but its length is what its bytes are. The lengths of DES are counted with and without
+/// parity, and those of other algorithms may be anything: they are not judged.
+fn symmetric_facts(
+    stated: CryptographicAlgorithm,
+    block: &KeyBlock,
+    material: &KeyMaterial,
+) -> Option<(CryptographicAlgorithm, i32)> {
+    if stated != CryptographicAlgorithm::AES {
+        return None;
+    }
+    let bytes = match material {
+        KeyMaterial::Bytes(bytes) => bytes.expose().len(),
+        material => conversion::bytes(block.key_format_type, material).ok()?.len(),
+    };
+    Some((stated, i32::try_from(bytes.checked_mul(8)?).ok()?))
+}
+
+/// What is said of a key must be what it is (1.4, sections 3.4 and 3.5).
+fn check_facts(object: &StoredObject, block: &KeyBlock, algorithm: CryptographicAlgorithm, length: i32) -> Result<()> {
+    use CryptographicAlgorithm as Algorithm;
+    // Keys on curves serve several algorithms.
+    let kind = |algorithm| match algorithm {
+        Algorithm::ECDSA | Algorithm::ECDH | Algorithm::ECMQV => Algorithm::EC,
+        other => other,
+    };
+    let algorithms = object.attributes().filter_map(|attribute| match attribute {
+        Attribute::CryptographicAlgorithm(algorithm) => Some(*algorithm),
+        _ => None,
+    });
+    let lengths = object.attributes().filter_map(|attribute| match attribute {
+        Attribute::CryptographicLength(length) => Some(*length),
+        _ => None,
+    });
+    if algorithms.chain(block.cryptographic_algorithm).any(|stated| kind(stated) != kind(algorithm)) {
+        return Err(Error::invalid_field(format!("The key is one of {algorithm:?}; Cryptographic Algorithm says otherwise")));
+    }
+    // The highest bits of a modulus can be zeros.
+    let fits =
+        |stated: i32| stated == length || (algorithm == Algorithm::RSA && (length..length.saturating_add(8)).contains(&stated));
+    if lengths.chain(block.cryptographic_length).any(|stated| !fits(stated)) {
+        return Err(Error::invalid_field(format!("The key has {length} bits; Cryptographic Length says otherwise")));
+    }
+    Ok(())
 }
 
 /// The length of raw bytes, in bits.

@@ -2,7 +2,7 @@
 
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
-use kmip::enumerations::{ObjectType, RevocationReasonCode};
+use kmip::enumerations::{Enumeration as _, ObjectType, RevocationReasonCode};
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::revoke::{RevokeRequest, RevokeResponse};
 use kmip::result_reason::ResultReason;
@@ -34,11 +34,14 @@ impl Operation for Revoke {
             .revocation_reason
             .as_ref()
             .ok_or_else(|| Error::new(ResultReason::InvalidMessage, "Revocation Reason is missing"))?;
+        if !reason.revocation_reason_code.known_in(context.version) {
+            return Err(Error::new(ResultReason::UnknownEnumeration, "The Revocation Reason Code is not known"));
+        }
         let compromised =
             matches!(reason.revocation_reason_code, RevocationReasonCode::KeyCompromise | RevocationReasonCode::CACompromise);
         let event = if compromised { Event::Compromise } else { Event::Deactivate };
-        lifecycle::next(object.state(context.now), event)
-            .map_err(|reason| Error::new(reason, "The object cannot be revoked in its state"))?;
+        let text = "The object cannot be revoked in its state";
+        lifecycle::step(object.state(context.now), event, context.version, text)?;
         object.set(Attribute::RevocationReason(reason.clone()));
         if compromised {
             object.set(Attribute::CompromiseDate(DateTime(context.now)));

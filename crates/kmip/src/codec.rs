@@ -31,9 +31,12 @@ pub enum DecodeErrorKind {
     /// A required field is missing.
     #[error("{} is missing", name(*.0))]
     Missing(Tag),
-    /// A field stands where the version of the message does not have it, or a second time.
+    /// A field stands where the version of the message does not have it.
     #[error("{} is not expected here", name(*.0))]
     Unexpected(Tag),
+    /// A field that the version of the message knows stands a second time, or in a wrong place.
+    #[error("{} stands twice, or in a wrong place", name(*.0))]
+    Misplaced(Tag),
     /// A field has another item type than the standard gives it.
     #[error("{} must not be of type {found:?}", name(*.tag))]
     WrongType {
@@ -194,6 +197,9 @@ impl<'a> Fields<'a> {
     pub fn end(mut self) -> Result<()> {
         match self.next_item()? {
             None => Ok(()),
+            Some(item) if crate::tag::by_tag(item.tag).is_some_and(|row| row.versions.contains(self.version)) => {
+                Err(DecodeError { offset: item.offset, kind: DecodeErrorKind::Misplaced(item.tag) })
+            }
             Some(item) => Err(DecodeError::unexpected(&item)),
         }
     }

@@ -231,6 +231,10 @@ impl<'a> RequestMessage<'a> {
             items.push(RequestBatchItem::read(&item, version).map_err(decode)?);
         }
         fields.end().map_err(decode)?;
+        if items.is_empty() {
+            // Every request has one (2.1, section 8.2), and an answer without an item would be none.
+            return Err(decode(DecodeError { offset: header_offset, kind: DecodeErrorKind::Missing(tag::BatchItem) }));
+        }
         if let Some(announced) = header.batch_count.filter(|count| usize::try_from(*count) != Ok(items.len())) {
             return Err(fail(MessageErrorKind::BatchCount { announced, found: items.len() }));
         }

@@ -94,7 +94,7 @@ result_reasons! {
     0x34 => MissingInitializationVector, "Missing Initialization Vector", V2_0.., else InvalidMessage;
     0x35 => NonUniqueNameAttribute, "Non Unique Name Attribute", V2_0.., else InvalidField;
     0x36 => ObjectDestroyed, "Object Destroyed", V2_0.., else ItemNotFound before V2_1;
-    0x37 => ObjectNotFound, "Object Not Found", V2_0.., else ItemNotFound before V2_1;
+    0x37 => ObjectNotFound, "Object Not Found", V2_0.., else ItemNotFound;
     0x39 => NotAuthorised, "Not Authorised", V2_0.., else PermissionDenied;
     0x3A => ServerLimitExceeded, "Server Limit Exceeded", V2_0.., else GeneralFailure;
     0x3B => UnknownEnumeration, "Unknown Enumeration", V2_0.., else InvalidField;
@@ -157,7 +157,7 @@ mod tests {
         use ProtocolVersion::{V1_0, V1_4, V2_0, V2_1, V3_0};
         for (reason, version, expected) in [
             (ResultReason::ObjectNotFound, V1_0, ResultReason::ItemNotFound),
-            (ResultReason::ObjectNotFound, V2_0, ResultReason::ItemNotFound),
+            (ResultReason::ObjectNotFound, V2_0, ResultReason::ObjectNotFound),
             (ResultReason::ObjectNotFound, V2_1, ResultReason::ObjectNotFound),
             (ResultReason::ObjectDestroyed, V1_4, ResultReason::ItemNotFound),
             (ResultReason::ObjectDestroyed, V2_1, ResultReason::ObjectDestroyed),

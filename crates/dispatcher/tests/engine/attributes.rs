@@ -464,7 +464,7 @@ fn attributes_nobody_knows_are_refused() {
         let mut client = server.client("fred", version);
         let key = client.create(aes());
         let unknown = AttributeReference::Unknown("Favourite Colour".to_owned());
-        client.ask(Operation::DeleteAttribute, &delete(Some(&key), unknown, None)).fails_with(ResultReason::InvalidAttribute);
+        client.ask(Operation::DeleteAttribute, &delete(Some(&key), unknown, None)).fails_with(ResultReason::AttributeNotFound);
     }
 }
 

@@ -338,7 +338,9 @@ impl<'a> Client<'a> {
         identifier: &str,
         reference: AttributeReference,
     ) -> Result<DeleteAttributeResponse, ResultReason> {
-        self.ask(Operation::DeleteAttribute, &delete(Some(identifier), reference, None)).result()
+        // 1.0 wants an index where there are several values; the others take the first without one.
+        let index = (self.version == kmip::ProtocolVersion::V1_0).then_some(0);
+        self.ask(Operation::DeleteAttribute, &delete(Some(identifier), reference, index)).result()
     }
 
     /// The objects that have all these attribute values.

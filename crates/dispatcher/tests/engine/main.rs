@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
 mod adjust;
+mod answers;
 mod asynchronous;
 mod asynchronous_trouble;
 mod attributes;

@@ -48,7 +48,7 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
     ask(client, Operation::Check, &with(check));
     ask(client, Operation::AddAttribute, &with(add(id, name("another"))));
     ask(client, Operation::ModifyAttribute, &with(modify(id, Some(name("mine")), name("stolen").into())));
-    ask(client, Operation::DeleteAttribute, &with(delete(id, name_reference, None)));
+    ask(client, Operation::DeleteAttribute, &with(delete(id, name_reference, client.version.is_1x().then_some(0))));
     ask(client, Operation::ReKey, &with(re_key(id)));
     if !client.version.is_1x() {
         let new_attribute = Attribute::Comment("theirs".to_owned()).into();

@@ -145,6 +145,12 @@ fn by_type(request: Request, object_type: ObjectType, version: ProtocolVersion, 
     );
     let cannot_be_re_keyed = if version.is_1x() { Denied } else { Type };
     match request {
+        // Up to 1.4, what is gone is in a wrong state like any other (1.4, sections 11.20 and 11.22).
+        Request::Activate | Request::Deactivate | Request::Compromise | Request::Destroy
+            if version.is_1x() && matches!(outcome, Gone) && object_type != ObjectType::Template =>
+        {
+            Wrong
+        }
         // A template has no life but that it is there until it is destroyed.
         Request::Check | Request::Activate | Request::Deactivate | Request::Compromise if object_type == ObjectType::Template => {
             Type
@@ -236,7 +242,9 @@ fn ask(client: &mut Client<'_>, request: Request, identifier: &str) -> Result<()
         }
         Request::Add => send(client, Operation::AddAttribute, &add(id, Attribute::ObjectGroup("group".to_owned()))),
         Request::Modify => send(client, Operation::ModifyAttribute, &modify(id, None, contact("second").into())),
-        Request::Delete => send(client, Operation::DeleteAttribute, &delete(id, contact("").reference(), None)),
+        Request::Delete => {
+            send(client, Operation::DeleteAttribute, &delete(id, contact("").reference(), client.version.is_1x().then_some(0)))
+        }
         Request::Set => {
             let new_attribute = contact("third").into();
             send(client, Operation::SetAttribute, &SetAttributeRequest { unique_identifier: unique_identifier(), new_attribute })
@@ -310,7 +318,12 @@ fn every_cell() {
             for (request, line) in TABLE.iter().filter(|(request, _)| operation(*request).known_in(version)) {
                 for (state, outcome) in STATES.into_iter().zip(line) {
                     let Some(identifier) = object(&mut client, managed.clone(), state) else { continue };
-                    let expected = by_type(*request, object_type, version, *outcome).reason(version);
+                    let gone = matches!(state, State::Destroyed | State::DestroyedCompromised);
+                    let expected = match object_type {
+                        // A template is destroyed with all that is known of it (1.4, section 4.21).
+                        ObjectType::Template if gone => Some(ResultReason::ObjectNotFound.at(version)),
+                        _ => by_type(*request, object_type, version, *outcome).reason(version),
+                    };
                     let found = ask(&mut client, *request, &identifier).err();
                     assert_eq!(found, expected, "{version} {object_type:?} {state:?} {request:?}");
                     cells += 1;

@@ -52,7 +52,10 @@ fn everything(client: &Client<'_>, key: &str, private_key: &str) -> Request {
         .item(Operation::Locate, &locate(version, vec![name("made")]))
         .item(Operation::AddAttribute, &add(id, name("added")))
         .item(Operation::ModifyAttribute, &modify(id, Some(name("mine")), name("changed").into()))
-        .item(Operation::DeleteAttribute, &delete(id, AttributeReference::Standard(tag::Name), None));
+        .item(
+            Operation::DeleteAttribute,
+            &delete(id, AttributeReference::Standard(tag::Name), client.version.is_1x().then_some(0)),
+        );
     if !version.is_1x() {
         let new_attribute = Attribute::Comment("set".to_owned()).into();
         let set = SetAttributeRequest { unique_identifier: reference(), new_attribute };
