@@ -98,10 +98,11 @@ impl Verifier {
         if link(&self.last.hash, sequence, entry) != *hash {
             return Err(ChainError::Altered { sequence });
         }
-        while let Some(known) = self.known.pop_front_if(|known| known.sequence <= sequence) {
+        while let Some(known) = self.known.front().filter(|known| known.sequence <= sequence) {
             if known.hash != *hash {
                 return Err(ChainError::Replaced { sequence });
             }
+            self.known.pop_front();
         }
         self.last = Verified { sequence, hash: *hash };
         Ok(())

@@ -88,7 +88,7 @@ impl Aside {
             let now = self.turns.load(SeqCst);
             if now != before {
                 quiet = 0;
-            } else if now % 2 == 0 {
+            } else if now.is_multiple_of(2) {
                 quiet += 1;
             } else if told != now {
                 told = now;

@@ -18,7 +18,9 @@ pub struct Lull {
 
 /// Does something that may take long, while another thread does what this one would.
 #[derive(Clone)]
-pub(crate) struct Aside(Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>);
+pub(crate) struct Aside(Arc<DoAside>);
+
+type DoAside = dyn Fn(&mut dyn FnMut()) + Send + Sync;
 
 impl Aside {
     pub(crate) fn wait(&self, work: &mut dyn FnMut()) {
