@@ -21,6 +21,7 @@ mod fidelity;
 mod formats;
 mod header;
 mod import_export;
+mod key_use;
 mod lifecycle;
 mod limits;
 mod locate;

@@ -21,7 +21,7 @@ use crate::client::{
     Answer, Client, activate, add, aes, aes_and, delete, destroy, get, get_attributes, modify, name, re_key, revoke,
 };
 use crate::server::{Server, VERSIONS};
-use crate::services;
+use crate::{key_use, services};
 
 /// Every operation on one object.
 fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
@@ -70,7 +70,7 @@ fn every_operation(client: &mut Client<'_>, identifier: &str) -> Vec<Answer> {
         // The key encrypts and does nothing else, which is nobody's business but its owner's.
         let fits = matches!(operation, Operation::Encrypt | Operation::Decrypt);
         if fits || client.session.certificate_actor().name != "fred" {
-            let request = services::fitting(operation, identifier);
+            let request = key_use::fitting(operation, identifier);
             answers.push(request.payload(operation, |payload| payload.ask(client, operation)));
         }
     }

@@ -23,7 +23,7 @@ use kmip::tag;
 use crate::client::{Client, activate, add, delete, destroy, export, get, get_attributes, modify, re_key, revoke};
 use crate::objects::every_type;
 use crate::server::Server;
-use crate::services;
+use crate::{key_use, services};
 
 /// What an operation comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +271,7 @@ fn ask(client: &mut Client<'_>, request: Request, identifier: &str) -> Result<()
         Request::Recover => client.recover(identifier).map(drop),
         Request::Export => send(client, Operation::Export, &export(id)),
         Request::Encrypt | Request::Decrypt | Request::Sign | Request::SignatureVerify | Request::MAC | Request::MACVerify => {
-            services::serve(client, operation(request), &services::fitting(operation(request), identifier)).map(drop)
+            services::serve(client, operation(request), &key_use::fitting(operation(request), identifier)).map(drop)
         }
         Request::ReKey => send(client, Operation::ReKey, &re_key(id)),
         Request::ReKeyKeyPair => {

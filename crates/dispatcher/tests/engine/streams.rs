@@ -11,8 +11,9 @@ use kmip::result_reason::ResultReason;
 use kmip::structures::CryptographicParameters;
 
 use crate::client::Client;
+use crate::key_use::{fitting, left, limits};
 use crate::server::{START, Server};
-use crate::services::{ALL, Ask, Got, fitting, hmac, key, left, limits, mode, serve, signature};
+use crate::services::{ALL, Ask, Got, hmac, key, mode, serve, signature};
 
 /// The versions that have streams.
 const VERSIONS: [ProtocolVersion; 4] =
