@@ -91,16 +91,27 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens the file of checkpoints. The key is made where there is none: a folder of an earlier release has none.
+    /// Opens the file of checkpoints. The key is made where there is none: a folder of an earlier release has none. One that is gone is
+    /// not made anew: what it signed is to be verified still.
     ///
     /// # Errors
-    /// When the key cannot be made or read.
+    /// When the key cannot be made or read, or is gone.
     pub fn open(config: &AuditConfig) -> Result<Self, String> {
+        let public = public_path(&config.key);
         if !config.key.exists() {
+            if public.exists() {
+                let (key, public) = (config.key.display(), public.display());
+                return Err(format!("{key} is gone, but {public} is there: put the key back, or move both away for a new pair"));
+            }
             create_key(&config.key)?;
             tracing::info!("{} is made: it signs the checkpoints of the audit log", config.key.display());
         }
-        Ok(Self { key: read_key(&config.key)?, path: config.checkpoints.clone(), last: Mutex::new(0) })
+        let key = read_key(&config.key)?;
+        if !public.exists() {
+            // The first start was interrupted between the two.
+            files::write_new(&public, format!("{}\n", key.public()).as_bytes(), PUBLIC).map_err(|error| error.to_string())?;
+        }
+        Ok(Self { key, path: config.checkpoints.clone(), last: Mutex::new(0) })
     }
 
     /// Signs how far the log of a store reaches, unless it has been said already, and keeps it. Waits for the disk.
@@ -158,4 +169,28 @@ async fn head<S: OperatedStore>(store: &S) -> Result<Option<Verified>, StoreErro
     };
     let entries = Store::read_log(store, sequence, 1).await?;
     Ok(entries.first().map(|entry| Verified { sequence: entry.sequence, hash: entry.hash }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_completed_but_a_key_that_is_gone_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = AuditConfig {
+            key: folder.path().join("audit.key"),
+            checkpoints: folder.path().join("audit.checkpoints"),
+            ..AuditConfig::default()
+        };
+        let public = public_path(&config.key);
+        Checkpoints::open(&config).unwrap();
+        let made = std::fs::read_to_string(&public).unwrap();
+        std::fs::remove_file(&public).unwrap();
+        Checkpoints::open(&config).unwrap();
+        assert_eq!(std::fs::read_to_string(&public).unwrap(), made);
+        std::fs::remove_file(&config.key).unwrap();
+        let refused = Checkpoints::open(&config).unwrap_err();
+        assert!(refused.contains("is gone") && !config.key.exists(), "{refused}");
+    }
 }
