@@ -25,15 +25,21 @@ const HEAD: &[u8] = b"head";
 const OPENING: (u32, Duration) = (100, Duration::from_millis(20));
 
 pub(crate) struct Engine {
-    records: Tree,
-    head: Tree,
-    db: Db,
+    /// There until the engine is dropped.
+    handles: Option<Handles>,
     /// sled's file, for syncing it. Open all the time: the kernel reports a failed write once to each open file.
     file: File,
     blobs: PathBuf,
     /// Every call fails as one that meets a sector that cannot be read.
     #[cfg(test)]
     pub(crate) unreadable: std::sync::atomic::AtomicBool,
+}
+
+/// sled itself: it closes when these are dropped.
+struct Handles {
+    records: Tree,
+    head: Tree,
+    db: Db,
 }
 
 /// Why the engine failed.
@@ -128,15 +134,21 @@ impl Engine {
         guarded(|| {
             let (records, head) = (db.open_tree("records")?, db.open_tree("head")?);
             Ok(Self {
-                records,
-                head,
-                db,
+                handles: Some(Handles { records, head, db }),
                 file: File::open(objects.join("db"))?,
                 blobs: objects.join("blobs"),
                 #[cfg(test)]
                 unreadable: std::sync::atomic::AtomicBool::new(false),
             })
         })
+    }
+
+    fn handles(&self) -> Result<&Handles, EngineError> {
+        self.handles.as_ref().ok_or(EngineError::Absent)
+    }
+
+    fn records(&self) -> Result<&Tree, EngineError> {
+        self.handles().map(|handles| &handles.records)
     }
 
     #[cfg(test)]
@@ -155,7 +167,7 @@ impl Engine {
     /// Reads the sealed bytes of a record.
     pub(crate) fn read(&self, number: Number) -> Result<Option<Vec<u8>>, EngineError> {
         self.meet()?;
-        let Some(chunk) = guarded(|| Ok(self.records.get(number.key(0))?))? else { return Ok(None) };
+        let Some(chunk) = guarded(|| Ok(self.records()?.get(number.key(0))?))? else { return Ok(None) };
         self.join(number, &chunk).map(Some)
     }
 
@@ -165,7 +177,7 @@ impl Engine {
         let (length, start) = layout::first(chunk).ok_or_else(damaged)?;
         let mut sealed = start.to_vec();
         for part in 1..layout::chunks(length) {
-            let chunk = guarded(|| Ok(self.records.get(number.key(part))?))?;
+            let chunk = guarded(|| Ok(self.records()?.get(number.key(part))?))?;
             let chunk = chunk.ok_or_else(|| EngineError::Damaged(format!("its chunk {part} is missing")))?;
             sealed.extend_from_slice(&chunk);
         }
@@ -180,7 +192,7 @@ impl Engine {
         &self,
         mut visitor: impl FnMut(Number, Result<Vec<u8>, EngineError>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut entries = self.records.iter();
+        let mut entries = self.records()?.iter();
         let mut expected: Option<(Number, u16)> = None;
         while let Some((key, value)) = guarded(|| Ok(entries.next().transpose()?))? {
             let Some((number, part)) = Number::read(&key) else {
@@ -203,7 +215,7 @@ impl Engine {
         guarded(|| {
             let start = after.map_or(Vec::new(), |after| after.key(u16::MAX).to_vec());
             let mut numbers = Vec::new();
-            for key in self.records.range(start..).keys() {
+            for key in self.records()?.range(start..).keys() {
                 let Some((number, part)) = Number::read(&key?) else {
                     return Err(EngineError::Damaged("the tree of records has a key of another form".into()));
                 };
@@ -219,7 +231,7 @@ impl Engine {
     }
 
     pub(crate) fn read_head(&self) -> Result<Option<IVec>, EngineError> {
-        guarded(|| Ok(self.head.get(HEAD)?))
+        guarded(|| Ok(self.handles()?.head.get(HEAD)?))
     }
 
     /// Writes a record, or takes it away, chunk by chunk: until the last, a reader may find a mixture, which does not open.
@@ -228,29 +240,29 @@ impl Engine {
     pub(crate) fn apply(&self, change: &Changed) -> Result<(), EngineError> {
         self.meet()?;
         guarded(|| {
-            let number = change.number;
-            let before = self.records.get(number.key(0))?;
+            let (number, records) = (change.number, self.records()?);
+            let before = records.get(number.key(0))?;
             let chunks: Vec<_> = change.sealed.iter().flat_map(|sealed| layout::split(sealed)).collect();
             let after = chunks.len() as u16;
             match before.map(|chunk| layout::first(&chunk).map(|(length, _)| layout::chunks(length))) {
                 None => {}
                 Some(Some(before)) => {
                     for part in (after.max(1)..before).rev() {
-                        self.records.remove(number.key(part))?;
+                        records.remove(number.key(part))?;
                     }
                 }
                 // It is damaged: whatever there is goes.
                 Some(None) => {
-                    for key in self.records.range(number.key(after.max(1))..=number.key(u16::MAX)).keys() {
-                        self.records.remove(key?)?;
+                    for key in records.range(number.key(after.max(1))..=number.key(u16::MAX)).keys() {
+                        records.remove(key?)?;
                     }
                 }
             }
             for (part, chunk) in (0..after).zip(chunks).rev() {
-                self.records.insert(number.key(part), chunk)?;
+                records.insert(number.key(part), chunk)?;
             }
             if change.sealed.is_none() {
-                self.records.remove(number.key(0))?;
+                records.remove(number.key(0))?;
             }
             Ok(())
         })
@@ -258,18 +270,28 @@ impl Engine {
 
     /// Notes up to where everything was applied: after it was.
     pub(crate) fn write_head(&self, sealed: &[u8]) -> Result<(), EngineError> {
-        guarded(|| Ok(self.head.insert(HEAD, sealed).map(drop)?))
+        guarded(|| Ok(self.handles()?.head.insert(HEAD, sealed).map(drop)?))
     }
 
     /// Brings everything applied so far to the disk. After an error nobody knows what is there: it is never tried again.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
-        guarded(|| Ok(self.db.flush()?))?;
+        guarded(|| Ok(self.handles()?.db.flush()?))?;
         // Values of at most 60 KiB in the largest segments never become files of their own; if one does, it is synced.
         let refused = |cause| if files::is_passing(&cause) { EngineError::Refused(cause) } else { EngineError::Io(cause) };
         if fs::read_dir(&self.blobs).map_err(refused)?.next().is_some() {
             files::sync_all(&self.blobs)?;
         }
         Ok(self.file.sync_data()?)
+    }
+}
+
+impl Drop for Engine {
+    /// sled syncs once more when it closes, and panics if it cannot. What is there was synced before, or is in the journal.
+    fn drop(&mut self) {
+        let handles = self.handles.take();
+        if let Err(error) = guarded(|| Ok(drop(handles))) {
+            tracing::warn!(%error, "closing sled failed; what it may lack is taken from the journal at the next start");
+        }
     }
 }
 
