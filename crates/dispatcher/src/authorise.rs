@@ -45,3 +45,10 @@ pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: S
         Decision::Absent => Err(Error::object_not_found()),
     }
 }
+
+/// Whether the actor may do something with each object it owns, whatever is known of the object: then none has to be loaded to ask.
+#[must_use]
+pub(crate) fn may_all_own(context: &Context<'_>, permission: Permission) -> bool {
+    let facts = ObjectFacts { tenant: context.actor.tenant, owner: &context.actor.name, is_public: false };
+    context.allowed.is_none() && decide(context.actor, permission, &facts).is_allow()
+}

@@ -8,15 +8,17 @@
 //!   what the server sets are none: nearly all objects share them (the hash of a Digest, the kind of generator);
 //! - the amounts of Usage Limits are numbers, because a condition means "at least as much" (2.1, section 6.1.28).
 //!
-//! Everything here narrows a search and decides nothing: whoever searches judges each object it loads. What is computed is not
-//! here: State (its dates are), and Unique Identifier, by which an object is loaded.
+//! Most of what is here narrows a search and decides nothing: whoever searches judges each object it loads. What is computed is
+//! not here: State (its dates are), and Unique Identifier, by which an object is loaded. The conditions that clients ask for most,
+//! names, groups, types, algorithms and lengths, are said whole by their terms ([`Wanted::is_exact`]): a search for these among
+//! the client's own objects loads none, which among a million would be read from the disk one by one.
 
 use kmip::attribute::{Attribute, AttributeReference, SetBy, rules_of};
 use kmip::enumerations::{ObjectType, State};
 use kmip::masks;
 use kmip::tag;
 use store::{Number, Range, Term};
-use ttlv_codec::{Item, Reader, Tag, TreeValue, Value, Writer};
+use ttlv_codec::{Item, Reader, Tag, Tree, TreeValue, Value, Writer};
 use zeroize::Zeroizing;
 
 use crate::lifecycle;
@@ -61,6 +63,10 @@ pub(crate) struct Wanted {
     pub(crate) terms: Vec<Term>,
     /// Ranges in which it must have a number.
     pub(crate) ranges: Vec<Range>,
+    /// Fields of which it must have no number.
+    pub(crate) without: Vec<u32>,
+    /// Whether what is found satisfies the conditions, so that no object has to be loaded to judge it.
+    pub(crate) is_exact: bool,
 }
 
 /// One thing that follows from a value.
@@ -158,6 +164,7 @@ impl Wanted {
     /// Adds what all conditions on one attribute ask for: two dates are the ends of a range, anything else must be there as it is.
     pub(crate) fn add(&mut self, reference: &AttributeReference, values: &[TreeValue], now: i64) {
         let computed = |tag| *reference == AttributeReference::Standard(tag);
+        self.is_exact &= values.iter().all(|value| self.add_exactly(reference, value));
         if computed(tag::UniqueIdentifier) {
             return;
         }
@@ -189,6 +196,30 @@ impl Wanted {
         }
     }
 
+    /// Whether the terms say all that a condition asks of a living object: where one term is the whole value. Those of a structure are
+    /// one for each of its fields, which may be of different instances; a Name has one for the whole, that is added here.
+    fn add_exactly(&mut self, reference: &AttributeReference, value: &TreeValue) -> bool {
+        if self.terms.len() >= SEARCH_TERMS {
+            return false;
+        }
+        let is = |tag| *reference == AttributeReference::Standard(tag);
+        match value {
+            TreeValue::TextString(_) => is(tag::ObjectGroup),
+            TreeValue::Enumeration(_) => is(tag::ObjectType) || is(tag::CryptographicAlgorithm),
+            TreeValue::Integer(_) => is(tag::CryptographicLength),
+            TreeValue::Structure(fields) if is(tag::Name) => match fields.as_slice() {
+                [name, kind] if is_whole_name(name, kind) => {
+                    let mut writer = Writer::new();
+                    value.write(&mut writer, tag::Name);
+                    self.terms.push(Term { field: LIVING_NAME.0, value: short(writer.bytes()) });
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// A state follows from dates. Only the absence of a date cannot be asked for.
     fn add_state(&mut self, state: State, now: i64) {
         for (tag, to) in lifecycle::needed(state, now) {
@@ -207,6 +238,14 @@ pub(crate) fn range(values: &[TreeValue]) -> Option<(i64, i64)> {
         | [TreeValue::DateTimeExtended(one), TreeValue::DateTimeExtended(other)] => Some((*one.min(other), *one.max(other))),
         _ => None,
     }
+}
+
+/// Whether the fields of a condition are a Name as it is kept: the text, then the type.
+fn is_whole_name(text: &Tree, kind: &Tree) -> bool {
+    text.tag == tag::NameValue
+        && matches!(text.value, TreeValue::TextString(_))
+        && kind.tag == tag::NameType
+        && matches!(kind.value, TreeValue::Enumeration(_))
 }
 
 /// How many things an object would be found by, because of a vendor's value: a client decides how many there are.

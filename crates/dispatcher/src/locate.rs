@@ -189,12 +189,13 @@ fn filters(request: &LocateRequest, version: ProtocolVersion) -> Result<Vec<Attr
 
 /// What the store narrows the search with.
 fn wanted(judge: &Conditions, now: i64) -> Wanted {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted { is_exact: true, ..Wanted::default() };
     for (reference, values) in &judge.conditions {
         wanted.add(reference, values, now);
     }
     if judge.fresh {
         wanted.terms.push(keys::fresh());
+        wanted.is_exact = false;
     }
     let kept = [StorageStatusMask::OnLineStorage, StorageStatusMask::ArchivalStorage, StorageStatusMask::DestroyedStorage]
         .map(|kept| wants(judge, kept));
@@ -205,7 +206,13 @@ fn wanted(judge: &Conditions, now: i64) -> Wanted {
     }
     if kept == [false, true, false] {
         // The archived have a date. Those that are not have none, which cannot be asked for.
-        wanted.ranges.push(Range { field: tag::ArchiveDate.0, from: i64::MIN, to: i64::MAX });
+        wanted.ranges.push(Range::whole(tag::ArchiveDate.0));
+    }
+    if kept == [true, false, false] {
+        wanted.without.push(tag::ArchiveDate.0);
+    } else {
+        // The names that only the living have say nothing of the others.
+        wanted.is_exact = false;
     }
     wanted
 }

@@ -188,7 +188,7 @@ pub(crate) trait Judge: Send + Sync {
 pub(crate) struct Found {
     /// Its identifier.
     pub(crate) identifier: String,
-    /// The revision it was seen at; `None`: it is new in this batch.
+    /// The revision it was seen at; `None`: it is new in this batch, or was found without being loaded.
     pub(crate) revision: Option<Revision>,
 }
 

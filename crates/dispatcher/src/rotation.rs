@@ -125,7 +125,7 @@ impl<S: Store> Engine<S> {
     }
 
     async fn rotate_in(&self, tenant: Tenant, now: i64, rotations: &mut Rotations) -> Result<(), String> {
-        let query = Query { owner: None, terms: Vec::new(), ranges: vec![keys::to_rotate(now)] };
+        let query = Query { ranges: vec![keys::to_rotate(now)], ..Query::default() };
         let mut after = None;
         loop {
             let page = Page { after, limit: CHUNK };

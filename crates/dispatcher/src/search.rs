@@ -11,9 +11,10 @@ use kmip::tag;
 use store::{Query, Store};
 use ttlv_codec::TreeValue;
 
-use crate::authorise::{Authorised, authorise};
+use crate::authorise::{Authorised, authorise, may_all_own};
 use crate::error::{Error, Result};
 use crate::factory;
+use crate::internal;
 use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Context, Found, Judge, Search};
@@ -45,8 +46,11 @@ pub(crate) async fn find<S: Store>(
         owner: Some(context.actor.name.clone()),
         terms: search.wanted.terms.clone(),
         ranges: search.wanted.ranges.clone(),
+        without: search.wanted.without.clone(),
     };
-    if hits.collect(view, &own).await? || !search.with_public {
+    let is_exact = search.wanted.is_exact && !search.oldest_first && !view.has_staged() && may_all_own(context, permission);
+    let is_enough = if is_exact { hits.take(view, &own).await? } else { hits.collect(view, &own).await? };
+    if is_enough || !search.with_public {
         return Ok(hits.found);
     }
     let mut of_others = Query { owner: None, ..own };
@@ -89,6 +93,26 @@ impl Hits<'_> {
         while let Some(page) = pages.next(SEARCH_CHUNK).await? {
             if self.judge(view, &page).await? {
                 return Ok(true);
+            }
+            yield_once().await;
+        }
+        Ok(false)
+    }
+
+    /// Takes all that an exact query finds among the actor's own objects; nothing is loaded. Returns whether enough is found.
+    async fn take<S: Store>(&mut self, view: &View<'_, S>, query: &Query) -> Result<bool> {
+        let mut pages = view.pages(query);
+        let chunk = self.search.limit.map_or(IDENTIFIER_CHUNK, |limit| limit.min(IDENTIFIER_CHUNK));
+        while let Some(page) = pages.next(chunk).await? {
+            for identifier in page {
+                let is_hidden = factory::is_reserved(&identifier) && !self.search.with_reserved;
+                if is_hidden || internal::is_internal(&identifier) {
+                    continue;
+                }
+                self.found.push(Found { identifier, revision: None });
+                if Some(self.found.len()) == self.search.limit {
+                    return Ok(true);
+                }
             }
             yield_once().await;
         }
@@ -208,7 +232,7 @@ impl Judge for Has {
 
 /// What finds the actor's living objects of a name.
 fn name_query(name: &Attribute, context: &Context<'_>) -> Query {
-    Query { owner: Some(context.actor.name.clone()), terms: vec![keys::living_name(name)], ranges: Vec::new() }
+    Query { owner: Some(context.actor.name.clone()), terms: vec![keys::living_name(name)], ..Query::default() }
 }
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ impl<'a, S: Store> View<'a, S> {
         }
     }
 
+    /// Whether there are changes of this batch that the store does not know.
+    pub(crate) fn has_staged(&self) -> bool {
+        !self.staged.is_empty()
+    }
+
     /// Loads objects; absent ones are `None`.
     pub(crate) async fn load(&self, identifiers: &[&str]) -> Result<Vec<Option<StoredObject>>> {
         let mut found = Vec::with_capacity(identifiers.len());

@@ -150,21 +150,21 @@ fn main() {
     });
     report("find by a unique term of an owner", 100_000, |round| {
         let number = some(round);
-        let query = Query { owner: Some(owner(number)), terms: vec![unique(1, number)], ranges: Vec::new() };
+        let query = Query { owner: Some(owner(number)), terms: vec![unique(1, number)], ..Query::default() };
         assert_eq!(index.find(tenant, &query, Page::first(10)).identifiers.len(), 1);
     });
     report("find by a unique term of anyone", 1000, |round| {
-        let query = Query { owner: None, terms: vec![unique(1, some(round))], ranges: Vec::new() };
+        let query = Query { owner: None, terms: vec![unique(1, some(round))], ..Query::default() };
         assert_eq!(index.find(tenant, &query, Page::first(10)).identifiers.len(), 1);
     });
     let shared = |field: u32| Term { field, value: vec![0].into() };
     report("first page of 10 of a posting of an owner", 100_000, |round| {
-        let query = Query { owner: Some(owner(some(round))), terms: vec![shared(10)], ranges: Vec::new() };
+        let query = Query { owner: Some(owner(some(round))), terms: vec![shared(10)], ..Query::default() };
         assert_eq!(index.find(tenant, &query, Page::first(10)).identifiers.len(), 10);
     });
     report("first page of 10 of three postings of an owner", 100_000, |round| {
         let terms = vec![shared(10), shared(14), shared(16)];
-        let query = Query { owner: Some(owner(some(round))), terms, ranges: Vec::new() };
+        let query = Query { owner: Some(owner(some(round))), terms, ..Query::default() };
         assert_eq!(index.find(tenant, &query, Page::first(10)).identifiers.len(), 10);
     });
     let range = |field, from, to| vec![Range { field, from, to }];

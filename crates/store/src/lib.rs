@@ -134,6 +134,8 @@ pub struct Query {
     pub terms: Vec<Term>,
     /// Only records that have, for each of these, a number in the range.
     pub ranges: Vec<Range>,
+    /// Only records that have no number of any of these fields.
+    pub without: Vec<u32>,
 }
 
 /// Numbers of a field from one to another, both included.
@@ -145,6 +147,14 @@ pub struct Range {
     pub from: i64,
     /// The greatest value.
     pub to: i64,
+}
+
+impl Range {
+    /// Every number of a field.
+    #[must_use]
+    pub const fn whole(field: u32) -> Self {
+        Self { field, from: i64::MIN, to: i64::MAX }
+    }
 }
 
 /// Which part of what a query finds is wanted. What is found is always in one order, the newest record first, so that a

@@ -127,11 +127,49 @@ fn locate_with(
         factory: &Factory::default(),
         allowed: None,
     };
-    let search = Locate::plan(&request, &context).unwrap().search.unwrap();
+    let mut search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);
+    let run = |search: &Search| -> Vec<String> {
+        let found = block_on(find(&view, search, &context, Permission::Locate)).unwrap();
+        found.into_iter().map(|found| found.identifier).collect()
+    };
+    let is_exact = std::mem::take(&mut search.wanted.is_exact);
     store.loaded.store(0, Ordering::SeqCst);
-    let found = block_on(find(&view, &search, &context, Permission::Locate)).unwrap();
-    (found.into_iter().map(|found| found.identifier).collect(), store.loaded.load(Ordering::SeqCst))
+    let judged = run(&search);
+    let loaded = store.loaded.swap(0, Ordering::SeqCst);
+    if is_exact {
+        // What the index alone says is what a look at each object says.
+        search.wanted.is_exact = true;
+        assert_eq!(run(&search), judged, "{version}");
+        assert_eq!(store.loaded.load(Ordering::SeqCst), 0, "{version}");
+        EXACT.fetch_add(1, Ordering::SeqCst);
+    }
+    (judged, loaded)
+}
+
+/// Searches that the index answered alone.
+static EXACT: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn what_clients_ask_for_most_is_answered_by_the_index_alone() {
+    let name = |text: &str| Attribute::Name(Name::text(text));
+    let group = |text: &str| Attribute::ObjectGroup(text.to_owned());
+    let aes = || Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES);
+    let mut both = object("both", vec![name("a"), group("g"), aes(), Attribute::CryptographicLength(256)]);
+    both.add(name("b"));
+    let archived = object("archived", vec![name("a"), group("g"), Attribute::ArchiveDate(DateTime(5))]);
+    let dead = object("dead", vec![name("a"), group("g"), Attribute::DestroyDate(DateTime(5))]);
+    let store = store_of(&[both, archived, dead, object("other", vec![name("c"), aes()])]);
+    let before = EXACT.load(Ordering::SeqCst);
+    for version in OFFERED {
+        let by = |wanted: &[Attribute]| locate(&store, version, wanted.iter().map(|one| filter(one, version)).collect()).0;
+        assert_eq!(by(&[name("a")]), ["both"], "{version}");
+        assert_eq!(by(&[name("a"), name("b")]), ["both"], "{version}");
+        assert_eq!(by(&[name("a"), name("c")]), Vec::<String>::new(), "{version}");
+        assert_eq!(by(&[group("g"), aes(), Attribute::CryptographicLength(256)]), ["both"], "{version}");
+        assert_eq!(by(&[aes(), Attribute::ObjectType(ObjectType::SymmetricKey)]), ["other", "both"], "{version}");
+    }
+    assert!(EXACT.load(Ordering::SeqCst) >= before + 5 * OFFERED.len());
 }
 
 fn filter(attribute: &Attribute, version: ProtocolVersion) -> AttributeFilter {

@@ -139,7 +139,7 @@ fn load_all(store: &impl Store, identifiers: &[&str]) -> Vec<Option<Record>> {
 }
 
 fn find(store: &impl Store, owner: Option<&str>, terms: &[Term]) -> Vec<String> {
-    let query = Query { owner: owner.map(Into::into), terms: terms.to_vec(), ranges: Vec::new() };
+    let query = Query { owner: owner.map(Into::into), terms: terms.to_vec(), ..Query::default() };
     find_all(store, TENANT, &query)
 }
 

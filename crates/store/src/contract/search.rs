@@ -35,7 +35,7 @@ pub fn pages_are_in_a_stable_order<B: Backend>() {
             vec![make(&format!("{number}-a"), "alice"), make(&format!("{number}-b"), "alice"), make(&format!("{number}"), "bob")];
         commit(store, both).expect("commit");
     }
-    let query = Query { owner: Some("alice".into()), terms: vec![term(1, "x")], ranges: Vec::new() };
+    let query = Query { owner: Some("alice".into()), terms: vec![term(1, "x")], ..Query::default() };
     let page = |after: Option<Cursor>, limit| block_on(store.find(TENANT, &query, Page { after, limit })).expect("find");
     let change = |identifier: &str, keep: bool| {
         let expected = load(store, identifier).expect("record").revision;
@@ -89,7 +89,7 @@ pub fn finds_by_ranges_of_numbers<B: Backend>() {
     .expect("commit");
     let search = |owner: Option<&str>, terms: Vec<Term>, ranges: &[(u32, i64, i64)]| {
         let ranges = ranges.iter().map(|(field, from, to)| Range { field: *field, from: *from, to: *to }).collect();
-        find_all(store, TENANT, &Query { owner: owner.map(Into::into), terms, ranges })
+        find_all(store, TENANT, &Query { owner: owner.map(Into::into), terms, ranges, ..Query::default() })
     };
     assert_eq!(search(None, vec![], &[(1, 10, 30)]), ["c", "b", "a"]);
     assert_eq!(search(None, vec![], &[(1, 11, 29)]), ["b"]);
@@ -104,6 +104,13 @@ pub fn finds_by_ranges_of_numbers<B: Backend>() {
     assert_eq!(search(None, vec![], &[(1, 20, 20), (1, 40, 40)]), ["b"]);
     assert!(search(None, vec![], &[(1, 31, 39)]).is_empty() && search(None, vec![], &[(3, i64::MIN, i64::MAX)]).is_empty());
     assert!(search(None, vec![], &[(1, 30, 10)]).is_empty());
+    let without = |terms: Vec<Term>, without: &[u32]| {
+        find_all(store, TENANT, &Query { terms, without: without.to_vec(), ..Query::default() })
+    };
+    assert_eq!(without(vec![], &[1]), ["e", "d"]);
+    assert_eq!(without(vec![], &[1, 2]), ["e"]);
+    assert_eq!(without(vec![term(1, "alice")], &[2]), Vec::<String>::new());
+    assert_eq!(without(vec![term(1, "bob")], &[3]), ["e", "b"]);
     let second = commit(store, vec![make("b", "bob", Some(first), &[(1, 41)])]).expect("commit");
     assert_eq!(search(None, vec![], &[(1, 20, 41)]), ["c", "b"]);
     assert!(search(None, vec![], &[(1, 40, 40)]).is_empty() && search(None, vec![], &[(2, 5, 5)]).is_empty());

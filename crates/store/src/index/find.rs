@@ -13,6 +13,8 @@ pub(super) struct Conditions<'a> {
     /// Hashes, each once.
     pub(super) terms: &'a [u64],
     pub(super) ranges: &'a [Range],
+    /// Fields.
+    pub(super) without: &'a [u32],
 }
 
 /// A range that is wide is answered on the way from the newest record down, because hits are likely to come soon. When as many
@@ -81,6 +83,7 @@ impl Objects {
             if owner
                 && conditions.terms.iter().all(|term| entry.has_term(shape, *term))
                 && conditions.ranges.iter().all(|range| entry.has_number_in(shape, range))
+                && !conditions.without.iter().any(|field| entry.has_number_in(shape, &Range::whole(*field)))
             {
                 found.identifiers.push(entry.name());
                 last = Some(entry.cursor());
@@ -91,7 +94,7 @@ impl Objects {
 
     /// Where to look, for how many records, and which ranges to read after that.
     fn plan(&self, conditions: &Conditions<'_>, bound: u32) -> (Candidates<'_>, usize, Vec<Cheapest>) {
-        let Conditions { owner, terms, ranges } = conditions;
+        let Conditions { owner, terms, ranges, .. } = conditions;
         let all = owner.is_none() && terms.is_empty();
         if all && ranges.is_empty() {
             return (Candidates::All, usize::MAX, Vec::new());

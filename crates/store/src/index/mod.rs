@@ -106,7 +106,7 @@ impl Index {
         let mut terms: Vec<u64> = query.terms.iter().map(|term| self.hasher.hash(term.field, &term.value)).collect();
         terms.sort_unstable();
         terms.dedup();
-        objects.find(&Conditions { owner, terms: &terms, ranges: &query.ranges }, page)
+        objects.find(&Conditions { owner, terms: &terms, ranges: &query.ranges, without: &query.without }, page)
     }
 
     /// Whether a record that is not excepted has what a guard forbids.

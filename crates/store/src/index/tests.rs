@@ -17,7 +17,7 @@ fn place(created: u64) -> Place {
 }
 
 fn query(owner: Option<&str>, terms: &[Term]) -> Query {
-    Query { owner: owner.map(Into::into), terms: terms.to_vec(), ranges: Vec::new() }
+    Query { owner: owner.map(Into::into), terms: terms.to_vec(), ..Query::default() }
 }
 
 fn find(index: &Index, query: &Query) -> Vec<String> {
@@ -293,7 +293,12 @@ fn queries() -> Vec<Query> {
     for owner in [None, Some("0"), Some("1"), Some("none")] {
         for terms in &terms {
             for ranges in &ranges {
-                queries.push(Query { owner: owner.map(Into::into), terms: terms.clone(), ranges: ranges.clone() });
+                queries.push(Query {
+                    owner: owner.map(Into::into),
+                    terms: terms.clone(),
+                    ranges: ranges.clone(),
+                    ..Query::default()
+                });
             }
         }
     }

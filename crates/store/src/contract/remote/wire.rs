@@ -178,7 +178,7 @@ macro_rules! lists {
     };
 }
 
-lists!(String, Vec<u8>, Tenant, Option<Record>, Change, Guard, Term, Number, Range, LogRecord);
+lists!(String, u32, Vec<u8>, Tenant, Option<Record>, Change, Guard, Term, Number, Range, LogRecord);
 
 macro_rules! structures {
     ($($type:ident { $($field:tt),* })*) => {
@@ -204,7 +204,7 @@ structures! {
     Put { identifier, owner, expected, body, terms, numbers }
     Guard { owner, term }
     Commit { token, guards, changes, log }
-    Query { owner, terms, ranges }
+    Query { owner, terms, ranges, without }
     Page { after, limit }
     Cursor { created, position }
     Found { identifiers, next }
