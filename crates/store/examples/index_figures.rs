@@ -169,13 +169,14 @@ fn main() {
     });
     let range = |field, from, to| vec![Range { field, from, to }];
     report("first page of 10 of a wide range of an owner", 100_000, |round| {
-        let query = Query { owner: Some(owner(some(round))), terms: Vec::new(), ranges: range(1, 0, i64::MAX) };
+        let query =
+            Query { owner: Some(owner(some(round))), terms: Vec::new(), ranges: range(1, 0, i64::MAX), ..Query::default() };
         assert_eq!(index.find(tenant, &query, Page::first(10)).identifiers.len(), 10);
     });
     report("first page of 10 of a narrow range of an owner", 10_000, |round| {
         let number = some(round);
         let date = numbers(number)[0].value;
-        let query = Query { owner: Some(owner(number)), terms: Vec::new(), ranges: range(1, date, date) };
+        let query = Query { owner: Some(owner(number)), terms: Vec::new(), ranges: range(1, date, date), ..Query::default() };
         assert!(!index.find(tenant, &query, Page::first(10)).identifiers.is_empty());
     });
     report("first page of 10 of the oldest half of everyone's", 20, |_| {
