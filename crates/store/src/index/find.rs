@@ -21,6 +21,11 @@ pub(super) struct Conditions<'a> {
 /// records were looked at as a part of those in the range (the whole divided by this), the range itself is read instead.
 const PATIENCE: usize = 8;
 
+/// A posting that is so many times as long as the shortest of a join is not searched for what the shortest has: most records that
+/// it would rule out are none of those, and each search in a long list waits for memory many times. The term is looked up in
+/// the record's entry, like all terms.
+const LONG: usize = 16;
+
 /// Where the records come from that are judged, the newest first.
 enum Candidates<'a> {
     /// Every record of the tenant.
@@ -31,7 +36,7 @@ enum Candidates<'a> {
     Gathered(BinaryHeap<u32>),
 }
 
-/// The postings of one owner that a record must be in, the shortest first.
+/// The postings of one owner that a record must be in, the shortest first, without those that are far longer.
 struct Join<'a>(Vec<Posting<'a>>);
 
 /// The condition of an owner that the fewest records satisfy.
@@ -83,7 +88,7 @@ impl Objects {
             if owner
                 && conditions.terms.iter().all(|term| entry.has_term(shape, *term))
                 && conditions.ranges.iter().all(|range| entry.has_number_in(shape, range))
-                && !conditions.without.iter().any(|field| entry.has_number_in(shape, &Range::whole(*field)))
+                && !conditions.without.iter().any(|field| shape.fields.binary_search(field).is_ok())
             {
                 found.identifiers.push(entry.name());
                 last = Some(entry.cursor());
@@ -141,6 +146,8 @@ impl Objects {
         }
         let mut postings = terms.iter().map(|term| self.postings.get(owner, *term)).collect::<Option<Vec<_>>>()?;
         postings.sort_by_cached_key(Posting::len);
+        let long = postings[0].len().saturating_mul(LONG);
+        postings.retain(|posting| posting.len() <= long);
         Some(Join(postings))
     }
 
