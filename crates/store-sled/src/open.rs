@@ -22,7 +22,7 @@ use crate::{SledStore, files, history, saved_index, snapshot};
 /// How a store uses the machine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How much memory sled may use to keep pages, in bytes.
+    /// How much memory sled may use to keep pages, in bytes as they are in the file: in memory they take several times as much.
     pub cache_bytes: u64,
     /// Commits are refused as [`StoreError::Full`] while the file system has less room than this, in bytes: sled must not
     /// meet a full disk, and a few segments of 16 MiB may be on their way. Log entries of reads are taken until half of it
@@ -49,7 +49,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 64 << 20,
+            cache_bytes: 32 << 20,
             reserve_bytes: 64 << 20,
             segment_bytes: 16 << 20,
             log_segment_bytes: 16 << 20,
