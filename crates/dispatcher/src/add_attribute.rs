@@ -25,6 +25,7 @@ impl Operation for AddAttribute {
             && !context.version.is_1x()
         {
             plan.free_names.push(name.clone());
+            plan.names_the_object = true;
         }
         Ok(plan)
     }

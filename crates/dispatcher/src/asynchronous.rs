@@ -105,6 +105,8 @@ impl<S: Store> Engine<S> {
                 identifier,
                 revision: None,
                 client: request.actor.name.clone(),
+                membership: request.actor.standing.membership.clone(),
+                second_factor: request.actor.second_factor,
                 peer: request.peer.to_owned(),
                 version: message.version,
                 operation: item.operation,

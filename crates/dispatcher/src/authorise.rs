@@ -1,11 +1,13 @@
 //! The one place where an object becomes an authorised object.
 
-use policy::{Decision, ObjectFacts, Permission, decide};
+use policy::{Actor, Decision, Facts, Permission, decide};
 
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::Context;
 use crate::ticket;
+use kmip::attribute::Attribute;
+use kmip::enumerations::{ObjectType, State};
 use kmip::result_reason::ResultReason;
 
 /// An object that the actor may use for the operation at hand. Made by [`authorise`] alone.
@@ -28,13 +30,66 @@ impl std::ops::Deref for Authorised {
     }
 }
 
+/// An object as the policy asks about it.
+struct Seen<'a> {
+    object: &'a StoredObject,
+    tenant: u32,
+    now: i64,
+}
+
+impl Facts for Seen<'_> {
+    fn tenant(&self) -> u32 {
+        self.tenant
+    }
+
+    fn owner(&self) -> &str {
+        &self.object.owner
+    }
+
+    fn identifier(&self) -> &str {
+        &self.object.identifier
+    }
+
+    fn is_public(&self) -> bool {
+        self.object.is_public()
+    }
+
+    fn object_type(&self) -> ObjectType {
+        self.object.object_type
+    }
+
+    fn state(&self) -> State {
+        self.object.state(self.now)
+    }
+
+    fn is_in_group(&self, group: &str) -> bool {
+        self.object.attributes().any(|attribute| matches!(attribute, Attribute::ObjectGroup(own) if own == group))
+    }
+
+    fn operation_policy(&self) -> Option<&str> {
+        self.object.attributes().find_map(|attribute| match attribute {
+            Attribute::OperationPolicyName(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// The decision of the policy about an object. It is of the tenant of the actor: the store keeps each tenant's apart.
+pub(crate) fn ask(context: &Context<'_>, permission: Permission, object: &StoredObject) -> Decision {
+    ask_for(context.actor, permission, object, context.now)
+}
+
+/// The same beside a request, at a moment in seconds since 1970.
+pub(crate) fn ask_for(actor: &Actor, permission: Permission, object: &StoredObject, now: i64) -> Decision {
+    decide(actor, permission, &Seen { object, tenant: actor.tenant, now }, now)
+}
+
 /// Asks the policy.
 ///
 /// # Errors
 /// Permission Denied, or Object Not Found where the actor must not learn that the object is there.
 pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: StoredObject) -> Result<Authorised> {
-    let facts = ObjectFacts { tenant: context.actor.tenant, owner: &object.owner, is_public: object.is_public() };
-    match decide(context.actor, permission, &facts) {
+    match ask(context, permission, &object) {
         Decision::Allow => match context.allowed {
             Some(allowed) if !allowed.permits(&object) => Err(ticket::not_authorised()),
             _ => Ok(Authorised(object)),
@@ -46,9 +101,9 @@ pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: S
     }
 }
 
-/// Whether the actor may do something with each object it owns, whatever is known of the object: then none has to be loaded to ask.
+/// Whether the actor may do something with each object it owns, or with each of its tenant, whatever is known of the object: then none
+/// has to be loaded to ask.
 #[must_use]
-pub(crate) fn may_all_own(context: &Context<'_>, permission: Permission) -> bool {
-    let facts = ObjectFacts { tenant: context.actor.tenant, owner: &context.actor.name, is_public: false };
-    context.allowed.is_none() && decide(context.actor, permission, &facts).is_allow()
+pub(crate) fn may_each(context: &Context<'_>, permission: Permission, all: bool) -> bool {
+    context.allowed.is_none() && policy::may_each(context.actor, permission, all)
 }

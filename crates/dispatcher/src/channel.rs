@@ -13,10 +13,11 @@ use kmip::message::ResponseMessage;
 use kmip::operation::Operation as Code;
 use kmip::payload::discover_versions::DiscoverVersionsRequest;
 use kmip::result_reason::ResultReason;
-use policy::Actor;
+use policy::{Actor, Permission};
 use store::{Change, Commit, Record, Revision, Store, Tenant};
 use zeroize::Zeroizing;
 
+use crate::authorise::ask_for;
 use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::engine::{Engine, OFFERED};
 use crate::error::{Error, Result};
@@ -296,6 +297,9 @@ impl<S: Store> Engine<S> {
         if channel.proved_under.is_some_and(|proved| proved != generation) {
             return Sending::End("the users have changed: the client has to prove again who it is");
         }
+        if channel.actor.standing.generation != session.certificate_actor.standing.generation {
+            return Sending::End("the policy has changed: the client has to take the server's role again");
+        }
         loop {
             let notice = {
                 let mut state = channel.state();
@@ -307,7 +311,14 @@ impl<S: Store> Engine<S> {
                 notice
             };
             let correlation = self.server_correlation();
-            let Some(telling) = notice.telling(channel.version, &correlation, now_us.div_euclid(1_000_000)) else { continue };
+            let now = now_us.div_euclid(1_000_000);
+            // The policy may let a client make what it may not read.
+            let may = |permission| ask_for(&channel.actor, permission, notice.object(), now).is_allow();
+            if !may(Permission::GetAttributes) {
+                continue;
+            }
+            let telling = notice.telling(channel.version, &correlation, now, may(Permission::Get));
+            let Some(telling) = telling else { continue };
             let identifier = telling.identifier;
             let record = AuditRecord {
                 time_us: now_us,
@@ -399,7 +410,7 @@ mod tests {
     #[test]
     fn what_is_told_is_in_the_order_of_the_commits() {
         let channels = Channels::default();
-        let channel = channels.begin(Actor { name: "fred".to_owned(), tenant: 0 }, V2, None);
+        let channel = channels.begin(Actor::new("fred"), V2, None);
         let commit = || channels.begin_commit().unwrap();
         let (first, second, refused) = (commit(), commit(), commit());
         second.made(Revision(2), Tenant::DEFAULT, notice("two"));
@@ -417,7 +428,7 @@ mod tests {
     fn a_connection_that_ended_costs_nothing_any_more() {
         let channels = Channels::default();
         assert!(channels.begin_commit().is_none());
-        let channel = channels.begin(Actor { name: "fred".to_owned(), tenant: 0 }, V2, None);
+        let channel = channels.begin(Actor::new("fred"), V2, None);
         assert!(channels.begin_commit().is_some());
         drop(channel);
         assert!(channels.begin_commit().is_none());

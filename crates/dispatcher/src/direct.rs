@@ -11,7 +11,7 @@ use kmip::enumerations::ResultStatus;
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::{ProtocolVersion, tag};
-use policy::Permission;
+use policy::{Actor, Decision, Permission};
 use store::{Change, Commit, Put, Store, StoreError};
 use zeroize::Zeroizing;
 
@@ -83,14 +83,26 @@ impl Reply {
     }
 }
 
+/// Asks the policy about what needs no object, or none yet.
+///
+/// # Errors
+/// Permission Denied.
+pub(crate) fn ask(actor: &Actor, permission: Permission, now: i64) -> Result<()> {
+    match policy::decide_server(actor, permission, now) {
+        Decision::Allow => Ok(()),
+        Decision::Deny { reason } => {
+            Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation").because(reason))
+        }
+        Decision::Absent => Err(Error::object_not_found()),
+    }
+}
+
 /// Whether the client may do it at all.
 ///
 /// # Errors
 /// Permission Denied; with a ticket, Not Authorised or Usage Limit Exceeded.
 pub(crate) fn check(run: &Run<'_>, permission: Permission) -> Result<()> {
-    if !policy::decide_server(&run.request.actor, permission).is_allow() {
-        return Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation"));
-    }
+    ask(&run.request.actor, permission, run.request.now_us.div_euclid(1_000_000))?;
     let Some(grant) = &run.request.grant else { return Ok(()) };
     let mut charge = run.prepared.take_charge();
     grant.charge_without_object(&mut charge, run.item.operation)?;

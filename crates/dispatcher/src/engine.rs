@@ -261,7 +261,8 @@ impl<S: Store> Engine<S> {
                     if grant.is_some() {
                         return Err(refused().because("the request has several tickets"));
                     }
-                    let (actor, allowed) = self.tickets.begin_request(&credential.ticket, now_us, generation)?;
+                    let (actor, allowed) =
+                        self.tickets.begin_request(&credential.ticket, &session.certificate_actor, now_us, generation)?;
                     grant = Some(allowed);
                     actor
                 }
@@ -273,7 +274,10 @@ impl<S: Store> Engine<S> {
                 (_, None) => {
                     let name = authenticator.verify(&session.certificate_actor, credential).await;
                     let name = name.map_err(|cause| refused().because(cause.0))?;
-                    let actor = Actor { name, tenant: session.certificate_actor.tenant };
+                    let actor = authenticator.user(&session.certificate_actor, name);
+                    let actor = actor.map_err(|cause| refused().because(cause.0))?;
+                    // What it knows, beside what it has: the key of its certificate.
+                    let actor = Actor { second_factor: true, ..actor };
                     session.remember(credential.clone(), actor.clone(), generation);
                     actor
                 }

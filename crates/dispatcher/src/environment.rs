@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use kmip::credential::Credential;
-use policy::Actor;
+use policy::{Actor, Membership};
 
 /// A future that owns or borrows what it needs.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +35,22 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The name of the user or device that the credential proves, for a client whose certificate names `client`: the work of
     /// one client must not keep another's waiting.
     fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>>;
+
+    /// The user of a name that a credential proved, as the policy has it.
+    ///
+    /// # Errors
+    /// When the policy does not let it in over this client.
+    fn user(&self, client: &Actor, name: String) -> Result<Actor, Refused> {
+        Ok(Actor::of(name, client.tenant))
+    }
+
+    /// The actor that somebody of these groups and roles is under the policy of now.
+    ///
+    /// # Errors
+    /// When the policy does not let it in.
+    fn member(&self, name: &str, tenant: u32, _membership: &Membership) -> Result<Actor, Refused> {
+        Ok(Actor::of(name, tenant))
+    }
 
     /// A number that grows whenever what a credential proves may have changed, after the change holds. What was verified under
     /// an older number is verified again.

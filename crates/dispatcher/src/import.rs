@@ -64,6 +64,7 @@ impl Operation for Import {
         let mut plan = Plan { perhaps: (!identifier.is_empty()).then(|| identifier.clone()), ..Plan::default() };
         if !context.version.is_1x() {
             plan.free_names = names(request);
+            plan.names_the_object = true;
         }
         Ok(plan)
     }
@@ -83,7 +84,8 @@ impl Operation for Import {
             none if none.is_empty() => context.new_identifier()?,
             given => given.clone(),
         };
-        let owner = context.actor.name.clone();
+        // What is replaced stays its owner's.
+        let owner = existing.as_ref().map_or(&context.actor.name, |existing| &existing.owner).clone();
         let mut object = StoredObject::new(identifier.clone(), owner, request.object.object_type(), context.version);
         object.revision = existing.and_then(|existing| existing.revision);
         for instance in &request.attributes.0 {

@@ -152,6 +152,14 @@ pub(crate) fn public() -> Term {
     Term { field: PUBLIC.0, value: [1].into() }
 }
 
+/// The term of an attribute that is a text.
+#[must_use]
+pub(crate) fn text(tag: Tag, value: &str) -> Term {
+    let mut writer = Writer::new();
+    writer.text_string(tag, value);
+    Term { field: tag.0, value: short(writer.bytes()) }
+}
+
 /// The term of an object that nobody has got yet.
 #[must_use]
 pub(crate) fn fresh() -> Term {

@@ -70,6 +70,7 @@ impl Operation for Locate {
             only: only(&judge.conditions),
             judge: Some(Box::new(judge)),
             limit: Some(limit),
+            with_others: true,
             with_public,
             with_reserved: false,
             // Fresh keys of a group are handed out in the order they were made, so that none grows old unused.

@@ -27,6 +27,7 @@ impl Operation for ModifyAttribute {
             && !context.version.is_1x()
         {
             plan.free_names.push(name.clone());
+            plan.names_the_object = true;
         }
         Ok(plan)
     }

@@ -64,10 +64,16 @@ impl Notice {
         &self.object.owner
     }
 
-    /// The request that tells it, as a version spells it; `None`: that version has no word for it.
-    pub(crate) fn telling(&self, version: ProtocolVersion, correlation: &str, now: i64) -> Option<Telling> {
+    /// The object as it is now.
+    pub(crate) const fn object(&self) -> &StoredObject {
+        &self.object
+    }
+
+    /// The request that tells it, as a version spells it, with the material of a new object if the client may have it; `None`: that
+    /// version has no word for it.
+    pub(crate) fn telling(&self, version: ProtocolVersion, correlation: &str, now: i64, released: bool) -> Option<Telling> {
         let identifier = self.object.identifier.clone();
-        match self.put(version) {
+        match self.put(version).filter(|_| released) {
             Some(put) => {
                 Some(Telling { operation: Code::Put, identifier, bytes: message(Code::Put, &put, version, correlation, now) })
             }

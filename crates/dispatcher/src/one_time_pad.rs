@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(pad.apply(&[0xFF]).unwrap().expose(), [0x0F]);
         assert!(pad.apply(&[1, 2, 3]).is_err());
         assert_eq!(pad.apply(&[0xFF, 0xFF]).unwrap().expose(), [0xF0, 0x55]);
-        assert_eq!(pad.apply(&[]).unwrap().expose(), []);
+        assert!(pad.apply(&[]).unwrap().expose().is_empty());
         assert!(pad.apply(&[0]).is_err());
     }
 }

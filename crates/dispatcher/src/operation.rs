@@ -142,8 +142,10 @@ pub(crate) struct Plan {
     pub(crate) perhaps: Option<String>,
     /// Objects by what they are.
     pub(crate) search: Option<Search>,
-    /// Names that no other living object of the actor may have.
+    /// Names that no other living object of their owner may have.
     pub(crate) free_names: Vec<Name>,
+    /// Whether the names are for the object that the plan names, whose owner may be another than the actor.
+    pub(crate) names_the_object: bool,
     /// Templates by name (1.x).
     pub(crate) templates: Vec<Name>,
     /// Object groups that at least one object of the actor must be in.
@@ -159,7 +161,7 @@ pub(crate) struct KeyUse {
     pub(crate) permission: Permission,
 }
 
-/// A search over the actor's own objects and, where it says so, those of others that everybody may read.
+/// A search over the actor's own objects and, where it says so, those of others that it may perhaps see.
 #[derive(Default)]
 pub(crate) struct Search {
     /// What the store narrows the search with.
@@ -170,7 +172,9 @@ pub(crate) struct Search {
     pub(crate) judge: Option<Box<dyn Judge>>,
     /// The search ends when so many objects are found; `None`: all are wanted.
     pub(crate) limit: Option<usize>,
-    /// Whether objects of others are found, too, that everybody may read; after the actor's own.
+    /// Whether objects of others are found, too, that the policy lets the actor see; after its own.
+    pub(crate) with_others: bool,
+    /// Whether there may be one among them that everybody may read.
     pub(crate) with_public: bool,
     /// Whether what the client has laid down is found, too.
     pub(crate) with_reserved: bool,

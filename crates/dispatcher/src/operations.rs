@@ -10,11 +10,12 @@ use kmip::codec::{Value, from_bytes, to_bytes};
 use kmip::enumerations::{Enumeration as _, ResultStatus};
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
+use kmip::structures::Name;
 use kmip::tag;
 use store::{Commit, Guard, Store, StoreError};
 use zeroize::Zeroizing;
 
-use crate::authorise::{Authorised, authorise};
+use crate::authorise::{Authorised, ask, authorise};
 use crate::batch::{Answer, Run, check_size, encode, tenant};
 use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::direct;
@@ -37,6 +38,9 @@ macro_rules! operations {
     ([$($direct:ident => $function:path;)*] $($name:ident => $type:path;)*) => {
         /// The operations the server performs.
         pub const SUPPORTED: &[Code] = &[$(Code::$name,)* $(Code::$direct),*];
+
+        // An operation that has no row in the table of permissions does not compile.
+        const _: &[policy::Permission] = &[$(policy::Permission::$name,)* $(policy::Permission::$direct),*];
 
         /// Whether an operation is on no object: it cannot be answered later.
         pub(crate) fn is_direct(operation: Code) -> bool {
@@ -201,14 +205,11 @@ async fn perform<O: Operation, S: Store>(
             streams: &engine.streams,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
         };
-        if !policy::decide_server(&run.request.actor, O::PERMISSION).is_allow()
-            && !matches!(O::PERMISSION.scope(), policy::Scope::Object)
-        {
-            return Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation"));
+        if O::PERMISSION.scope() != policy::Scope::Object {
+            direct::ask(&run.request.actor, O::PERMISSION, context.now)?;
         }
         let plan = guarded(|| O::plan(&payload, &context))?;
         answer.name_objects(&plan.objects);
-        let guards = guards(&plan, &context);
         let searches = plan.search.is_some();
         let charged;
         if let Some(grant) = grant
@@ -217,7 +218,7 @@ async fn perform<O: Operation, S: Store>(
             charged = grant.charge_search(&mut charge, run.item.operation)?;
             context.allowed = context.allowed.map(|allowed| allowed.of_search(&charged));
         }
-        let loaded = load::<O, S>(view, &payload, plan, &context).await?;
+        let (loaded, guards) = load::<O, S>(view, &payload, plan, &context).await?;
         let reaching = match grant {
             Some(grant) if !searches => {
                 let objects = loaded.objects.iter().chain(&loaded.keys).chain(&loaded.perhaps).map(|object| &**object);
@@ -319,13 +320,9 @@ async fn write<O: Operation, S: Store>(
     }
 }
 
-/// That the names a request gives are still free when it is committed.
-fn guards(plan: &Plan, context: &Context<'_>) -> Vec<Guard> {
-    let guard = |name: &kmip::structures::Name| Guard {
-        owner: context.actor.name.clone(),
-        term: keys::living_name(&Attribute::Name(name.clone())),
-    };
-    plan.free_names.iter().map(guard).collect()
+/// That a name which a request gives is still free when it is committed.
+fn guard(owner: &str, name: &Name) -> Guard {
+    Guard { owner: owner.to_owned(), term: keys::living_name(&Attribute::Name(name.clone())) }
 }
 
 /// A panic fails one item, not the connection. The item changed nothing yet, so that nothing is left half done.
@@ -342,13 +339,13 @@ async fn load_factory<S: Store>(view: &View<'_, S>, owner: &str) -> Result<Arc<F
     Factory::of(kept).map(Arc::new)
 }
 
-/// Loads what a plan names, and asks the policy about each object.
+/// Loads what a plan names, and asks the policy about each object. Also what must be so still when the request is committed.
 async fn load<O: Operation, S: Store>(
     view: &View<'_, S>,
     payload: &O::Request,
     plan: Plan,
     context: &Context<'_>,
-) -> Result<Loaded> {
+) -> Result<(Loaded, Vec<Guard>)> {
     let mut loaded = Loaded::default();
     let mut own = plan.objects;
     let mut next = own.clone();
@@ -399,16 +396,21 @@ async fn load<O: Operation, S: Store>(
     let mut templates = Vec::with_capacity(plan.templates.len());
     for name in &plan.templates {
         let object = search::template(view, name, context).await?;
-        let facts = policy::ObjectFacts { tenant: context.actor.tenant, owner: &object.owner, is_public: false };
-        if !policy::decide(context.actor, policy::Permission::GetAttributes, &facts).is_allow() {
+        if !ask(context, policy::Permission::GetAttributes, &object).is_allow() {
             return Err(Error::object_not_found());
         }
         object.check_is_on_line()?;
         templates.push(object);
     }
     loaded.templates = Arc::new(templates);
-    for name in &plan.free_names {
-        search::check_name_is_free(view, name, &own, context).await?;
+    let mut guards = Vec::new();
+    if !plan.free_names.is_empty() {
+        let named = loaded.objects.first().or(loaded.perhaps.as_ref()).filter(|_| plan.names_the_object);
+        let owner = named.map_or(context.actor.name.as_str(), |object| object.owner.as_str());
+        for name in &plan.free_names {
+            search::check_name_is_free(view, owner, name, &own).await?;
+            guards.push(guard(owner, name));
+        }
     }
     for group in &plan.groups {
         search::check_group(view, group, context).await?;
@@ -416,7 +418,7 @@ async fn load<O: Operation, S: Store>(
     if let Some(search) = &plan.search {
         loaded.found = search::find(view, search, context, O::PERMISSION).await?;
     }
-    Ok(loaded)
+    Ok((loaded, guards))
 }
 
 /// Loads a key that wraps or unwraps, and asks the policy about it.

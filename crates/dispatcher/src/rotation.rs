@@ -175,7 +175,7 @@ impl<S: Store> Engine<S> {
             Ok(request) => request,
             Err(cause) => return Ok(Some(Err(cause))),
         };
-        let owner = Actor { name: object.owner.clone(), tenant: tenant.0 };
+        let owner = Actor::of(object.owner.clone(), tenant.0);
         let mut session = Session::new(owner, PEER.to_owned());
         let response = self.handle(&mut session, &request).await;
         let failure = match response.items.first() {

@@ -1,5 +1,6 @@
 //! Searches: the store narrows them, page by page; the policy and the operation judge what is left.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -8,10 +9,11 @@ use kmip::enumerations::ObjectType;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
 use kmip::tag;
+use policy::Sight;
 use store::{Query, Store};
 use ttlv_codec::TreeValue;
 
-use crate::authorise::{Authorised, authorise, may_all_own};
+use crate::authorise::{Authorised, authorise, may_each};
 use crate::error::{Error, Result};
 use crate::factory;
 use crate::internal;
@@ -34,7 +36,7 @@ pub(crate) async fn find<S: Store>(
     context: &Context<'_>,
     permission: policy::Permission,
 ) -> Result<Vec<Found>> {
-    let mut hits = Hits { found: Vec::new(), search, context, permission, others: false };
+    let mut hits = Hits { found: Vec::new(), search, context, permission, others: Others::None };
     if search.limit == Some(0) {
         return Ok(hits.found);
     }
@@ -42,23 +44,65 @@ pub(crate) async fn find<S: Store>(
         hits.judge(view, std::slice::from_ref(identifier)).await?;
         return Ok(hits.found);
     }
-    let own = Query {
-        owner: Some(context.actor.name.clone()),
+    let sights = if search.with_others { context.actor.standing.sights.as_slice() } else { &[] };
+    let of = |owner: Option<&String>| Query {
+        owner: owner.cloned(),
         terms: search.wanted.terms.clone(),
         ranges: search.wanted.ranges.clone(),
         without: search.wanted.without.clone(),
     };
-    let is_exact = search.wanted.is_exact && !search.oldest_first && !view.has_staged() && may_all_own(context, permission);
-    let is_enough = if is_exact { hits.take(view, &own).await? } else { hits.collect(view, &own).await? };
-    if is_enough || !search.with_public {
+    let is_exact = search.wanted.is_exact && !search.oldest_first && !view.has_staged();
+    if sights.contains(&Sight::Tenant) {
+        // Its own are among them.
+        hits.others = Others::All;
+        let all = of(None);
+        match is_exact && may_each(context, permission, true) {
+            true => hits.take(view, &all).await?,
+            false => hits.collect(view, &all).await?,
+        };
         return Ok(hits.found);
     }
-    let mut of_others = Query { owner: None, ..own };
-    // First, because it is what most owners have none of.
-    of_others.terms.insert(0, keys::public());
-    hits.others = true;
-    hits.collect(view, &of_others).await?;
+    let own = of(Some(&context.actor.name));
+    let is_enough = match is_exact && may_each(context, permission, false) {
+        true => hits.take(view, &own).await?,
+        false => hits.collect(view, &own).await?,
+    };
+    if is_enough {
+        return Ok(hits.found);
+    }
+    hits.others = Others::Of(HashSet::new());
+    for sight in sights {
+        let mut of_others = of(None);
+        let term = match sight {
+            Sight::Public if !search.with_public => continue,
+            Sight::Public => keys::public(),
+            Sight::Group(group) => keys::text(tag::ObjectGroup, group),
+            Sight::OperationPolicy(name) => keys::text(tag::OperationPolicyName, name),
+            Sight::Object(identifier) => {
+                if hits.judge(view, std::slice::from_ref(identifier)).await? {
+                    break;
+                }
+                continue;
+            }
+            Sight::Tenant => continue,
+        };
+        // First, because it is what most owners have none of.
+        of_others.terms.insert(0, term);
+        if hits.collect(view, &of_others).await? {
+            break;
+        }
+    }
     Ok(hits.found)
+}
+
+/// Whose objects a search is looking at.
+enum Others {
+    /// The actor's own.
+    None,
+    /// Others', which may be found on several ways: those that were.
+    Of(HashSet<String>),
+    /// All of the tenant.
+    All,
 }
 
 /// What a search has found so far.
@@ -67,8 +111,7 @@ struct Hits<'a> {
     search: &'a Search,
     context: &'a Context<'a>,
     permission: policy::Permission,
-    /// Whether it is the turn of the objects of others.
-    others: bool,
+    others: Others,
 }
 
 impl Hits<'_> {
@@ -99,7 +142,7 @@ impl Hits<'_> {
         Ok(false)
     }
 
-    /// Takes all that an exact query finds among the actor's own objects; nothing is loaded. Returns whether enough is found.
+    /// Takes all that an exact query finds among objects of which the actor may see each; nothing is loaded. Returns whether enough is found.
     async fn take<S: Store>(&mut self, view: &View<'_, S>, query: &Query) -> Result<bool> {
         let mut pages = view.pages(query);
         let chunk = self.search.limit.map_or(IDENTIFIER_CHUNK, |limit| limit.min(IDENTIFIER_CHUNK));
@@ -124,12 +167,13 @@ impl Hits<'_> {
         let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
         for object in view.load(&identifiers).await?.into_iter().flatten() {
             let is_own = object.owner == self.context.actor.name;
-            // An identifier that was asked for may be of either kind.
-            if self.search.only.is_none() && is_own == self.others {
-                continue;
-            }
-            let is_shown = is_own || (self.search.with_public && object.is_public());
-            if !is_shown {
+            let is_passed_over = match &self.others {
+                // An identifier that was asked for may be of either kind.
+                Others::None => !is_own && (self.search.only.is_none() || !self.search.with_others),
+                Others::Of(found) => is_own || found.contains(&object.identifier),
+                Others::All => false,
+            };
+            if is_passed_over {
                 continue;
             }
             if factory::is_reserved(&object.identifier) && !self.search.with_reserved {
@@ -140,6 +184,9 @@ impl Hits<'_> {
                 continue;
             }
             let object = object.into_inner();
+            if let Others::Of(found) = &mut self.others {
+                found.insert(object.identifier.clone());
+            }
             self.found.push(Found { identifier: object.identifier, revision: object.revision });
             if Some(self.found.len()) == self.search.limit {
                 return Ok(true);
@@ -172,7 +219,7 @@ pub(crate) async fn yield_once() {
 /// The actor's newest template of a name. The terms are exact: no more than one object is in memory at a time.
 pub(crate) async fn template<S: Store>(view: &View<'_, S>, name: &Name, context: &Context<'_>) -> Result<StoredObject> {
     let attribute = Attribute::Name(name.clone());
-    let mut query = name_query(&attribute, context);
+    let mut query = name_query(&attribute, &context.actor.name);
     query.terms.push(keys::object_type(ObjectType::Template));
     let mut pages = view.pages(&query);
     while let Some(page) = pages.next(SEARCH_CHUNK).await? {
@@ -192,15 +239,10 @@ pub(crate) async fn template<S: Store>(view: &View<'_, S>, name: &Name, context:
 
 /// From 2.0 on a name belongs to one living object of its owner: no other than those of the request may have it. What is free
 /// now may be taken until the commit, whose guards see to it.
-pub(crate) async fn check_name_is_free<S: Store>(
-    view: &View<'_, S>,
-    name: &Name,
-    own: &[String],
-    context: &Context<'_>,
-) -> Result<()> {
+pub(crate) async fn check_name_is_free<S: Store>(view: &View<'_, S>, owner: &str, name: &Name, own: &[String]) -> Result<()> {
     let attribute = Attribute::Name(name.clone());
-    if view.is_name_taken(&name_query(&attribute, context), &attribute, own).await? {
-        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of the client has this Name"));
+    if view.is_name_taken(&name_query(&attribute, owner), &attribute, own).await? {
+        return Err(Error::new(ResultReason::NonUniqueNameAttribute, "Another object of its owner has this Name"));
     }
     Ok(())
 }
@@ -230,9 +272,9 @@ impl Judge for Has {
     }
 }
 
-/// What finds the actor's living objects of a name.
-fn name_query(name: &Attribute, context: &Context<'_>) -> Query {
-    Query { owner: Some(context.actor.name.clone()), terms: vec![keys::living_name(name)], ..Query::default() }
+/// What finds an owner's living objects of a name.
+fn name_query(name: &Attribute, owner: &str) -> Query {
+    Query { owner: Some(owner.to_owned()), terms: vec![keys::living_name(name)], ..Query::default() }
 }
 
 #[cfg(test)]

@@ -36,6 +36,11 @@ impl Session {
         &self.certificate_actor
     }
 
+    /// The policy gives the client something else from now on: the same client, so that what it has proved still holds.
+    pub fn renew(&mut self, certificate_actor: Actor) {
+        self.certificate_actor = certificate_actor;
+    }
+
     /// Whose credential it is, if that was verified under this generation of users.
     pub(crate) fn remembered(&mut self, credential: &Credential, generation: u64) -> Option<Actor> {
         if self.generation != generation {

@@ -22,6 +22,7 @@ impl Operation for SetAttribute {
         let mut plan = context.plan_one(request.unique_identifier.as_ref())?;
         if let Attribute::Name(name) = &request.new_attribute.attribute {
             plan.free_names.push(name.clone());
+            plan.names_the_object = true;
         }
         Ok(plan)
     }

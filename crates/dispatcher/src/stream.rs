@@ -225,7 +225,7 @@ mod tests {
         let streams = Streams::default();
         let value = waiting(&streams, "fred", 1, 0);
         let (fred, barney) = (Actor::new("fred"), Actor::new("barney"));
-        let elsewhere = Actor { tenant: 1, ..fred.clone() };
+        let elsewhere = Actor::of("fred", 1);
         for (actor, operation, now) in
             [(&barney, Code::Encrypt, 0), (&elsewhere, Code::Encrypt, 0), (&fred, Code::Decrypt, 0), (&fred, Code::Encrypt, 10)]
         {

@@ -333,11 +333,18 @@ impl Tickets {
     }
 
     /// The ticket that a client shows, if it is one. One that a credential was good for ends with any change of the users, as what
-    /// is remembered of that credential does: whoever was removed, or has another password, is to prove himself again.
+    /// is remembered of that credential does: whoever was removed, or has another password, is to prove himself again. Every one ends with
+    /// any change of the policy, and holds within its tenant alone.
     ///
     /// # Errors
     /// Invalid Ticket.
-    fn find(&self, shown: &credential::Ticket, now_us: i64, generation: u64) -> Result<(TicketIdentifier, Arc<Grant>)> {
+    fn find(
+        &self,
+        shown: &credential::Ticket,
+        client: &Actor,
+        now_us: i64,
+        generation: u64,
+    ) -> Result<(TicketIdentifier, Arc<Grant>)> {
         if shown.ticket_type != TicketType::Login {
             return Err(invalid().because("its type is unknown"));
         }
@@ -348,6 +355,12 @@ impl Tickets {
         // Secrets compare in constant time.
         if ticket.proof != Secret::from_slice(proof) {
             return Err(invalid().because("its proof is wrong"));
+        }
+        if ticket.grant.actor.tenant != client.tenant {
+            return Err(invalid().because("it is of another tenant"));
+        }
+        if ticket.grant.actor.standing.generation != client.standing.generation {
+            return Err(invalid().because("the policy has changed since it was given out"));
         }
         if ticket.grant.expires_us <= now_us {
             return Err(invalid().because("it has expired"));
@@ -362,8 +375,14 @@ impl Tickets {
     ///
     /// # Errors
     /// Invalid Ticket, or Usage Limit Exceeded.
-    pub(crate) fn begin_request(&self, shown: &credential::Ticket, now_us: i64, generation: u64) -> Result<(Actor, Arc<Grant>)> {
-        let (_, grant) = self.find(shown, now_us, generation)?;
+    pub(crate) fn begin_request(
+        &self,
+        shown: &credential::Ticket,
+        client: &Actor,
+        now_us: i64,
+        generation: u64,
+    ) -> Result<(Actor, Arc<Grant>)> {
+        let (_, grant) = self.find(shown, client, now_us, generation)?;
         {
             let mut left = grant.left();
             if left.requests == Some(0) {
@@ -385,7 +404,7 @@ impl Tickets {
         now_us: i64,
         generation: u64,
     ) -> Result<TicketIdentifier> {
-        let (identifier, grant) = self.find(shown, now_us, generation)?;
+        let (identifier, grant) = self.find(shown, actor, now_us, generation)?;
         if grant.actor == *actor { Ok(identifier) } else { Err(invalid().because("it belongs to another client")) }
     }
 }

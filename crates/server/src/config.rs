@@ -20,6 +20,9 @@ pub struct Config {
     /// The users file.
     #[serde(default = "default_users")]
     pub users: PathBuf,
+    /// The policy file: who clients are and what they may do. Absent: `policy.toml`, which need not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PathBuf>,
     /// What the server answers.
     #[serde(default)]
     pub protocol: ProtocolConfig,
@@ -344,6 +347,9 @@ pub struct MonitoringConfig {
     pub listen: SocketAddr,
 }
 
+/// The policy file where the configuration names none.
+const POLICY: &str = "policy.toml";
+
 fn default_revocation_list() -> PathBuf {
     PathBuf::from("ca.crl")
 }
@@ -397,6 +403,12 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Where the policy is, or would be.
+    #[must_use]
+    pub fn policy_file(&self) -> PathBuf {
+        self.policy.clone().unwrap_or_else(|| self.folder().join(POLICY))
+    }
+
     /// Reads a configuration file.
     ///
     /// # Errors
@@ -479,6 +491,7 @@ impl Config {
             &mut self.audit.key,
             &mut self.audit.checkpoints,
         ];
+        paths.extend(&mut self.policy);
         paths.extend(&mut self.tls.crls);
         if let Some(authority) = &mut self.authority {
             paths.push(&mut authority.certificate);

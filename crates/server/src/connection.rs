@@ -6,6 +6,7 @@ use crate::listener::{Place, Server};
 use crate::service::{Response, Service};
 use crate::tls::{Trust, describe, remembering_refusal};
 use dispatcher::Sending;
+use policy::Actor;
 use rustls::HandshakeKind;
 use std::io;
 use std::net::SocketAddr;
@@ -47,7 +48,9 @@ pub(crate) async fn serve<S: Service>(server: Arc<Server<S>>, tcp: TcpStream, pe
 
 /// A connection whose certificate has been judged.
 struct Identified {
+    /// The actor's name, for the log.
     name: String,
+    actor: Actor,
     generation: u64,
 }
 
@@ -136,7 +139,7 @@ fn identify<S: Service>(
         server.metrics.handshakes_full.fetch_add(1, Relaxed);
     }
     match trust.identify(certificate) {
-        Ok(name) => Ok(Identified { name, generation: trust.generation }),
+        Ok(actor) => Ok(Identified { name: actor.name.clone(), actor, generation: trust.generation }),
         Err(error) => Err((Explanation { kind: "nameless", text: error.to_string() }, Some(describe(certificate)))),
     }
 }
@@ -170,7 +173,7 @@ async fn requests<S: Service>(
     actor: &Identified,
     stopping: &mut watch::Receiver<bool>,
 ) {
-    let mut session = server.service.session(&actor.name, peer);
+    let mut session = server.service.session(actor.actor.clone(), peer);
     let mut generation = actor.generation;
     loop {
         let begun = tokio::select! {
@@ -192,9 +195,8 @@ async fn requests<S: Service>(
         };
         let trust = server.trust.load_full();
         if trust.generation != generation {
-            if !still_trusted(server, stream, &trust, peer, actor) {
-                return;
-            }
+            let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
+            server.service.renew(&mut session, renewed);
             generation = trust.generation;
         }
         match answer(server, stream, &mut session, peer, actor, &request).await {
@@ -203,7 +205,7 @@ async fn requests<S: Service>(
             Then::ExchangeRoles => {
                 info!(%peer, actor = actor.name, "the client has the server's role");
                 // In a box, as what few connections need.
-                Box::pin(requests_of_server(server, stream, &session, peer, actor, stopping, generation)).await;
+                Box::pin(requests_of_server(server, stream, &mut session, peer, actor, stopping, generation)).await;
                 return;
             }
         }
@@ -214,7 +216,7 @@ async fn requests<S: Service>(
 async fn requests_of_server<S: Service>(
     server: &Server<S>,
     stream: &mut TlsStream<TcpStream>,
-    session: &S::Session,
+    session: &mut S::Session,
     peer: SocketAddr,
     actor: &Identified,
     stopping: &mut watch::Receiver<bool>,
@@ -247,9 +249,8 @@ async fn requests_of_server<S: Service>(
         };
         let trust = server.trust.load_full();
         if trust.generation != generation {
-            if !still_trusted(server, stream, &trust, peer, actor) {
-                return;
-            }
+            let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
+            server.service.renew(session, renewed);
             generation = trust.generation;
         }
         let request = match sending {
@@ -287,30 +288,33 @@ enum Then {
     ExchangeRoles,
 }
 
-/// After a reload, a connection that was opened before it is judged like a new one, and ends if it would get another name: what
-/// it has done under the old one is not undone, and the client connects again.
+/// After a reload, a connection that was opened before it is judged like a new one, and ends if it would get another name or tenant: what
+/// it has done under the old one is not undone, and the client connects again. Otherwise, what the policy gives the client now.
 fn still_trusted<S: Service>(
     server: &Server<S>,
     stream: &TlsStream<TcpStream>,
     trust: &Trust,
     peer: SocketAddr,
     actor: &Identified,
-) -> bool {
+) -> Option<Actor> {
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate = chain.first();
     let explanation = match (trust.judge(chain), certificate.map(|certificate| trust.identify(certificate))) {
         (Err(error), _) => explain(&error),
         (Ok(()), None) => explain(&rustls::Error::NoCertificatesPresented),
-        (Ok(()), Some(Ok(name))) if name == actor.name => return true,
-        (Ok(()), Some(Ok(name))) => Explanation {
+        (Ok(()), Some(Ok(renewed))) if renewed == actor.actor => return Some(renewed),
+        (Ok(()), Some(Ok(other))) if other.name == actor.name => {
+            Explanation { kind: "renamed", text: format!("the policy now has the client {:?} in another tenant", actor.name) }
+        }
+        (Ok(()), Some(Ok(Actor { name, .. }))) => Explanation {
             kind: "renamed",
-            text: format!("tls.identity now names the client {name:?} and no longer {:?}", actor.name),
+            text: format!("tls.identity, or the policy, now names the client {name:?} and no longer {:?}", actor.name),
         },
         (Ok(()), Some(Err(error))) => Explanation { kind: "nameless", text: error.to_string() },
     };
     let text = format!("{} (the connection was opened earlier)", explanation.text);
     refused(server, peer, &Explanation { text, ..explanation }, certificate.map(|certificate| describe(certificate)));
-    false
+    None
 }
 
 /// Answers one request; how the connection goes on.
@@ -446,7 +450,7 @@ mod tests {
     impl Service for Roomy {
         type Session = ();
 
-        fn session(&self, _actor: &str, _peer: SocketAddr) {}
+        fn session(&self, _actor: Actor, _peer: SocketAddr) {}
 
         async fn handle(&self, _session: &mut (), request: &[u8]) -> Response {
             let mut room = [0_u8; 60_000];

@@ -5,6 +5,7 @@ use crate::config::{AuditConfig, Config};
 use crate::database::{self, Outcome, Progress, Work};
 use crate::health::Health;
 use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
+use crate::policies::Policies;
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
@@ -13,7 +14,7 @@ use dispatcher::{
     Settings, StreamSettings, TicketSettings,
 };
 use kmip::credential::Credential;
-use policy::Actor;
+use policy::{Actor, Membership};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -49,7 +50,7 @@ pub struct EngineService<S> {
 impl<S: OperatedStore> EngineService<S> {
     /// The engine a configuration describes.
     #[must_use]
-    pub fn new(store: S, config: &Config, users: Arc<Users>) -> Self {
+    pub fn new(store: S, config: &Config, users: Arc<Users>, policies: Arc<Policies>) -> Self {
         let limits = &config.limits;
         let environment = Environment {
             clock: Box::new(SystemClock),
@@ -62,6 +63,7 @@ impl<S: OperatedStore> EngineService<S> {
             }),
             authenticator: Box::new(Passwords {
                 users,
+                policies,
                 workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
                 queues: Queues::new(PASSWORDS_PER_CLIENT_MAX),
             }),
@@ -120,8 +122,12 @@ impl<S: OperatedStore> EngineService<S> {
 impl<S: OperatedStore> Service for EngineService<S> {
     type Session = Session;
 
-    fn session(&self, actor: &str, peer: SocketAddr) -> Session {
-        Session::new(Actor::new(actor), peer.to_string())
+    fn session(&self, actor: Actor, peer: SocketAddr) -> Session {
+        Session::new(actor, peer.to_string())
+    }
+
+    fn renew(&self, session: &mut Session, actor: Actor) {
+        session.renew(actor);
     }
 
     async fn handle(&self, session: &mut Session, request: &[u8]) -> Response {
@@ -324,6 +330,7 @@ impl HeavyWork for Workers {
 /// The users' passwords.
 struct Passwords {
     users: Arc<Users>,
+    policies: Arc<Policies>,
     workshop: Workshop,
     queues: Queues,
 }
@@ -331,6 +338,16 @@ struct Passwords {
 impl Authenticator for Passwords {
     fn generation(&self) -> u64 {
         self.users.generation()
+    }
+
+    fn user(&self, client: &Actor, name: String) -> Result<Actor, Refused> {
+        let users = self.users.list();
+        let role = users.iter().find(|user| user.name == name).and_then(|user| user.role.as_deref());
+        self.policies.current().user(&name, role, client.tenant).map_err(|error| Refused(error.to_string()))
+    }
+
+    fn member(&self, name: &str, tenant: u32, membership: &Membership) -> Result<Actor, Refused> {
+        self.policies.current().member(name, tenant, membership.clone()).map_err(|error| Refused(error.to_string()))
     }
 
     fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {

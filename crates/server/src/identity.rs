@@ -1,9 +1,9 @@
-//! From a client's certificate to the name of the actor.
+//! From a client's certificate to the actor.
 
-use serde::{Deserialize, Serialize};
+use policy::{Actor, Part, Parts, Rules, Unidentified};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
-use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATIONAL_UNIT};
+use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
@@ -11,32 +11,14 @@ use x509_parser::x509::X509Name;
 const NAME_LENGTH_MAX: usize = 256;
 
 /// Which part of the certificate names the actor. A configuration lists rules; the first that gives a name decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IdentityRule {
-    /// The last common name of the subject, which is the most specific one.
-    CommonName,
-    /// The first DNS name among the alternative names.
-    SanDns,
-    /// The first e-mail address among the alternative names.
-    SanEmail,
-    /// The first URI among the alternative names.
-    SanUri,
-    /// The first organizational unit of the subject.
-    OrganizationalUnit,
-    /// The whole subject in the certificate's order, for example `O=Example, CN=array-1`, its parts written as by RFC 4514: what
-    /// would read like the beginning of another part is escaped, so that two subjects never have one text.
-    Subject,
-    /// SHA-256 of the certificate, 64 hexadecimal digits in lower case.
-    Fingerprint,
-}
+pub use policy::Part as IdentityRule;
 
 /// Why a certificate gives no name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum IdentityError {
-    /// No rule finds a part.
-    #[error("the certificate has none of the parts that name the actor ({0})")]
-    Nameless(String),
+    /// No rule finds a part, or the policy does not let the client in.
+    #[error(transparent)]
+    Unidentified(#[from] Unidentified),
     /// The name cannot be used.
     #[error("the certificate's name is longer than {NAME_LENGTH_MAX} bytes or has control characters")]
     Unusable,
@@ -45,49 +27,45 @@ pub enum IdentityError {
     Unreadable(String),
 }
 
-/// The actor's name by the first rule that gives one.
+/// Who the holder of a certificate is by a policy. `name_from`: the parts that name it where the policy does not say, the first that
+/// gives a name decides.
 ///
 /// # Errors
-/// When no rule gives a name, or the name cannot be used.
-pub fn identify(certificate_der: &[u8], rules: &[IdentityRule]) -> Result<String, IdentityError> {
-    let (_, certificate) =
-        X509Certificate::from_der(certificate_der).map_err(|error| IdentityError::Unreadable(error.to_string()))?;
-    let name = rules.iter().find_map(|rule| apply(*rule, &certificate, certificate_der)).ok_or_else(|| {
-        let rules: Vec<_> = rules.iter().map(|rule| format!("{rule:?}")).collect();
-        IdentityError::Nameless(rules.join(", "))
-    })?;
-    if name.len() > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+/// When nothing gives a name, the name cannot be used, or the policy does not let the client in.
+pub fn identify(certificate_der: &[u8], name_from: &[IdentityRule], rules: &Rules) -> Result<Actor, IdentityError> {
+    let actor = rules.client(&parts(certificate_der)?, name_from)?;
+    if actor.name.len() > NAME_LENGTH_MAX || actor.name.chars().any(char::is_control) {
         return Err(IdentityError::Unusable);
     }
-    Ok(name)
+    Ok(actor)
 }
 
-fn apply(rule: IdentityRule, certificate: &X509Certificate<'_>, der: &[u8]) -> Option<String> {
-    let name = match rule {
-        IdentityRule::CommonName => {
-            let names = certificate.subject().iter_by_oid(&OID_X509_COMMON_NAME);
-            names.filter_map(|name| name.as_str().ok()).last().map(str::to_owned)
+/// What a certificate says about its holder.
+fn parts(certificate_der: &[u8]) -> Result<Parts, IdentityError> {
+    let (_, certificate) =
+        X509Certificate::from_der(certificate_der).map_err(|error| IdentityError::Unreadable(error.to_string()))?;
+    let mut parts = Parts::default();
+    for (part, kind) in [
+        (Part::CommonName, &OID_X509_COMMON_NAME),
+        (Part::Organization, &OID_X509_ORGANIZATION_NAME),
+        (Part::OrganizationalUnit, &OID_X509_ORGANIZATIONAL_UNIT),
+    ] {
+        let values = certificate.subject().iter_by_oid(kind);
+        values.filter_map(|value| value.as_str().ok()).for_each(|value| parts.add(part, value));
+    }
+    let alternative = certificate.subject_alternative_name().ok().flatten();
+    for name in alternative.iter().flat_map(|names| &names.value.general_names) {
+        match name {
+            GeneralName::DNSName(text) => parts.add(Part::SanDns, *text),
+            GeneralName::RFC822Name(text) => parts.add(Part::SanEmail, *text),
+            GeneralName::URI(text) => parts.add(Part::SanUri, *text),
+            _ => {}
         }
-        IdentityRule::OrganizationalUnit => {
-            let mut units = certificate.subject().iter_by_oid(&OID_X509_ORGANIZATIONAL_UNIT);
-            units.find_map(|unit| unit.as_str().ok()).map(str::to_owned)
-        }
-        IdentityRule::SanDns => alternative(certificate, |name| match name {
-            GeneralName::DNSName(text) => Some(*text),
-            _ => None,
-        }),
-        IdentityRule::SanEmail => alternative(certificate, |name| match name {
-            GeneralName::RFC822Name(text) => Some(*text),
-            _ => None,
-        }),
-        IdentityRule::SanUri => alternative(certificate, |name| match name {
-            GeneralName::URI(text) => Some(*text),
-            _ => None,
-        }),
-        IdentityRule::Subject => Some(subject_text(certificate.subject())),
-        IdentityRule::Fingerprint => Some(fingerprint(der)),
-    };
-    name.filter(|name| !name.is_empty())
+    }
+    parts.add(Part::Subject, name_text(certificate.subject()));
+    parts.add(Part::Issuer, name_text(certificate.issuer()));
+    parts.add(Part::Fingerprint, fingerprint(certificate_der));
+    Ok(parts)
 }
 
 /// The attribute types that RFC 4514 section 3 gives short names, and two more that have registered ones.
@@ -105,8 +83,8 @@ const TYPE_NAMES: [(&str, &str); 11] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
-/// A subject as text, one for each subject.
-fn subject_text(subject: &X509Name<'_>) -> String {
+/// A subject or issuer as text, one for each.
+fn name_text(subject: &X509Name<'_>) -> String {
     let mut text = String::new();
     for part in subject.iter() {
         for (index, attribute) in part.iter().enumerate() {
@@ -150,11 +128,6 @@ fn escape(value: &str, text: &mut String) {
     }
 }
 
-fn alternative(certificate: &X509Certificate<'_>, pick: impl for<'a> Fn(&GeneralName<'a>) -> Option<&'a str>) -> Option<String> {
-    let names = certificate.subject_alternative_name().ok().flatten()?;
-    names.value.general_names.iter().find_map(|name| pick(name).map(str::to_owned))
-}
-
 /// SHA-256 of a certificate, 64 hexadecimal digits in lower case.
 #[must_use]
 pub fn fingerprint(der: &[u8]) -> String {
@@ -165,6 +138,11 @@ pub fn fingerprint(der: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    /// The name, where there is no policy.
+    fn identify(der: &[u8], name_from: &[IdentityRule]) -> Result<String, IdentityError> {
+        super::identify(der, name_from, &Rules::default()).map(|actor| actor.name)
+    }
+
     use certs::{Authority, ClientProfile, KeyKind, Validity};
 
     fn certificate() -> Vec<u8> {
@@ -186,6 +164,7 @@ mod tests {
             (IdentityRule::SanEmail, "array@example.org".to_owned()),
             (IdentityRule::SanUri, "urn:array:1".to_owned()),
             (IdentityRule::Subject, "CN=array-1, OU=storage".to_owned()),
+            (IdentityRule::Issuer, "CN=authority".to_owned()),
             (IdentityRule::Fingerprint, fingerprint(&der)),
         ] {
             assert_eq!(identify(&der, &[rule]).unwrap(), expected, "{rule:?}");
@@ -198,7 +177,7 @@ mod tests {
         let authority = Authority::mint("authority", KeyKind::EcdsaP256, Validity::days(1)).unwrap();
         let der = authority.client(&ClientProfile::named("plain", Validity::days(1))).unwrap().certificate_der;
         assert_eq!(identify(&der, &[IdentityRule::SanDns, IdentityRule::CommonName]).unwrap(), "plain");
-        assert!(matches!(identify(&der, &[IdentityRule::SanDns]), Err(IdentityError::Nameless(_))));
+        assert!(matches!(identify(&der, &[IdentityRule::SanDns]), Err(IdentityError::Unidentified(Unidentified::Nameless(_)))));
     }
 
     #[test]
@@ -221,6 +200,6 @@ mod tests {
     fn a_name_that_would_break_a_log_line_is_refused() {
         let authority = Authority::mint("authority", KeyKind::EcdsaP256, Validity::days(1)).unwrap();
         let der = authority.client(&ClientProfile::named("a\nb", Validity::days(1))).unwrap().certificate_der;
-        assert_eq!(identify(&der, &[IdentityRule::CommonName]), Err(IdentityError::Unusable));
+        assert_eq!(identify(&der, &[IdentityRule::CommonName]).unwrap_err(), IdentityError::Unusable);
     }
 }

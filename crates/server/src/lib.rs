@@ -24,6 +24,7 @@ pub mod logging;
 pub mod metrics;
 pub mod monitoring;
 pub mod operated;
+pub mod policies;
 pub mod run;
 pub mod service;
 pub mod setup;

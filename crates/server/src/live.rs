@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::database::{self, Work};
 use crate::metrics::Metrics;
+use crate::policies::Policies;
 use crate::tls::Trust;
 use crate::users::Users;
 use arc_swap::ArcSwap;
@@ -26,6 +27,8 @@ pub struct Live {
     pub trust: Arc<ArcSwap<Trust>>,
     /// The users.
     pub users: Arc<Users>,
+    /// The policy.
+    pub policies: Arc<Policies>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Sessions to resume; they outlive reloads.
@@ -109,7 +112,7 @@ impl std::fmt::Debug for AuditLog {
 }
 
 impl Live {
-    /// Reads configuration, certificates, revocation lists and users again, and takes them all, or none of them.
+    /// Reads configuration, certificates, revocation lists, policy and users again, and takes them all, or none of them.
     ///
     /// # Errors
     /// What is wrong with a file; the server goes on with what it has.
@@ -127,13 +130,26 @@ impl Live {
         let config = Config::read(&self.started_with.file).map_err(|error| error.to_string())?;
         let generation = self.trust.load().generation + 1;
         let trust = Trust::read(&config.tls, Arc::clone(&self.sessions), generation).map_err(|error| error.to_string())?;
-        // The users last of what can fail, so that nothing is taken when anything is wrong.
-        let users = self.users.reload().map_err(|error| error.to_string())?;
+        let policy = self.policies.read_again(&config).map_err(|error| error.to_string())?;
+        // The users last of what can fail, so that nothing is taken when anything is wrong. What was proved before is proved again,
+        // and is then judged by the new policy.
+        let before = self.policies.current();
+        if let Some(policy) = &policy {
+            self.policies.take(Arc::clone(policy));
+        }
+        let users = self.users.reload().map_err(|error| {
+            self.policies.take(before);
+            error.to_string()
+        })?;
         let mut messages = vec![
             format!("{} certificate(s), authority(ies) and revocation list(s) in use", trust.expiries.len()),
             format!("{users} user(s)"),
+            match policy {
+                Some(_) => "the policy has changed".to_owned(),
+                None => "the policy is the same".to_owned(),
+            },
         ];
-        self.trust.store(Arc::new(trust));
+        self.trust.store(Arc::new(trust.with_rules(self.policies.current())));
         let restart = needs_restart(&self.started_with, &config);
         if !restart.is_empty() {
             messages.push(format!("changes of {} need a restart", restart.join(", ")));

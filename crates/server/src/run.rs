@@ -9,6 +9,7 @@ use crate::files::DirectoryLock;
 use crate::listener::Server;
 use crate::live::{AuditLog, Live, WholeStore};
 use crate::metrics::Metrics;
+use crate::policies::Policies;
 use crate::service::Service;
 use crate::tls::Trust;
 use crate::users::Users;
@@ -59,6 +60,7 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     forbid_core_dumps();
     plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
+    let policies = Arc::new(Policies::read(&plan.config).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
     if !plan.dev {
         warn_of_root_key_beside_data(&plan.config);
@@ -83,13 +85,14 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
             let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
             let checkpoints = Checkpoints::open(&config.audit)?;
-            let service = EngineService::new(store, config, Arc::clone(&users)).with_checkpoints(checkpoints);
-            runtime.block_on(serve(service, users, plan, metrics))
+            let service =
+                EngineService::new(store, config, Arc::clone(&users), Arc::clone(&policies)).with_checkpoints(checkpoints);
+            runtime.block_on(serve(service, (users, policies), plan, metrics))
         }
         StoreKind::Memory => {
             warn!("the store is in memory: everything is gone when the server stops");
-            let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users));
-            runtime.block_on(serve(service, users, plan, metrics))
+            let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users), Arc::clone(&policies));
+            runtime.block_on(serve(service, (users, policies), plan, metrics))
         }
     };
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
@@ -97,7 +100,12 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     result
 }
 
-async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>, metrics: Arc<Metrics>) -> Result<(), String> {
+async fn serve<S: Service>(
+    service: S,
+    (users, policies): (Arc<Users>, Arc<Policies>),
+    plan: Plan<'_>,
+    metrics: Arc<Metrics>,
+) -> Result<(), String> {
     let Plan { config, as_written, ready, dev: _ } = plan;
     let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
     let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
@@ -107,7 +115,7 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>, metric
             warn!("{} {} ends in {days} day(s)", expiry.what, expiry.path.display());
         }
     }
-    let trust = Arc::new(ArcSwap::from_pointee(trust));
+    let trust = Arc::new(ArcSwap::from_pointee(trust.with_rules(policies.current())));
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::new(service, Arc::clone(&trust), config.limits, Arc::clone(&metrics));
@@ -117,6 +125,7 @@ async fn serve<S: Service>(service: S, users: Arc<Users>, plan: Plan<'_>, metric
         address,
         trust,
         users: Arc::clone(&users),
+        policies,
         metrics,
         sessions,
         since: Instant::now(),

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::database::{Outcome, Work};
 use dispatcher::{Correlation, Sending};
+use policy::Actor;
 use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,7 +16,10 @@ pub trait Service: Send + Sync + 'static {
     type Session: Send + Sync;
 
     /// Begins a connection of the actor its certificate names.
-    fn session(&self, actor: &str, peer: SocketAddr) -> Self::Session;
+    fn session(&self, actor: Actor, peer: SocketAddr) -> Self::Session;
+
+    /// The policy gives the same actor something else from now on.
+    fn renew(&self, _session: &mut Self::Session, _actor: Actor) {}
 
     /// Answers one request, which may be malformed: then with an error message of the protocol.
     fn handle(&self, session: &mut Self::Session, request: &[u8]) -> impl Future<Output = Response> + Send;

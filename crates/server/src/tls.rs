@@ -3,6 +3,7 @@
 use crate::config::TlsConfig;
 use crate::files::FileError;
 use crate::identity::{self, IdentityRule};
+use policy::{Actor, Rules};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
@@ -44,7 +45,8 @@ pub struct Trust {
     /// What the server's certificate and the lists say about their own end.
     pub expiries: Vec<Expiry>,
     verifier: Arc<dyn ClientCertVerifier>,
-    rules: Vec<IdentityRule>,
+    name_from: Vec<IdentityRule>,
+    rules: Arc<Rules>,
 }
 
 /// Until when a file can be used.
@@ -109,7 +111,20 @@ impl Trust {
         server_config.session_storage = sessions;
         // One ticket a handshake is enough: clients resume once and get a new one then.
         server_config.send_tls13_tickets = 1;
-        Ok(Self { server_config: Arc::new(server_config), generation, expiries, verifier, rules: config.identity.clone() })
+        Ok(Self {
+            server_config: Arc::new(server_config),
+            generation,
+            expiries,
+            verifier,
+            name_from: config.identity.clone(),
+            rules: Arc::default(),
+        })
+    }
+
+    /// The same with a policy.
+    #[must_use]
+    pub fn with_rules(self, rules: Arc<Rules>) -> Self {
+        Self { rules, ..self }
     }
 
     /// Judges a client's chain by the current roots, revocation lists and clock.
@@ -121,12 +136,12 @@ impl Trust {
         self.verifier.verify_client_cert(end_entity, intermediates, UnixTime::now()).map(|_| ())
     }
 
-    /// The actor's name in a client's certificate.
+    /// Who the holder of a client's certificate is.
     ///
     /// # Errors
-    /// When no rule gives a name.
-    pub fn identify(&self, certificate: &CertificateDer<'_>) -> Result<String, identity::IdentityError> {
-        identity::identify(certificate, &self.rules)
+    /// When no rule gives a name, or the policy does not let the client in.
+    pub fn identify(&self, certificate: &CertificateDer<'_>) -> Result<Actor, identity::IdentityError> {
+        identity::identify(certificate, &self.name_from, &self.rules)
     }
 }
 

@@ -11,6 +11,7 @@ use kmip::tag;
 use program::{Client, Program, settings};
 use server::config::Config;
 use server::engine::EngineService;
+use server::policies::Policies;
 use server::service::Service;
 use server::users::Users;
 use std::collections::{HashMap, HashSet};
@@ -207,9 +208,14 @@ fn control_without_sealing_every_one_of_them_is_found() {
     std::fs::remove_dir_all(&config.store.path).unwrap();
     let key = RootKey::read_file(&config.store.root_key).unwrap();
     let store = SledStore::create_unsealed_for_tests(&config.store.path, &key, &Options::default()).unwrap();
-    let service = EngineService::new(store, &config, Arc::new(Users::read(&config.users).unwrap()));
+    let service = EngineService::new(
+        store,
+        &config,
+        Arc::new(Users::read(&config.users).unwrap()),
+        Arc::new(Policies::read(&config).unwrap()),
+    );
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut session = service.session("demo", "127.0.0.1:1".parse().unwrap());
+    let mut session = service.session(policy::Actor::new("demo"), "127.0.0.1:1".parse().unwrap());
     for request in requests() {
         let answer = runtime.block_on(service.handle(&mut session, &request));
         assert_eq!(successes(&Tree::parse(&answer.bytes, &Limits::default()).unwrap()), BATCH * 2);

@@ -8,6 +8,7 @@ use kmip::operation::Operation as Code;
 use kmip::payload::locate::LocateResponse;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
+use policy::{Membership, USER};
 use store::{Number, Put, Revision, Term};
 use ttlv_codec::{Item, Reader, Tag, Writer};
 use zeroize::Zeroizing;
@@ -18,7 +19,10 @@ use crate::internal::{self, Kept};
 use crate::operation::Batch;
 
 /// The format this release writes, and the newest it reads.
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
+
+/// The format before that, which does not tell groups and roles: its clients were users.
+const WITHOUT_MEMBERSHIP: i32 = 1;
 
 // Tags from the range that the standard leaves to vendors; they never leave the store. 0x540001 and 0x540002 are in `record.rs`.
 const RECORD: Tag = Tag(0x54_0003);
@@ -36,6 +40,10 @@ const PLACEHOLDER: Tag = Tag(0x54_000D);
 const KIND: Tag = Tag(0x54_000E);
 const KIND_NAMES: Tag = Tag(0x54_000F);
 const RETURNED: Tag = Tag(0x54_0010);
+const MEMBERSHIP: Tag = Tag(0x54_0011);
+const GROUP: Tag = Tag(0x54_0012);
+const ROLE: Tag = Tag(0x54_0013);
+const SECOND_FACTOR: Tag = Tag(0x54_0014);
 
 /// Which batch: random, so that nobody guesses one.
 pub(crate) type BatchIdentifier = [u8; 16];
@@ -88,6 +96,10 @@ pub(crate) struct PendingItem {
     pub(crate) revision: Option<Revision>,
     /// The name of the client.
     pub(crate) client: String,
+    /// Its groups and roles.
+    pub(crate) membership: Membership,
+    /// Whether it proved who it is by more than its certificate.
+    pub(crate) second_factor: bool,
     /// Where the request came from, for the records.
     pub(crate) peer: String,
     /// The version of the request.
@@ -198,6 +210,11 @@ impl PendingItem {
             writer.integer(RECORD_FORMAT, FORMAT);
             writer.byte_string(tag::AsynchronousCorrelationValue, &self.identifier.correlation_value().0);
             writer.text_string(CLIENT, &self.client);
+            writer.structure(MEMBERSHIP, |writer| {
+                self.membership.groups.iter().for_each(|group| writer.text_string(GROUP, group));
+                self.membership.roles.iter().for_each(|role| writer.text_string(ROLE, role));
+                writer.boolean(SECOND_FACTOR, self.second_factor);
+            });
             writer.text_string(PEER, &self.peer);
             VersionNumbers::from(self.version).write(writer, tag::ProtocolVersion, self.version);
             writer.enumeration(tag::Operation, self.operation.0);
@@ -262,14 +279,17 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
     };
     let mut fields = Fields::of(&item, any)?;
     let format: i32 = required(&mut fields, RECORD_FORMAT)?;
-    if format != FORMAT {
-        return Ok(Err(format!("its format is {format}, this release reads {FORMAT}")));
+    if format != FORMAT && format != WITHOUT_MEMBERSHIP {
+        return Ok(Err(format!("its format is {format}, this release reads up to {FORMAT}")));
     }
     let value: ByteString = required(&mut fields, tag::AsynchronousCorrelationValue)?;
     let Some(identifier) = ItemIdentifier::from_correlation_value(&value) else {
         return Ok(Err("it has no correlation value".to_owned()));
     };
     let client = required(&mut fields, CLIENT)?;
+    let member = fields.take(MEMBERSHIP)?.map(|item| decode_membership(&item)).transpose()?;
+    let as_before = || (Membership { roles: vec![USER.to_owned()], groups: Vec::new() }, false);
+    let (membership, second_factor) = member.unwrap_or_else(as_before);
     let peer = required(&mut fields, PEER)?;
     let numbers: VersionNumbers = required(&mut fields, tag::ProtocolVersion)?;
     let Some(version) = ProtocolVersion::from_numbers(numbers.major, numbers.minor) else {
@@ -287,6 +307,8 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
         identifier,
         revision: None,
         client,
+        membership,
+        second_factor,
         peer,
         version,
         operation,
@@ -306,6 +328,20 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
         item.batch = Batch::from_parts(item.batch.parts().0.cloned(), by_kind, returned);
     }
     Ok(Ok(item))
+}
+
+fn decode_membership(item: &Item<'_>) -> Result<(Membership, bool), DecodeError> {
+    let mut fields = Fields::of(item, ProtocolVersion::V2_1)?;
+    let mut membership = Membership::default();
+    while let Some(group) = optional(&mut fields, GROUP)? {
+        membership.groups.push(group);
+    }
+    while let Some(role) = optional(&mut fields, ROLE)? {
+        membership.roles.push(role);
+    }
+    let second_factor = required(&mut fields, SECOND_FACTOR)?;
+    fields.end()?;
+    Ok((membership, second_factor))
 }
 
 fn decode_outcome(item: &Item<'_>) -> Result<ItemOutcome, DecodeError> {
@@ -368,6 +404,8 @@ mod tests {
             identifier: ItemIdentifier { batch: [7; 16], position: 3 },
             revision: Some(Revision(9)),
             client: "fred".to_owned(),
+            membership: Membership { groups: vec!["g".to_owned()], roles: vec!["r".to_owned(), USER.to_owned()] },
+            second_factor: true,
             peer: "192.0.2.1:5".to_owned(),
             version: ProtocolVersion::V1_4,
             operation: Code::Create,
@@ -421,6 +459,7 @@ mod tests {
         let again = PendingItem::from_kept(&kept).unwrap();
         assert_eq!(again.encode(), item.encode());
         assert_eq!((again.identifier, again.revision, again.version), (item.identifier, item.revision, item.version));
+        assert_eq!((&again.membership, again.second_factor), (&item.membership, true));
         assert_eq!((again.client, again.count, again.submitted_us), (item.client, item.count, item.submitted_us));
         let outcome = again.outcome.unwrap();
         assert_eq!((outcome.status, outcome.reason), (ResultStatus::OperationUndone, Some(ResultReason::WrongKeyLifecycleState)));

@@ -309,9 +309,18 @@ impl<S: Store> Engine<S> {
                 return ItemOutcome::failure(&error, now_us);
             }
         };
+        // Its groups and roles are those of the request; what they may do is what the policy says now.
+        let actor = match self.environment.authenticator.member(&item.client, tenant.0, &item.membership) {
+            Ok(actor) => Actor { second_factor: item.second_factor, ..actor },
+            Err(cause) => {
+                let text = "The client may not perform this operation";
+                let error = Error::new(ResultReason::PermissionDenied, text).because(cause.0);
+                return ItemOutcome::failure(&error, now_us);
+            }
+        };
         let request = Request {
             message: &message,
-            actor: Actor { name: item.client.clone(), tenant: tenant.0 },
+            actor,
             grant: None,
             proved_under: None,
             peer: &item.peer,

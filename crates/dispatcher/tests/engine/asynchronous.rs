@@ -473,7 +473,7 @@ fn what_is_kept_is_limited_in_bytes() {
 #[test]
 fn requests_and_rotations_of_every_tenant_are_taken_up() {
     let server = Server::new();
-    let actor = policy::Actor { name: "fred".to_owned(), tenant: 7 };
+    let actor = policy::Actor::of("fred", 7);
     let mut client = Client::of(&server, actor, V2);
     let rotating = [Attribute::RotateAutomatic(true), Attribute::RotateInterval(Interval(60))];
     client.create(aes_and(rotating));

@@ -32,6 +32,7 @@ mod operation_policy;
 mod operations;
 mod ownership;
 mod paging;
+mod policies;
 mod re_key;
 mod roles;
 mod rotation;

@@ -32,7 +32,7 @@ use crate::server::{START, Server};
 
 const V2: ProtocolVersion = ProtocolVersion::V2_1;
 
-fn login() -> LoginRequest {
+pub(crate) fn login() -> LoginRequest {
     LoginRequest { lease_time: None, request_count: None, usage_limits: None }
 }
 
@@ -40,7 +40,7 @@ fn delegation(rights: Vec<Right>) -> DelegatedLoginRequest {
     DelegatedLoginRequest { lease_time: None, request_count: None, usage_limits: None, rights: Rights { rights } }
 }
 
-fn log_in(client: &mut Client<'_>, request: &LoginRequest) -> Ticket {
+pub(crate) fn log_in(client: &mut Client<'_>, request: &LoginRequest) -> Ticket {
     let ticket = client.ask(Operation::Login, request).ok::<LoginResponse>().ticket;
     assert_eq!(ticket.ticket_type, TicketType::Login);
     ticket

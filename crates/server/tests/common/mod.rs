@@ -32,8 +32,8 @@ pub struct Echo;
 impl Service for Echo {
     type Session = String;
 
-    fn session(&self, actor: &str, _peer: SocketAddr) -> String {
-        actor.to_owned()
+    fn session(&self, actor: policy::Actor, _peer: SocketAddr) -> String {
+        actor.name
     }
 
     async fn handle(&self, actor: &mut String, request: &[u8]) -> Response {
