@@ -306,3 +306,57 @@ fn the_program_replaces_keys_and_lists_those_the_server_replaces() {
     let latest = latest["rotations"].as_array().unwrap().iter().find(|key| key["name"] == "in a second").unwrap();
     assert!(latest["rotate_generation"].as_i64().unwrap() >= 1);
 }
+
+#[tokio::test]
+async fn what_hangs_on_a_key_is_revoked_with_it_and_only_if_somebody_says_so() {
+    use kmip::enumerations::LinkType;
+    use kmip::structures::Link;
+    let kmipd = Kmipd::start();
+    let mut client = connect(&kmipd, ProtocolVersion::V2_1).await;
+    let linked = |links: &[(LinkType, &str)]| {
+        links.iter().fold(AttributeList::new(), |attributes, (link_type, other)| {
+            attributes.with(Attribute::Link(Link { link_type: *link_type, linked_object_identifier: (*other).into() }))
+        })
+    };
+    let make = async |client: &mut Client, attributes: AttributeList| {
+        client.create_symmetric_key(CryptographicAlgorithm::AES, 256, attributes).await.unwrap().0
+    };
+    let base = make(&mut client, linked(&[])).await;
+    let derived = make(&mut client, linked(&[(LinkType::DerivationBaseObjectLink, &base)])).await;
+    // It tells of one that tells of it: a circle. And its replacement is none of the matter.
+    let leaf = make(&mut client, linked(&[(LinkType::ParentLink, &derived), (LinkType::ChildLink, &base)])).await;
+    let other = make(&mut client, linked(&[(LinkType::ReplacedObjectLink, &base)])).await;
+    let wrapped = make(&mut client, linked(&[(LinkType::WrappingKeyLink, &leaf)])).await;
+    let states = async |client: &mut Client| {
+        let mut states = Vec::new();
+        for key in [&base, &derived, &leaf, &wrapped, &other] {
+            let state = [AttributeReference::Standard(tag::State)];
+            states.push(*client.get_attributes(&key.as_str().into(), &state).await.unwrap().state().unwrap());
+        }
+        states
+    };
+
+    let asked = kmipd.kmip(&["revoke", &base, "--cascade"]);
+    assert_eq!(asked.status.code(), Some(2), "nobody is there to ask: {asked:?}");
+    let plan = kmipd.kmip(&["revoke", &base, "--cascade", "--dry-run"]);
+    let text = String::from_utf8(plan.stdout).unwrap();
+    assert!(plan.status.success() && text.contains("4 of 4 objects"), "{text}");
+    assert_eq!(states(&mut client).await, [State::PreActive; 5]);
+
+    let done = kmipd.kmip(&["revoke", &base, "--cascade", "--yes", "--reason", "key-compromise"]);
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{text}");
+    let order: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("revoked ")).collect();
+    assert_eq!(order, [&base, &derived, &leaf, &wrapped], "what others hang on comes first");
+    let compromised = State::Compromised;
+    assert_eq!(states(&mut client).await, [compromised, compromised, compromised, compromised, State::PreActive]);
+
+    let again = kmipd.kmip(&["--json", "revoke", &base, "nobody-has-this", "--cascade", "--yes", "--reason", "key-compromise"]);
+    assert_eq!(again.status.code(), Some(1), "one of them is unknown: {again:?}");
+    let document: Json = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(document["objects"].as_array().unwrap().len(), 0, "the others are compromised already: {document}");
+    assert_eq!(document["plan"][0]["skipped"], "is Compromised already");
+    assert!(document["plan"][1]["unknown"].is_string());
+    assert_eq!(kmipd.kmip(&["revoke", &base, "--yes"]).status.code(), Some(2));
+    client.close().await;
+}

@@ -255,6 +255,15 @@ pub(crate) struct Revoke {
     /// Since when it is compromised, such as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    /// Also all that was derived, wrapped, certified or made from them; shows what that is, and asks
+    #[arg(long)]
+    pub(crate) cascade: bool,
+    /// With --cascade: do not ask
+    #[arg(long, requires = "cascade", conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// With --cascade: only show what would be revoked
+    #[arg(long, requires = "cascade")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Subcommand)]

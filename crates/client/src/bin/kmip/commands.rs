@@ -21,7 +21,7 @@ use crate::arguments::{
 };
 use crate::attribute_text::{self as text, assignment, date, enumeration, usage};
 use crate::output::{self, Failure, Output};
-use crate::{input, material, rotations};
+use crate::{cascade, input, material, rotations};
 
 /// Runs a command that needs the server.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -346,6 +346,12 @@ impl Session {
         // The standard requires the date with such a reason; "now" is the honest answer of somebody who does not know it.
         let since = if compromise { Some(since.map_or_else(|| date("now"), Ok)?) } else { None };
         let message = arguments.message.as_deref();
+        if arguments.cascade {
+            let reason = cascade::Reason { code: reason, message, since };
+            let consent = cascade::Consent { yes: arguments.yes, dry_run: arguments.dry_run };
+            let output = self.output;
+            return cascade::run(self.client().await?, output, &arguments.objects.identifiers, &reason, consent).await;
+        }
         self.each(&arguments.objects.identifiers, "revoked", async |client, identifier| {
             client.revoke(identifier, reason, message, since).await
         })

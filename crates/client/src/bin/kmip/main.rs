@@ -2,6 +2,7 @@
 
 mod arguments;
 mod attribute_text;
+mod cascade;
 mod commands;
 mod input;
 mod material;
