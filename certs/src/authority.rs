@@ -300,7 +300,24 @@ impl Authority {
         name: Option<&str>,
         validity: Validity,
     ) -> Result<(String, String), CertificateError> {
-        let request = crate::request::read(request_pem, name)?;
+        self.sign(crate::request::read(request_pem, name, true)?, validity)
+    }
+
+    /// The same, but with a common name alone: nothing else that the request asks for is in the certificate, neither the rest of its
+    /// subject nor alternative names, since either may say whom a server takes the client for.
+    ///
+    /// # Errors
+    /// As [`Authority::sign_request`].
+    pub fn sign_key_of_request(
+        &self,
+        request_pem: &str,
+        name: Option<&str>,
+        validity: Validity,
+    ) -> Result<(String, String), CertificateError> {
+        self.sign(crate::request::read(request_pem, name, false)?, validity)
+    }
+
+    fn sign(&self, request: crate::request::Request, validity: Validity) -> Result<(String, String), CertificateError> {
         let mut params = self::profile(&request.common_name, validity)?;
         params.distinguished_name = request.subject;
         params.subject_alt_names = request.alternative_names;

@@ -10,6 +10,7 @@ mod request;
 
 pub use authority::{Authority, ClientProfile, Issued, KeyKind, Requested, RevocationList, ServerProfile, Validity};
 pub use pkcs12::pkcs12;
+pub use request::RequestFacts;
 
 /// Why a certificate was not made.
 #[derive(Debug, thiserror::Error)]

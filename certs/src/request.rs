@@ -10,6 +10,104 @@ use x509_parser::prelude::FromDer;
 /// A request of more bytes than this is no request: the largest real ones (RSA-8192, many names) have a tenth of it.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
 
+/// What a request asks for, for whoever is to decide about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// The subject, as RFC 4514 writes it or nearly so.
+    pub subject: String,
+    /// The last common name in it, if there is one.
+    pub common_name: Option<String>,
+    /// The alternative names it asks for.
+    pub alternative_names: Vec<String>,
+    /// The kind and size of its key, such as `RSA 3072` or `EC P-256`.
+    pub key: String,
+    /// The request itself, DER: what a fingerprint is computed over.
+    pub der: Vec<u8>,
+}
+
+impl RequestFacts {
+    /// Reads a request, checks that its maker has the private key, and that the key is one that may be certified.
+    ///
+    /// # Errors
+    /// Why it cannot be signed.
+    pub fn read(pem: &str) -> Result<Self, CertificateError> {
+        let der = contents(pem)?;
+        let facts = Self::of(&der)?;
+        Ok(Self { der, ..facts })
+    }
+
+    fn of(der: &[u8]) -> Result<Self, CertificateError> {
+        let (request, key) = proven(der)?;
+        let info = &request.certification_request_info;
+        let common_names = info.subject.iter_common_name().filter_map(|name| name.as_str().ok());
+        let mut alternative_names = Vec::new();
+        for extension in request.requested_extensions().into_iter().flatten() {
+            if let ParsedExtension::SubjectAlternativeName(names) = extension {
+                alternative_names.extend(names.general_names.iter().map(ToString::to_string));
+            }
+        }
+        Ok(Self {
+            subject: info.subject.to_string(),
+            common_name: common_names.last().map(str::to_owned),
+            alternative_names,
+            key,
+            der: Vec::new(),
+        })
+    }
+}
+
+/// The curves that certificates of clients may be on: those that TLS checks signatures with.
+const CURVES: [(&str, &str); 3] = [("1.2.840.10045.3.1.7", "P-256"), ("1.3.132.0.34", "P-384"), ("1.3.132.0.35", "P-521")];
+/// RSA keys, in bits: 112 bits of strength at least (SP 800-57), and not so many that a handshake costs what an attack would like.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// The kind and size of a key that may be certified.
+fn judged(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> Result<String, CertificateError> {
+    let refuse = |text: String| Err(CertificateError::Request(text));
+    match key.algorithm.algorithm.to_id_string().as_str() {
+        "1.2.840.113549.1.1.1" => match key.parsed() {
+            Ok(x509_parser::public_key::PublicKey::RSA(rsa)) if RSA_BITS.contains(&rsa.key_size()) => {
+                Ok(format!("RSA {}", rsa.key_size()))
+            }
+            Ok(x509_parser::public_key::PublicKey::RSA(rsa)) => {
+                let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
+                refuse(format!("its RSA key has {} bits; from {least} to {most} are certified", rsa.key_size()))
+            }
+            _ => refuse("its RSA key cannot be read".to_owned()),
+        },
+        "1.2.840.10045.2.1" => {
+            let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+            let curve = curve.map(|curve| curve.to_id_string()).unwrap_or_default();
+            match CURVES.iter().find(|(number, _)| *number == curve) {
+                Some((_, name)) => Ok(format!("EC {name}")),
+                None => refuse(format!("its key is on the curve {curve:?}; P-256, P-384 and P-521 are certified")),
+            }
+        }
+        "1.3.101.112" => Ok("Ed25519".to_owned()),
+        other => refuse(format!("its key is of the kind {other}; RSA, EC and Ed25519 are certified")),
+    }
+}
+
+fn contents(pem: &str) -> Result<Vec<u8>, CertificateError> {
+    if pem.len() > REQUEST_LENGTH_MAX {
+        return Err(CertificateError::Request(format!("it has more than {REQUEST_LENGTH_MAX} bytes")));
+    }
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
+        .map_err(|cause| CertificateError::Request(format!("not PEM: {cause}")))?;
+    Ok(block.contents)
+}
+
+/// A request whose maker has the private key, which may be certified; and what kind of key that is.
+fn proven(der: &[u8]) -> Result<(X509CertificationRequest<'_>, String), CertificateError> {
+    let (_, request) = X509CertificationRequest::from_der(der)
+        .map_err(|cause| CertificateError::Request(format!("not a PKCS#10 request: {cause}")))?;
+    let key = judged(&request.certification_request_info.subject_pki)?;
+    request
+        .verify_signature()
+        .map_err(|_| CertificateError::Request("its signature does not match its public key".to_owned()))?;
+    Ok((request, key))
+}
+
 /// What is taken from a request.
 pub(crate) struct Request {
     pub(crate) common_name: String,
@@ -19,19 +117,10 @@ pub(crate) struct Request {
 }
 
 /// Reads a request and checks that its maker has the private key. With a `name`, that is the common name, whatever was asked for:
-/// some devices send requests without a usable one.
-pub(crate) fn read(pem: &str, name: Option<&str>) -> Result<Request, CertificateError> {
-    if pem.len() > REQUEST_LENGTH_MAX {
-        return Err(CertificateError::Request(format!("it has more than {REQUEST_LENGTH_MAX} bytes")));
-    }
-    let (_, block) = x509_parser::pem::parse_x509_pem(pem.as_bytes())
-        .map_err(|cause| CertificateError::Request(format!("not PEM: {cause}")))?;
-    let (_, request) = X509CertificationRequest::from_der(&block.contents)
-        .map_err(|cause| CertificateError::Request(format!("not a PKCS#10 request: {cause}")))?;
-    request
-        .verify_signature()
-        .map_err(|_| CertificateError::Request("its signature does not match its public key".to_owned()))?;
-
+/// some devices send requests without a usable one. Only `as_requested` has it the rest of its subject, and alternative names.
+pub(crate) fn read(pem: &str, name: Option<&str>, as_requested: bool) -> Result<Request, CertificateError> {
+    let der = contents(pem)?;
+    let (request, _) = proven(&der)?;
     let info = &request.certification_request_info;
     let mut subject = DistinguishedName::new();
     let mut common_name = name.map(str::to_owned);
@@ -52,13 +141,15 @@ pub(crate) fn read(pem: &str, name: Option<&str>) -> Result<Request, Certificate
                 continue;
             }
             common_name = Some(value.to_owned());
+        } else if !as_requested {
+            continue;
         }
         subject.push(kind, DnValue::Utf8String(value.to_owned()));
     }
     let common_name = common_name.ok_or_else(|| CertificateError::Request("it has no common name; give one".to_owned()))?;
 
     let mut alternative_names = Vec::new();
-    for extension in request.requested_extensions().into_iter().flatten() {
+    for extension in request.requested_extensions().into_iter().flatten().filter(|_| as_requested) {
         if let ParsedExtension::SubjectAlternativeName(names) = extension {
             for name in &names.general_names {
                 alternative_names.extend(alternative_name(name)?);

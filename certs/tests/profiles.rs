@@ -93,6 +93,39 @@ fn a_request_cannot_become_an_authority() {
 }
 
 #[test]
+fn of_a_request_only_its_key_may_be_taken() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["admin.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::OrganizationalUnitName, "administrators");
+    params.distinguished_name.push(rcgen::DnType::CommonName, "array-3");
+    let request = params.serialize_request(&key).unwrap().pem().unwrap();
+    let facts = certs::RequestFacts::read(&request).unwrap();
+    assert_eq!((facts.common_name.as_deref(), facts.key.as_str()), (Some("array-3"), "EC P-256"));
+    assert!(facts.subject.contains("administrators") && facts.alternative_names[0].contains("admin.example"), "{facts:?}");
+
+    let (name, pem) = authority().sign_key_of_request(&request, None, Validity::days(1)).unwrap();
+    let (_, block) = parse_x509_pem(pem.as_bytes()).unwrap();
+    let (_, certificate) = X509Certificate::from_der(&block.contents).unwrap();
+    assert_eq!((name.as_str(), certificate.subject().to_string().as_str()), ("array-3", "CN=array-3"));
+    assert!(certificate.subject_alternative_name().unwrap().is_none());
+    let (_, asked) = authority().sign_request(&request, None, Validity::days(1)).unwrap();
+    let (_, block) = parse_x509_pem(asked.as_bytes()).unwrap();
+    let (_, certificate) = X509Certificate::from_der(&block.contents).unwrap();
+    assert!(certificate.subject_alternative_name().unwrap().is_some());
+}
+
+#[test]
+fn a_key_that_is_too_weak_is_not_certified() {
+    // `openssl req -new -newkey rsa:1024`, and a key on secp256k1: neither library at hand makes such keys.
+    for (request, words) in [(include_str!("rsa-1024.csr"), "has 1024 bits"), (include_str!("secp256k1.csr"), "on the curve")] {
+        let refused = authority().sign_request(request, Some("x"), Validity::days(1)).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+        assert!(certs::RequestFacts::read(request).is_err());
+    }
+}
+
+#[test]
 fn a_request_whose_signature_is_wrong_is_refused() {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut der =

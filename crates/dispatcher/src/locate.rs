@@ -26,6 +26,9 @@ const MAX_FILTERS: usize = 64;
 /// out (2.1, section 6.1.28). A page costs no more than this, however many objects there are.
 const COUNTED_AHEAD: usize = 4_096;
 
+/// Found objects that the log names, so that what nobody looks for any more can be told; of more found ones, none.
+const RECORDED: usize = 16;
+
 pub(crate) struct Locate;
 
 impl Operation for Locate {
@@ -90,6 +93,10 @@ impl Operation for Locate {
             unique_identifiers: found.iter().map(|identifier| UniqueIdentifier((*identifier).clone())).collect(),
         };
         let mut done = Done::reply(response);
+        // Who finds a few objects looked for them; who lists thousands looked for none of them.
+        if found.len() <= RECORDED {
+            done.concerned = found.iter().map(|identifier| (*identifier).clone()).collect();
+        }
         done.placeholder = match found.as_slice() {
             [only] => Placeholder::Set((*only).clone()),
             _ => Placeholder::Clear,

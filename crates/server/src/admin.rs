@@ -3,21 +3,26 @@
 //! The socket speaks one JSON object a line: a command in, a reply out. Only the owner (and root) may connect: mode 0600, and the
 //! system is asked for the peer's user.
 
-use crate::config::Config;
-use crate::database::{Outcome, Work};
+use crate::config::{AuthorityConfig, Config};
+use crate::database::{Outcome, Progress, Work};
+use crate::enrolment::{self, Issued, Register};
 use crate::files::{self, FileError};
-use crate::live::Live;
+use crate::identity;
+use crate::live::{AuditLog, Live};
 use crate::users::Users;
 use certs::{Authority, Validity};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Days a client's certificate is valid unless asked otherwise: what public authorities settled on for servers.
 pub const CLIENT_DAYS: u32 = 825;
 /// Days until a revocation list says a newer one is due: as long as the authority lives, since every revocation writes a new one.
 pub const LIST_DAYS: u32 = 3650;
-/// The most that can be asked for.
-const CLIENT_DAYS_MAX: u32 = 3650;
+/// The least and the most that can be asked for, in seconds: five minutes, since clocks differ, and ten years.
+const VALID_S: std::ops::RangeInclusive<u32> = 300..=3650 * 86_400;
+/// Why no certificate is made.
+const NO_AUTHORITY: &str = "the configuration has no [authority]: certificates come from elsewhere";
 
 /// An administrative command.
 #[derive(Serialize, Deserialize)]
@@ -29,9 +34,43 @@ pub enum Command {
         request_pem: String,
         /// The common name, if not the request's.
         name: Option<String>,
-        /// How long it is valid.
-        days: u32,
+        /// How long it is valid, in seconds.
+        valid_s: u64,
     },
+    /// Signs a request for another certificate of a client that has one.
+    RenewClient {
+        /// PKCS#10, PEM.
+        request_pem: String,
+        /// The client.
+        name: String,
+        /// How long it is valid, in seconds.
+        valid_s: u64,
+    },
+    /// Puts a request into the queue of those that somebody has to approve.
+    RequestClient {
+        /// PKCS#10, PEM.
+        request_pem: String,
+    },
+    /// Lists the requests in the queue.
+    ClientRequests,
+    /// Signs a request of the queue.
+    ApproveRequest {
+        /// Which.
+        identifier: String,
+        /// The common name, if not the request's.
+        name: Option<String>,
+        /// How long it is valid, in seconds.
+        valid_s: u64,
+        /// With the rest of its subject and its alternative names.
+        as_requested: bool,
+    },
+    /// Takes a request out of the queue.
+    RejectRequest {
+        /// Which.
+        identifier: String,
+    },
+    /// Lists the certificates that were issued.
+    ClientList,
     /// Revokes a client's certificate.
     RevokeClient {
         /// The certificate, PEM.
@@ -74,6 +113,13 @@ impl Command {
     fn change(&self) -> Option<(&'static str, Vec<String>)> {
         let (name, about) = match self {
             Self::SignClient { name, .. } => ("client sign", name.clone()),
+            Self::RenewClient { name, .. } => ("client renew", Some(name.clone())),
+            Self::RequestClient { request_pem } => {
+                let facts = certs::RequestFacts::read(request_pem).ok();
+                ("client request", facts.map(|facts| format!("{} {}", identity::fingerprint(&facts.der), facts.subject)))
+            }
+            Self::ApproveRequest { identifier, .. } => ("client approve", Some(identifier.clone())),
+            Self::RejectRequest { identifier } => ("client reject", Some(identifier.clone())),
             Self::RevokeClient { certificate_pem } => {
                 let parsed = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes());
                 ("client revoke", parsed.ok().map(|(_, block)| crate::tls::describe(&block.contents)))
@@ -81,7 +127,7 @@ impl Command {
             Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
             Self::UserRemove { name } => ("user remove", Some(name.clone())),
             Self::Reload => ("admin reload", None),
-            Self::UserList | Self::Status | Self::Db { .. } => return None,
+            Self::ClientRequests | Self::ClientList | Self::UserList | Self::Status | Self::Db { .. } => return None,
         };
         Some((name, about.iter().map(|text| text.chars().take(TOLD_LENGTH_MAX).collect()).collect()))
     }
@@ -126,6 +172,11 @@ pub enum Reply {
         /// It.
         outcome: Outcome,
     },
+    /// How far it has come; the reply follows.
+    Progress {
+        /// In words.
+        line: String,
+    },
     /// Not done, and why.
     Refused {
         /// For people.
@@ -153,20 +204,27 @@ pub struct Administration {
     pub users: Arc<Users>,
     /// The running server, if it is this process.
     pub live: Option<Arc<Live>>,
+    /// Where commands are recorded if it is not.
+    pub audit_log: Option<AuditLog>,
 }
 
 impl Administration {
-    /// Performs a command for somebody. What changes something, or tries to, is recorded in the audit log of the running server.
+    /// Performs a command for somebody. What changes something, or tries to, is recorded in the audit log.
     #[must_use]
-    pub fn perform(&self, actor: &str, command: Command) -> Reply {
+    pub fn perform(&self, actor: &str, command: Command, progress: &mut Progress) -> Reply {
         let change = command.change();
-        let mut reply = self.try_perform(actor, command).unwrap_or_else(|error| Reply::Refused { error });
-        let (Some(live), Some((name, mut identifiers))) = (&self.live, change) else { return reply };
+        let mut reply = self.try_perform(actor, command, progress).unwrap_or_else(|error| Reply::Refused { error });
+        let log = self.live.as_ref().map(|live| &live.audit_log).or(self.audit_log.as_ref());
+        let (Some(log), Some((name, mut identifiers))) = (log, change) else { return reply };
         let done = !matches!(reply, Reply::Refused { .. });
-        if let Reply::Certificate { name, .. } = &reply {
-            identifiers = vec![name.clone()];
+        if let Reply::Certificate { name, certificate_pem, .. } = &reply {
+            let serial = enrolment::der_of(certificate_pem).ok().and_then(|der| serial_of(&der));
+            // What was given its name is told beside it: which request, which certificate.
+            identifiers.retain(|told| told != name);
+            identifiers.insert(0, name.clone());
+            identifiers.extend(serial.iter().map(|serial| format!("serial {serial}")));
         }
-        let recorded = live.audit_log.record(actor, name, identifiers, done);
+        let recorded = log.record(actor, name, identifiers, done);
         // What was done holds all the same: a revocation must not wait for a disk.
         if let (Err(cause), Reply::Done { messages }) = (recorded, &mut reply) {
             messages.push(format!("it is not in the audit log: {cause}"));
@@ -174,9 +232,56 @@ impl Administration {
         reply
     }
 
-    fn try_perform(&self, actor: &str, command: Command) -> Result<Reply, String> {
+    fn try_perform(&self, actor: &str, command: Command, progress: &mut Progress) -> Result<Reply, String> {
         match command {
-            Command::SignClient { request_pem, name, days } => self.sign_client(&request_pem, name.as_deref(), days),
+            Command::SignClient { request_pem, name, valid_s } => self.issue(
+                valid_s,
+                |authority, validity| authority.sign_request(&request_pem, name.as_deref(), validity),
+                |_| Ok(()),
+            ),
+            Command::RenewClient { request_pem, name, valid_s } => {
+                let known = |register: &mut Register| match register.issued.iter().rfind(|issued| issued.name == name) {
+                    None => Err(format!("no certificate of {name:?} is in the register; kmipd client add makes one")),
+                    Some(Issued { revoked: Some(_), .. }) => {
+                        Err(format!("the certificate of {name:?} was revoked; kmipd client add makes another one"))
+                    }
+                    Some(_) => Ok(()),
+                };
+                self.issue(
+                    valid_s,
+                    |authority, validity| authority.sign_key_of_request(&request_pem, Some(&name), validity),
+                    known,
+                )
+            }
+            Command::RequestClient { request_pem } => {
+                let waiting = enrolment::request(self.authority()?, &request_pem, actor)?;
+                let mut messages = enrolment::lines(&waiting);
+                messages.push(format!("it waits for: kmipd client approve {}", waiting.identifier));
+                Ok(Reply::Done { messages })
+            }
+            Command::ClientRequests => {
+                let register = Register::read(&self.authority()?.register)?;
+                Ok(Reply::Done { messages: register.requests.iter().flat_map(enrolment::lines).collect() })
+            }
+            Command::ApproveRequest { identifier, name, valid_s, as_requested } => {
+                let register = Register::read(&self.authority()?.register)?;
+                let waiting = enrolment::find(&register, &identifier)?;
+                let (pem, name) = (&waiting.request_pem, name.as_deref());
+                let sign = |authority: &Authority, validity| match as_requested {
+                    true => authority.sign_request(pem, name, validity),
+                    false => authority.sign_key_of_request(pem, name, validity),
+                };
+                self.issue(valid_s, sign, |register| take_out(register, &waiting.fingerprint))
+            }
+            Command::RejectRequest { identifier } => enrolment::change(self.authority()?, |register| {
+                let fingerprint = enrolment::find(register, &identifier)?.fingerprint.clone();
+                take_out(register, &fingerprint)?;
+                Ok(done(format!("request {fingerprint} is rejected")))
+            }),
+            Command::ClientList => {
+                let register = Register::read(&self.authority()?.register)?;
+                Ok(Reply::Done { messages: register.issued.iter().map(issued_line).collect() })
+            }
             Command::RevokeClient { certificate_pem } => self.revoke_client(&certificate_pem),
             Command::UserAdd { name, role, device_serial, password } => {
                 let weak = self.config.protocol.weak_passwords;
@@ -206,19 +311,34 @@ impl Administration {
             }
             Command::Db { work } => {
                 let live = self.live.as_ref().ok_or("no server is running")?;
-                Ok(Reply::Db { outcome: live.whole_store.work(actor, &work)? })
+                Ok(Reply::Db { outcome: live.whole_store.work(actor, &work, progress)? })
             }
         }
     }
 
-    fn sign_client(&self, request_pem: &str, name: Option<&str>, days: u32) -> Result<Reply, String> {
-        if !(1..=CLIENT_DAYS_MAX).contains(&days) {
-            return Err(format!("a certificate can be valid for 1 to {CLIENT_DAYS_MAX} days"));
-        }
+    fn authority(&self) -> Result<&AuthorityConfig, String> {
+        self.config.authority.as_ref().ok_or_else(|| NO_AUTHORITY.to_owned())
+    }
+
+    /// Makes a certificate and notes it, in one change of the register.
+    fn issue(
+        &self,
+        valid_s: u64,
+        sign: impl FnOnce(&Authority, Validity) -> Result<(String, String), certs::CertificateError>,
+        check: impl FnOnce(&mut Register) -> Result<(), String>,
+    ) -> Result<Reply, String> {
+        let seconds = u32::try_from(valid_s).ok().filter(|seconds| VALID_S.contains(seconds)).ok_or_else(|| {
+            let (least, most) = (VALID_S.start() / 60, VALID_S.end() / 86_400);
+            format!("a certificate can be valid for {least} minutes to {most} days")
+        })?;
         let authority = read_authority(&self.config)?;
-        let (name, certificate_pem) =
-            authority.sign_request(request_pem, name, Validity::days(days)).map_err(|error| error.to_string())?;
-        tracing::info!(name, days, "client certificate signed");
+        let (name, certificate_pem) = enrolment::change(self.authority()?, |register| {
+            check(register)?;
+            let signed = sign(&authority, Validity::seconds(seconds)).map_err(|error| error.to_string())?;
+            register.note(&signed.1)?;
+            Ok(signed)
+        })?;
+        tracing::info!(name, valid_s, "client certificate signed");
         Ok(Reply::Certificate { name, certificate_pem, authority_pem: authority.certificate_pem().to_owned() })
     }
 
@@ -230,9 +350,17 @@ impl Administration {
         let current = crate::tls::read_list(&files.crl).map_err(|error| error.to_string())?;
         let list = authority.revoke(current.as_deref(), &block.contents, LIST_DAYS).map_err(|error| error.to_string())?;
         files::replace(&files.crl, list.pem.as_bytes(), files::PUBLIC).map_err(|error| error.to_string())?;
+        let fingerprint = identity::fingerprint(&block.contents);
+        // The list is what counts, and holds already.
+        let noted = enrolment::change(files, |register| {
+            let of_it = register.issued.iter_mut().filter(|issued| issued.fingerprint == fingerprint);
+            of_it.for_each(|issued| issued.revoked = Some(crate::tls::now()));
+            Ok(())
+        });
         let what = crate::tls::describe(&block.contents);
         tracing::info!(certificate = what, "client certificate revoked");
         let mut messages = vec![format!("revoked in {}: {what}", files.crl.display())];
+        messages.extend(noted.err().map(|cause| format!("the register does not have it: {cause}")));
         if !self.config.tls.crls.contains(&files.crl) {
             messages.push(format!("it does not hold yet: tls.crls does not name {}", files.crl.display()));
         } else if let Some(live) = &self.live {
@@ -248,12 +376,36 @@ impl Administration {
 /// When there is none, or its files cannot be read.
 pub fn read_authority(config: &Config) -> Result<Authority, String> {
     let Some(files) = &config.authority else {
-        return Err("the configuration has no [authority]: certificates come from elsewhere".to_owned());
+        return Err(NO_AUTHORITY.to_owned());
     };
     let text = |error: FileError| error.to_string();
     let certificate = files::read_text(&files.certificate).map_err(text)?;
     let key = zeroize::Zeroizing::new(files::read_text(&files.key).map_err(text)?);
     Authority::read(&certificate, &key).map_err(|error| error.to_string())
+}
+
+fn take_out(register: &mut Register, fingerprint: &str) -> Result<(), String> {
+    let before = register.requests.len();
+    register.requests.retain(|waiting| waiting.fingerprint != fingerprint);
+    // Somebody else may have decided meanwhile.
+    if register.requests.len() == before { Err(format!("request {fingerprint} does not wait any more")) } else { Ok(()) }
+}
+
+fn serial_of(der: &[u8]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(certificate.raw_serial_as_string())
+}
+
+fn issued_line(issued: &Issued) -> String {
+    let now = crate::tls::now();
+    let moment = |seconds: i64| crate::audit_trail::moment(seconds.saturating_mul(1_000_000));
+    let state = match issued.revoked {
+        Some(at) => format!("revoked {}", moment(at)),
+        None if issued.ends <= now => "ended".to_owned(),
+        None if issued.is_due(now) => "to be renewed".to_owned(),
+        None => "good".to_owned(),
+    };
+    format!("{}  serial {}  ends {}  {state}", issued.name.escape_debug(), issued.serial, moment(issued.ends))
 }
 
 fn done(message: String) -> Reply {

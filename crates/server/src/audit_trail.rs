@@ -189,16 +189,16 @@ fn check<S: Store>(
 }
 
 /// A log that is read page by page.
-struct Log<'a, S> {
-    store: &'a S,
-    runtime: &'a Handle,
-    progress: &'a mut Progress,
-    what: &'static str,
-    next: u64,
+pub(crate) struct Log<'a, S> {
+    pub(crate) store: &'a S,
+    pub(crate) runtime: &'a Handle,
+    pub(crate) progress: &'a mut Progress,
+    pub(crate) what: &'static str,
+    pub(crate) next: u64,
 }
 
 impl<S: Store> Log<'_, S> {
-    fn page(&mut self) -> Result<Vec<LogRecord>, String> {
+    pub(crate) fn page(&mut self) -> Result<Vec<LogRecord>, String> {
         let page = self.runtime.block_on(self.store.read_log(self.next, PAGE)).map_err(|error| error.to_string())?;
         if let Some(last) = page.last() {
             self.next = last.sequence + 1;
@@ -407,7 +407,7 @@ fn json(sequence: u64, hash: &[u8; 32], record: &AuditRecord) -> String {
 }
 
 /// A moment as RFC 3339 writes it, in UTC, to the millisecond.
-fn moment(time_us: i64) -> String {
+pub(crate) fn moment(time_us: i64) -> String {
     let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time_us.div_euclid(1_000)) * 1_000_000);
     moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{time_us} us"))
 }

@@ -78,6 +78,26 @@ pub fn write_certificates(folder: &Path, authority_pem: &str, issued: &Issued) -
     files::write_new(&folder.join("ca.pem"), authority_pem.as_bytes(), PUBLIC)
 }
 
+/// Puts another key and certificate into a bundle, in place of those that are there. A client that connects meanwhile may read the new
+/// key and the old certificate; it tries again.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn replace_certificates(folder: &Path, authority_pem: &str, issued: &Issued) -> Result<(), FileError> {
+    files::replace(&folder.join("key.pem"), issued.key_pem.as_bytes(), SECRET)?;
+    files::replace(&folder.join("cert.pem"), issued.certificate_pem.as_bytes(), PUBLIC)?;
+    files::replace(&folder.join("ca.pem"), authority_pem.as_bytes(), PUBLIC)?;
+    for name in ["client.p12", "client.p12.password"] {
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FileError::new("remove", &folder.join(name))(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes (or rewrites, after the server moved to another address) `client.toml` for `kmip` and `pykmip.conf` for PyKMIP. Paths in
 /// client.toml are relative to it; PyKMIP takes paths as they are, so pykmip.conf has absolute ones, those of `final_folder`.
 ///

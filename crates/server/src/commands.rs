@@ -1,12 +1,14 @@
 //! What each command of `kmipd` does.
 
 use crate::{AdminCommand, AuditCommand, ClientCommand, DbCommand, DevArguments, InitArguments, UserCommand};
-use certs::{Authority, ClientProfile, Validity};
+use crate::{LifeArguments, ReportArguments, ReportCommand, ReportFormat, ReportOptions};
+use certs::{Authority, ClientProfile, Issued, Validity};
 use server::admin::{Command, Password, Reply};
 use server::audit_trail::{Filter, read_moment};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
 use server::database::Work;
+use server::report::{About, Ask, Format};
 use server::run::{self, Plan};
 use server::setup;
 use server::{files, socket, tls, users};
@@ -17,6 +19,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use x509_parser::pem::parse_x509_pem;
 use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of a request on standard input.
+const REQUEST_LENGTH_MAX: u64 = 64 * 1024;
 
 /// Writes lines to standard output. Nobody may be listening; that is no reason to stop a server.
 fn say(text: &str) {
@@ -185,39 +190,109 @@ pub(crate) fn check_config(file: &Path) -> Result<(), String> {
 
 pub(crate) fn client(command: ClientCommand) -> Result<(), String> {
     match command {
-        ClientCommand::Add { name, config, out, days } => {
+        ClientCommand::Add { name, config, out, life } => {
             let config = Config::read(&config.config).map_err(text)?;
-            // The key is made here and never travels; the server only sees the request.
-            let requested = Authority::request(&ClientProfile::named(&name, Validity::days(days))).map_err(text)?;
-            let command = Command::SignClient { request_pem: requested.request_pem.clone(), name: None, days };
-            let Reply::Certificate { certificate_pem, authority_pem, .. } = socket::give(&config, command).map_err(text)? else {
-                return Err("the server gave another reply than a certificate".to_owned());
-            };
-            let issued = requested.complete(certificate_pem).map_err(text)?;
+            let (issued, authority_pem) = make_client(&config, &name, |request_pem| {
+                Ok(Command::SignClient { request_pem, name: None, valid_s: seconds(&life)? })
+            })?;
             bundle::write_certificates(&out, &authority_pem, &issued).map_err(text)?;
-            let (_, authority) = parse_x509_pem(authority_pem.as_bytes()).map_err(text)?;
-            bundle::write_pkcs12(&out, &authority.contents, &issued, &name)?;
-            let folder = out.canonicalize().map_err(text)?;
-            bundle::write_settings(&out, &folder, &Endpoint::of(&config, config.listen.port())?).map_err(text)?;
-            say(&format!("{}: ca.pem cert.pem key.pem client.p12 client.p12.password client.toml pykmip.conf", out.display()));
-            Ok(())
+            finish_bundle(&config, &out, &authority_pem, &issued, &name)
+        }
+        ClientCommand::Renew { name, config, csr: None, out, life } => {
+            let config = Config::read(&config.config).map_err(text)?;
+            if !out.join("cert.pem").is_file() {
+                return Err(format!("{}: no bundle in it; kmipd client add makes one", out.display()));
+            }
+            let (issued, authority_pem) = make_client(&config, &name, |request_pem| {
+                Ok(Command::RenewClient { request_pem, name: name.clone(), valid_s: seconds(&life)? })
+            })?;
+            bundle::replace_certificates(&out, &authority_pem, &issued).map_err(text)?;
+            finish_bundle(&config, &out, &authority_pem, &issued, &name)
+        }
+        ClientCommand::Renew { name, config, csr: Some(csr), out, life } => {
+            let request_pem = read_request(&csr)?;
+            sign(&config.config, &out, Command::RenewClient { request_pem, name, valid_s: seconds(&life)? })
+        }
+        ClientCommand::Sign { csr, config, out, name, life } => {
+            let request_pem = read_request(&csr)?;
+            sign(&config.config, &out, Command::SignClient { request_pem, name, valid_s: seconds(&life)? })
+        }
+        ClientCommand::Approve { identifier, config, out, name, as_requested, life } => {
+            let valid_s = seconds(&life)?;
+            sign(&config.config, &out, Command::ApproveRequest { identifier, name, valid_s, as_requested })
         }
         ClientCommand::Revoke { certificate, config } => {
             let certificate_pem = files::read_text(&certificate).map_err(text)?;
             show(&config.config, Command::RevokeClient { certificate_pem })
         }
-        ClientCommand::Sign { csr, config, out, name, days } => {
-            let config = Config::read(&config.config).map_err(text)?;
-            let request_pem = files::read_text(&csr).map_err(text)?;
-            let reply = socket::give(&config, Command::SignClient { request_pem, name, days }).map_err(text)?;
-            let Reply::Certificate { name, certificate_pem, authority_pem } = reply else {
-                return Err("the server gave another reply than a certificate".to_owned());
-            };
-            files::write_new(&out, format!("{certificate_pem}{authority_pem}").as_bytes(), files::PUBLIC).map_err(text)?;
-            say(&format!("{}: the certificate of {name:?}, then the authority's", out.display()));
-            Ok(())
+        ClientCommand::Request { csr, config } => {
+            show(&config.config, Command::RequestClient { request_pem: read_request(&csr)? })
         }
+        ClientCommand::Requests(config) => show(&config.config, Command::ClientRequests),
+        ClientCommand::Reject { identifier, config } => show(&config.config, Command::RejectRequest { identifier }),
+        ClientCommand::List(config) => show(&config.config, Command::ClientList),
     }
+}
+
+/// How long a certificate is to be valid, in seconds.
+fn seconds(life: &LifeArguments) -> Result<u64, String> {
+    let Some(valid) = &life.valid else { return Ok(u64::from(life.days) * 86_400) };
+    let unit = valid.chars().last().and_then(|unit| match unit {
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        _ => None,
+    });
+    let seconds = unit.and_then(|unit| valid[..valid.len() - 1].parse::<u32>().ok().map(|number| u64::from(number) * unit));
+    seconds.ok_or_else(|| format!("--valid {valid:?} is no time such as 90d, 24h or 30m"))
+}
+
+/// A request made elsewhere; `-` is standard input.
+fn read_request(path: &Path) -> Result<String, String> {
+    if path != Path::new("-") {
+        return files::read_text(path).map_err(text);
+    }
+    let mut request = String::new();
+    std::io::stdin().lock().take(REQUEST_LENGTH_MAX).read_to_string(&mut request).map_err(|error| format!("read it: {error}"))?;
+    Ok(request)
+}
+
+/// Makes a key here, from where it never travels, and has its request signed.
+fn make_client(
+    config: &Config,
+    name: &str,
+    command: impl FnOnce(String) -> Result<Command, String>,
+) -> Result<(Issued, String), String> {
+    let requested = Authority::request(&ClientProfile::named(name, Validity::days(1))).map_err(text)?;
+    let command = command(requested.request_pem.clone())?;
+    let Reply::Certificate { certificate_pem, authority_pem, .. } = socket::give(config, command).map_err(text)? else {
+        return Err("the server gave another reply than a certificate".to_owned());
+    };
+    Ok((requested.complete(certificate_pem).map_err(text)?, authority_pem))
+}
+
+fn finish_bundle(config: &Config, out: &Path, authority_pem: &str, issued: &Issued, name: &str) -> Result<(), String> {
+    let (_, authority) = parse_x509_pem(authority_pem.as_bytes()).map_err(text)?;
+    bundle::write_pkcs12(out, &authority.contents, issued, name)?;
+    let folder = out.canonicalize().map_err(text)?;
+    bundle::write_settings(out, &folder, &Endpoint::of(config, config.listen.port())?).map_err(text)?;
+    say(&format!("{}: ca.pem cert.pem key.pem client.p12 client.p12.password client.toml pykmip.conf", out.display()));
+    Ok(())
+}
+
+/// Has a certificate made for a request that was made elsewhere, and writes it.
+fn sign(file: &Path, out: &Path, command: Command) -> Result<(), String> {
+    let config = Config::read(file).map_err(text)?;
+    // Before the certificate is made: nobody has it if it cannot be written.
+    if out.exists() {
+        return Err(format!("{} exists; nothing is overwritten", out.display()));
+    }
+    let Reply::Certificate { name, certificate_pem, authority_pem } = socket::give(&config, command).map_err(text)? else {
+        return Err("the server gave another reply than a certificate".to_owned());
+    };
+    files::write_new(out, format!("{certificate_pem}{authority_pem}").as_bytes(), files::PUBLIC).map_err(text)?;
+    say(&format!("{}: the certificate of {name:?}, then the authority's", out.display()));
+    Ok(())
 }
 
 pub(crate) fn user(command: UserCommand) -> Result<(), String> {
@@ -269,6 +344,40 @@ fn perform(file: &Path, work: Work) -> Result<(), String> {
     outcome.found.map_or(Ok(()), Err)
 }
 
+pub(crate) fn report(arguments: ReportArguments) -> Result<(), String> {
+    let ReportArguments { options, check, expiring_days, orphan_days, policy, command } = arguments;
+    let (options, about) = match command {
+        Some(ReportCommand::Policy) => {
+            say(server::report::policy::BUILT_IN.trim_end());
+            return Ok(());
+        }
+        Some(ReportCommand::Impact { key, options }) => (options, About::Impact { key }),
+        None => {
+            let policy = policy.map(|file| files::read_text(&file)).transpose().map_err(text)?;
+            (options, About::Inventory { policy, expiring_days, orphan_days })
+        }
+    };
+    let ReportOptions { config, format, out, limit } = options;
+    let format = match format {
+        ReportFormat::Text => Format::Text,
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Html => Format::Html,
+    };
+    let config = Config::read(&config.ok_or("--config FILE is missing")?).map_err(text)?;
+    let outcome = socket::work_on_store(&config, Work::Report { ask: Ask { about, format, limit } }).map_err(text)?;
+    match out {
+        None => outcome.messages.iter().for_each(|message| say(message)),
+        Some(out) => {
+            let mut bytes = outcome.messages.join("\n");
+            bytes.push('\n');
+            // It tells who owns what: not for everybody.
+            files::replace(&out, bytes.as_bytes(), files::SECRET).map_err(text)?;
+            complain(&format!("kmipd: {} written", out.display()));
+        }
+    }
+    if check { outcome.found.map_or(Ok(()), Err) } else { Ok(()) }
+}
+
 pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {
     match command {
         AdminCommand::Status(config) => show(&config.config, Command::Status),
@@ -288,6 +397,7 @@ fn show(file: &Path, command: Command) -> Result<(), String> {
         }
         Reply::Certificate { certificate_pem, .. } => say(&certificate_pem),
         Reply::Db { outcome } => outcome.messages.iter().for_each(|message| say(message)),
+        Reply::Progress { line } => say(&line),
         Reply::Refused { error } => return Err(error),
     }
     Ok(())

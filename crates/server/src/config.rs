@@ -130,6 +130,9 @@ pub struct AuthorityConfig {
     /// The revocation list that `kmipd client revoke` keeps; it works when `tls.crls` names it too.
     #[serde(default = "default_revocation_list")]
     pub crl: PathBuf,
+    /// Which certificates were issued, and which requests wait.
+    #[serde(default = "default_register")]
+    pub register: PathBuf,
 }
 
 /// The kinds of store.
@@ -354,6 +357,10 @@ fn default_revocation_list() -> PathBuf {
     PathBuf::from("ca.crl")
 }
 
+fn default_register() -> PathBuf {
+    PathBuf::from("enrolment.json")
+}
+
 fn default_users() -> PathBuf {
     PathBuf::from("users.toml")
 }
@@ -497,6 +504,7 @@ impl Config {
             paths.push(&mut authority.certificate);
             paths.push(&mut authority.key);
             paths.push(&mut authority.crl);
+            paths.push(&mut authority.register);
         }
         paths
     }

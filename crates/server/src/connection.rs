@@ -4,7 +4,7 @@ use crate::explain::{Explanation, explain, explain_first_bytes};
 use crate::framing::{self, FrameError, Request};
 use crate::listener::{Place, Server};
 use crate::service::{Response, Service};
-use crate::tls::{Trust, describe, remembering_refusal};
+use crate::tls::{Trust, describe, end_of, now, remembering_refusal};
 use dispatcher::Sending;
 use policy::Actor;
 use rustls::HandshakeKind;
@@ -52,11 +52,13 @@ struct Identified {
     name: String,
     actor: Actor,
     generation: u64,
+    /// When the certificate ends, in seconds since 1970.
+    ends: i64,
 }
 
 async fn accept<S: Service>(server: &Server<S>, tcp: TcpStream, peer: SocketAddr) -> Option<(TlsStream<TcpStream>, Identified)> {
     let limit = server.limits.handshake_timeout();
-    let trust = server.trust.load_full();
+    let trust = server.trust.load();
     let Ok(result) = timeout(limit, handshake(server, &trust, tcp, peer)).await else {
         refused(
             server,
@@ -129,7 +131,7 @@ fn identify<S: Service>(
     let Some(certificate) = chain.first() else { return Err((explain(&rustls::Error::NoCertificatesPresented), None)) };
     if tls.handshake_kind() == Some(HandshakeKind::Resumed) {
         server.metrics.handshakes_resumed.fetch_add(1, Relaxed);
-        trust = server.trust.load_full();
+        trust = server.trust.load();
         trust.judge(chain).map_err(|error| {
             let explanation = explain(&error);
             let text = format!("{} (it resumed an earlier session)", explanation.text);
@@ -139,7 +141,10 @@ fn identify<S: Service>(
         server.metrics.handshakes_full.fetch_add(1, Relaxed);
     }
     match trust.identify(certificate) {
-        Ok(actor) => Ok(Identified { name: actor.name.clone(), actor, generation: trust.generation }),
+        Ok(actor) => {
+            let name = actor.name.clone();
+            Ok(Identified { name, actor, generation: trust.generation, ends: end_of(certificate) })
+        }
         Err(error) => Err((Explanation { kind: "nameless", text: error.to_string() }, Some(describe(certificate)))),
     }
 }
@@ -175,11 +180,21 @@ async fn requests<S: Service>(
 ) {
     let mut session = server.service.session(actor.actor.clone(), peer);
     let mut generation = actor.generation;
+    let mut generations = server.trust.generations();
     loop {
         let begun = tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop) => return,
-            begun = framing::begin_request(stream, &server.limits) => begun,
+            // Who waits for nothing but the next request is judged at once.
+            _ = generations.wait_for(|now| *now != generation) => None,
+            begun = framing::begin_request(stream, &server.limits) => Some(begun),
+        };
+        let Some(begun) = begun else {
+            let trust = server.trust.load();
+            let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
+            server.service.renew(&mut session, renewed);
+            generation = trust.generation;
+            continue;
         };
         let request = match begun {
             Ok(None) => {
@@ -193,8 +208,8 @@ async fn requests<S: Service>(
             Ok(request) => request,
             Err(error) => return bad_frame(server, stream, &mut session, peer, actor, &error).await,
         };
-        let trust = server.trust.load_full();
-        if trust.generation != generation {
+        let trust = server.trust.load();
+        if trust.generation != generation || now() >= actor.ends {
             let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
             server.service.renew(&mut session, renewed);
             generation = trust.generation;
@@ -222,10 +237,18 @@ async fn requests_of_server<S: Service>(
     stopping: &mut watch::Receiver<bool>,
     mut generation: u64,
 ) {
+    let mut generations = server.trust.generations();
     loop {
         let begun = tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop) => return,
+            _ = generations.wait_for(|now| *now != generation) => {
+                let trust = server.trust.load();
+                let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
+                server.service.renew(session, renewed);
+                generation = trust.generation;
+                continue;
+            }
             () = server.service.has_to_send(session) => None,
             begun = framing::begin_request(stream, &server.limits) => Some(begun),
         };
@@ -247,8 +270,8 @@ async fn requests_of_server<S: Service>(
                 return;
             }
         };
-        let trust = server.trust.load_full();
-        if trust.generation != generation {
+        let trust = server.trust.load();
+        if trust.generation != generation || now() >= actor.ends {
             let Some(renewed) = still_trusted(server, stream, &trust, peer, actor) else { return };
             server.service.renew(session, renewed);
             generation = trust.generation;
@@ -288,8 +311,9 @@ enum Then {
     ExchangeRoles,
 }
 
-/// After a reload, a connection that was opened before it is judged like a new one, and ends if it would get another name or tenant: what
-/// it has done under the old one is not undone, and the client connects again. Otherwise, what the policy gives the client now.
+/// After a reload, or when its certificate has ended, a connection that was opened before is judged like a new one, and ends if it
+/// would get another name or tenant: what it has done under the old one is not undone, and the client connects again. Otherwise, what
+/// the policy gives the client now.
 fn still_trusted<S: Service>(
     server: &Server<S>,
     stream: &TlsStream<TcpStream>,

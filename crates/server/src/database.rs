@@ -6,6 +6,7 @@ use crate::config::{Config, StoreKind};
 use crate::files::{self, SECRET};
 use crate::live;
 use crate::operated::OperatedStore;
+use crate::report;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, IsTerminal, Write};
@@ -27,31 +28,58 @@ const GROUP_NAMES: usize = MAX_LOG_ENTRY / 2;
 const REWRITTEN: Duration = Duration::from_millis(200);
 /// How often it is told elsewhere, in a line of its own.
 const REPEATED: Duration = Duration::from_secs(10);
+/// How often a running server tells it to whoever asked.
+const SENT: Duration = Duration::from_millis(500);
 
 /// Why there is nothing to be done.
 const IN_MEMORY: &str = "the store is in memory, and has no files (store.kind)";
 
-/// Tells on standard error how far something has come.
-#[derive(Debug)]
+/// Tells how far something has come.
 pub struct Progress {
-    silent: bool,
-    terminal: bool,
+    to: To,
     told: Instant,
     /// A line was begun on the terminal.
     begun: bool,
+}
+
+/// Where progress is told.
+enum To {
+    Nobody,
+    /// Standard error, where the line is written over.
+    Terminal,
+    /// Standard error, in lines.
+    Lines,
+    /// Whoever asked a running server.
+    Somebody(Box<dyn FnMut(String) + Send>),
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Progress").field("begun", &self.begun).finish_non_exhaustive()
+    }
 }
 
 impl Progress {
     /// For standard error as it is.
     #[must_use]
     pub fn new() -> Self {
-        Self { silent: false, terminal: std::io::stderr().is_terminal(), told: Instant::now(), begun: false }
+        Self::to(if std::io::stderr().is_terminal() { To::Terminal } else { To::Lines })
     }
 
-    /// Tells nothing: for a server, whose standard error is its log.
+    /// Tells nothing.
     #[must_use]
     pub fn silent() -> Self {
-        Self { silent: true, terminal: false, told: Instant::now(), begun: false }
+        Self::to(To::Nobody)
+    }
+
+    /// Tells somebody else.
+    #[must_use]
+    pub fn through(tell: impl FnMut(String) + Send + 'static) -> Self {
+        Self::to(To::Somebody(Box::new(tell)))
+    }
+
+    fn to(to: To) -> Self {
+        Self { to, told: Instant::now(), begun: false }
     }
 
     fn tell_step(&mut self, step: &Step) {
@@ -60,15 +88,43 @@ impl Progress {
 
     /// Tells how far something has come, if it was not told just before.
     pub fn tell(&mut self, what: &str, done: u64, all: Option<u64>, unit: &str) {
-        if self.silent || self.told.elapsed() < if self.terminal { REWRITTEN } else { REPEATED } {
-            return;
+        if self.is_due() {
+            let part = all.map_or(String::new(), |all| format!(" of {all} ({} %)", done.saturating_mul(100) / all.max(1)));
+            self.write(format!("{what}: {done}{part} {unit}"));
         }
+    }
+
+    /// Tells what a running server told, if nothing was told just before.
+    pub fn repeat(&mut self, line: String) {
+        if self.is_due() {
+            self.write(line);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let pause = match self.to {
+            To::Nobody => return false,
+            To::Terminal => REWRITTEN,
+            To::Lines => REPEATED,
+            To::Somebody(_) => SENT,
+        };
+        self.told.elapsed() >= pause
+    }
+
+    fn write(&mut self, line: String) {
         self.told = Instant::now();
-        let part = all.map_or(String::new(), |all| format!(" of {all} ({} %)", done.saturating_mul(100) / all.max(1)));
-        let line = format!("{what}: {done}{part} {unit}");
         // Nobody may be reading; that is no reason to stop.
-        let _ = if self.terminal { write!(std::io::stderr(), "\r\x1b[K{line}") } else { writeln!(std::io::stderr(), "{line}") };
-        self.begun = self.terminal;
+        match &mut self.to {
+            To::Nobody => {}
+            To::Terminal => {
+                let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+                self.begun = true;
+            }
+            To::Lines => {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            To::Somebody(tell) => tell(line),
+        }
     }
 }
 
@@ -128,6 +184,11 @@ pub enum Work {
         /// Which.
         filter: Filter,
     },
+    /// Report about the objects.
+    Report {
+        /// What.
+        ask: report::Ask,
+    },
 }
 
 /// What came of it.
@@ -165,8 +226,28 @@ pub fn work_on_files(config: &Config, work: &Work) -> Result<Outcome, String> {
     })?;
     drop(key);
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(text)?;
-    let actor = format!("administrator (system user {})", rustix::process::getuid().as_raw());
+    let actor = local_administrator();
     work_on(&store, config, &actor, work, runtime.handle(), &mut progress)
+}
+
+/// Who works on the files.
+#[must_use]
+pub fn local_administrator() -> String {
+    format!("administrator (system user {})", rustix::process::getuid().as_raw())
+}
+
+/// Makes an entry of the audit log durable in the store of a server that does not run. The caller holds the lock of its folder.
+///
+/// # Errors
+/// Why it was not recorded: the store is in memory, there is none yet, it cannot be opened, or takes no writes.
+pub fn note_on_files(config: &Config, entry: Vec<u8>) -> Result<(), String> {
+    if config.store.kind != StoreKind::Sled {
+        return Err(IN_MEMORY.to_owned());
+    }
+    let key = RootKey::read_file(&config.store.root_key).map_err(text)?;
+    let store = SledStore::open(&config.store.path, &key, &config.store.options()).map_err(text)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(text)?;
+    runtime.block_on(note(&store, entry)).map_err(text)
 }
 
 /// Does something with a store that is open, for somebody. Waits for the disk: never on a thread that serves sockets.
@@ -253,6 +334,7 @@ pub fn work_on<S: OperatedStore>(
             let messages = audit_trail::show(store, filter, runtime, progress)?;
             Ok(Outcome { messages, found: None })
         }
+        Work::Report { ask } => report::report(store, config, ask, runtime, progress),
     }
 }
 

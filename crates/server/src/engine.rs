@@ -204,8 +204,15 @@ impl<S: OperatedStore> Service for EngineService<S> {
         measures
     }
 
-    fn work_on_store(&self, config: &Config, actor: &str, work: &Work, runtime: &Handle) -> Result<Outcome, String> {
-        database::work_on(self.engine.store(), config, actor, work, runtime, &mut Progress::silent())
+    fn work_on_store(
+        &self,
+        config: &Config,
+        actor: &str,
+        work: &Work,
+        runtime: &Handle,
+        progress: &mut Progress,
+    ) -> Result<Outcome, String> {
+        database::work_on(self.engine.store(), config, actor, work, runtime, progress)
     }
 
     async fn work(&self) {

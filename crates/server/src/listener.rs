@@ -6,8 +6,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use crate::throttle::{LINES_PER_SECOND, Throttle};
-use crate::tls::Trust;
-use arc_swap::ArcSwap;
+use crate::tls::CurrentTrust;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Server<S> {
     pub(crate) service: S,
-    pub(crate) trust: Arc<ArcSwap<Trust>>,
+    pub(crate) trust: Arc<CurrentTrust>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: RequestMemory,
@@ -57,7 +56,7 @@ impl<S: Service> Drop for Place<S> {
 
 impl<S: Service> Server<S> {
     /// A server over a service. `trust` is swapped by reloads.
-    pub fn new(service: S, trust: Arc<ArcSwap<Trust>>, limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(service: S, trust: Arc<CurrentTrust>, limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             service,
             trust,

@@ -1,12 +1,11 @@
 //! What of a running server can be changed or asked: reload and status.
 
 use crate::config::Config;
-use crate::database::{self, Work};
+use crate::database::{self, Progress, Work};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
-use crate::tls::Trust;
+use crate::tls::{CurrentTrust, Trust};
 use crate::users::Users;
-use arc_swap::ArcSwap;
 use audit::{Action, AuditRecord, Outcome};
 use kmip::result_reason::ResultReason;
 use rustls::server::StoresServerSessions;
@@ -24,7 +23,7 @@ pub struct Live {
     /// Where it listens.
     pub address: SocketAddr,
     /// What connections are judged by.
-    pub trust: Arc<ArcSwap<Trust>>,
+    pub trust: Arc<CurrentTrust>,
     /// The users.
     pub users: Arc<Users>,
     /// The policy.
@@ -37,20 +36,22 @@ pub struct Live {
     pub since: Instant,
     /// Held by a reload: two at a time could end with the older files.
     pub reloading: Mutex<()>,
+    /// Why changed revocation lists were not taken, if they were not: it is told once.
+    pub lists_refused: Mutex<Option<String>>,
     /// The audit log.
     pub audit_log: AuditLog,
     /// The whole store.
     pub whole_store: WholeStore,
 }
 
-type DoWork = dyn Fn(&str, &Work) -> Result<database::Outcome, String> + Send + Sync;
+type DoWork = dyn Fn(&str, &Work, &mut Progress) -> Result<database::Outcome, String> + Send + Sync;
 
 /// What administrators do with the whole store. It waits for the disk: never on a thread that serves sockets.
 pub struct WholeStore(Box<DoWork>);
 
 impl WholeStore {
     /// The store that a function works on, for somebody.
-    pub fn new(work: impl Fn(&str, &Work) -> Result<database::Outcome, String> + Send + Sync + 'static) -> Self {
+    pub fn new(work: impl Fn(&str, &Work, &mut Progress) -> Result<database::Outcome, String> + Send + Sync + 'static) -> Self {
         Self(Box::new(work))
     }
 
@@ -58,8 +59,8 @@ impl WholeStore {
     ///
     /// # Errors
     /// Why it was not done, or not all of it.
-    pub fn work(&self, actor: &str, work: &Work) -> Result<database::Outcome, String> {
-        (self.0)(actor, work)
+    pub fn work(&self, actor: &str, work: &Work, progress: &mut Progress) -> Result<database::Outcome, String> {
+        (self.0)(actor, work, progress)
     }
 }
 
@@ -149,12 +150,40 @@ impl Live {
                 None => "the policy is the same".to_owned(),
             },
         ];
-        self.trust.store(Arc::new(trust.with_rules(self.policies.current())));
+        self.trust.store(trust.with_rules(self.policies.current()));
         let restart = needs_restart(&self.started_with, &config);
         if !restart.is_empty() {
             messages.push(format!("changes of {} need a restart", restart.join(", ")));
         }
         Ok(messages)
+    }
+
+    /// Takes the revocation lists whose files have changed since they were read. A file that is being written, or is damaged, is looked
+    /// at again the next time; until then what was read before holds.
+    pub fn take_lists(&self) {
+        let _reloading = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.trust.load();
+        if !current.lists_changed() {
+            return;
+        }
+        let mut refused = self.lists_refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = || current.config.crls.iter().map(|path| path.display().to_string()).collect();
+        match Trust::read(&current.config, Arc::clone(&self.sessions), current.generation + 1) {
+            Ok(trust) => {
+                self.trust.store(trust.with_rules(self.policies.current()));
+                *refused = None;
+                info!("revocation lists have changed, and hold for open connections, too");
+                let _ = self.audit_log.record("kmipd", "crl reload", files(), true);
+            }
+            Err(cause) => {
+                let cause = cause.to_string();
+                if refused.as_ref() != Some(&cause) {
+                    error!("revocation lists have changed and cannot be taken, those read before hold: {cause}");
+                    let _ = self.audit_log.record("kmipd", "crl reload", files(), false);
+                    *refused = Some(cause);
+                }
+            }
+        }
     }
 
     /// How the server is, in sentences.

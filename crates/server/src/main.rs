@@ -3,7 +3,7 @@
 mod allocator;
 mod commands;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +38,8 @@ enum Command {
     /// What was done, by whom, and proof of it.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What keys there are, what is wrong with them, and what hangs on one.
+    Report(ReportArguments),
     /// The running server.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -87,9 +89,59 @@ enum ClientCommand {
         /// The folder to make.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// Days the certificate is valid.
-        #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
-        days: u32,
+        #[command(flatten)]
+        life: LifeArguments,
+    },
+    /// Make another certificate for a client that has one, before that ends. The old one holds until then.
+    Renew {
+        /// The client's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// A new request made on the device (PKCS#10, PEM) [default: a new key is made here].
+        #[arg(long, value_name = "FILE")]
+        csr: Option<PathBuf>,
+        /// The folder of the bundle, whose key and certificate are replaced; with --csr, the file to write.
+        #[arg(long, value_name = "PATH")]
+        out: PathBuf,
+        #[command(flatten)]
+        life: LifeArguments,
+    },
+    /// List the certificates that were issued, when they end, and whether they were revoked.
+    List(ConfigArguments),
+    /// Hand in a request made on a device, for somebody else to decide about.
+    Request {
+        /// The request (PKCS#10, PEM); - reads standard input.
+        csr: PathBuf,
+        #[command(flatten)]
+        config: ConfigArguments,
+    },
+    /// List the requests that wait, with what they ask for and their fingerprints.
+    Requests(ConfigArguments),
+    /// Sign a request that waits. Compare the fingerprint with what the device shows first.
+    Approve {
+        /// The request, by the beginning of its fingerprint.
+        identifier: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The file to write the certificate to, followed by the authority's.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The client's name, if not the request's common name.
+        #[arg(long)]
+        name: Option<String>,
+        /// Put the rest of the subject and the alternative names in the certificate as the request has them.
+        #[arg(long)]
+        as_requested: bool,
+        #[command(flatten)]
+        life: LifeArguments,
+    },
+    /// Take a request out of the queue without a certificate.
+    Reject {
+        /// The request, by the beginning of its fingerprint.
+        identifier: String,
+        #[command(flatten)]
+        config: ConfigArguments,
     },
     /// Revoke a certificate: for new, resumed and open connections at once.
     Revoke {
@@ -110,10 +162,19 @@ enum ClientCommand {
         /// The client's name, if not the request's common name.
         #[arg(long)]
         name: Option<String>,
-        /// Days the certificate is valid.
-        #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
-        days: u32,
+        #[command(flatten)]
+        life: LifeArguments,
     },
+}
+
+#[derive(Args)]
+struct LifeArguments {
+    /// How long the certificate is valid: 90d, 24h or 30m.
+    #[arg(long, value_name = "TIME", conflicts_with = "days")]
+    valid: Option<String>,
+    /// The same in days.
+    #[arg(long, default_value_t = server::admin::CLIENT_DAYS)]
+    days: u32,
 }
 
 #[derive(Subcommand)]
@@ -217,6 +278,66 @@ enum AuditCommand {
     },
 }
 
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+struct ReportArguments {
+    #[command(flatten)]
+    options: ReportOptions,
+    /// Rows that change the policy; kmipd report policy prints it.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Tell what ends within so many days.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    expiring_days: u32,
+    /// Tell what nobody has obtained, used or looked for in so many days.
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    orphan_days: u32,
+    /// Exit status 1 if anything is wrong.
+    #[arg(long)]
+    check: bool,
+    #[command(subcommand)]
+    command: Option<ReportCommand>,
+}
+
+#[derive(Args)]
+struct ReportOptions {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+    /// Write it to a file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Rows of each table.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    limit: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    /// For a terminal.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One HTML file that needs nothing else.
+    Html,
+}
+
+#[derive(Subcommand)]
+enum ReportCommand {
+    /// Show all that was derived, wrapped, certified or made from an object, and who obtained it.
+    Impact {
+        /// The object's identifier.
+        key: String,
+        #[command(flatten)]
+        options: ReportOptions,
+    },
+    /// Print the table that keys are judged by.
+    Policy,
+}
+
 #[derive(Subcommand)]
 enum AdminCommand {
     /// Tell how the running server is.
@@ -239,6 +360,7 @@ fn main() -> ExitCode {
         Command::User(command) => commands::user(command),
         Command::Db(command) => commands::db(command),
         Command::Audit(command) => commands::audit(command),
+        Command::Report(arguments) => commands::report(arguments),
         Command::Admin(command) => commands::admin(&command),
     };
     match result {

@@ -3,6 +3,7 @@
 //! A dozen counters and one histogram need no library: operation and result are small fixed vocabularies of the standard.
 
 use crate::service::Measure;
+use crate::tls::Expiry;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -35,6 +36,10 @@ pub struct Metrics {
     pub handshakes_full: AtomicU64,
     /// Requests that were no KMIP, too long, cut or slow.
     pub bad_frames: AtomicU64,
+    /// Certificates of clients that are to be renewed.
+    pub clients_ending: AtomicI64,
+    /// Those that have ended, and were not renewed.
+    pub clients_ended: AtomicI64,
     /// Requests that are being answered now.
     pub(crate) in_hand: AtomicUsize,
 }
@@ -99,12 +104,24 @@ impl Metrics {
         for (kind, count) in self.failures.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             line(&mut text, &format!("kmipd_tls_failures_total{{kind=\"{kind}\"}}"), count);
         }
-        let simple: [(&str, &str, &str, i64); 6] = [
+        let simple: [(&str, &str, &str, i64); 8] = [
             ("kmipd_connections", "gauge", "Open connections.", self.connections_open.load(Relaxed)),
             ("kmipd_connections_total", "counter", "Accepted connections.", signed(&self.connections_accepted)),
             ("kmipd_connections_refused_total", "counter", "Connections beyond a limit.", signed(&self.connections_refused)),
             ("kmipd_handshakes_full_total", "counter", "Full TLS handshakes.", signed(&self.handshakes_full)),
             ("kmipd_handshakes_resumed_total", "counter", "Resumed TLS handshakes.", signed(&self.handshakes_resumed)),
+            (
+                "kmipd_client_certificates_ending",
+                "gauge",
+                "Certificates of clients in the last part of their life.",
+                self.clients_ending.load(Relaxed),
+            ),
+            (
+                "kmipd_client_certificates_ended",
+                "gauge",
+                "Certificates of clients that ended and were not renewed.",
+                self.clients_ended.load(Relaxed),
+            ),
             ("kmipd_bad_frames_total", "counter", "Requests not KMIP, too long, cut or slow.", signed(&self.bad_frames)),
         ];
         for (name, kind, help, value) in simple {
@@ -123,6 +140,24 @@ impl Metrics {
         line(&mut text, "kmipd_request_seconds_count", count);
         text
     }
+}
+
+/// When certificates and revocation lists end, as text.
+#[must_use]
+pub fn of_expiries(expiries: &[Expiry]) -> String {
+    let mut text = String::new();
+    let name = "kmipd_certificate_expiry_timestamp_seconds";
+    header(&mut text, name, "gauge", "When the server's certificate, an authority or a revocation list ends, since 1970.");
+    // Several authorities may be in one file: the first that ends counts.
+    let mut ends: BTreeMap<(&str, String), i64> = BTreeMap::new();
+    for expiry in expiries {
+        let end = ends.entry((expiry.what, expiry.path.display().to_string())).or_insert(expiry.not_after);
+        *end = expiry.not_after.min(*end);
+    }
+    for ((what, path), end) in ends {
+        line(&mut text, &format!("{name}{{what=\"{what}\",file=\"{}\"}}", escaped(&path)), end);
+    }
+    text
 }
 
 /// What a service tells of itself, as text.

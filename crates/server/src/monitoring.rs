@@ -96,7 +96,9 @@ fn answer<S: Service>(server: &Server<S>, head: &[u8]) -> Answer {
         b"/healthz" => Answer { status: "200 OK", body: "alive\n".to_owned() },
         b"/readyz" => ready(server),
         b"/metrics" => {
-            Answer { status: "200 OK", body: server.metrics.text() + &metrics::of_service(&server.service.measures()) }
+            let expiries = metrics::of_expiries(&server.trust.load().expiries);
+            let measures = metrics::of_service(&server.service.measures());
+            Answer { status: "200 OK", body: server.metrics.text() + &expiries + &measures }
         }
         _ => Answer { status: "404 Not Found", body: "/healthz, /readyz or /metrics\n".to_owned() },
     }

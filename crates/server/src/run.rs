@@ -11,15 +11,15 @@ use crate::live::{AuditLog, Live, WholeStore};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::service::Service;
-use crate::tls::Trust;
+use crate::tls::{CurrentTrust, Trust};
 use crate::users::Users;
-use crate::{logging, monitoring, socket};
-use arc_swap::ArcSwap;
+use crate::{expiry, logging, monitoring, socket};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::memory::MemoryStore;
@@ -33,6 +33,10 @@ use tracing::{info, warn};
 const BACKLOG: u32 = 4096;
 /// File descriptors beside the connections: store, log, sockets.
 const OTHER_DESCRIPTORS: u64 = 512;
+/// How often it is looked what ends: certificates may live for hours.
+const ENDS_PERIOD: Duration = Duration::from_secs(600);
+/// How often the files of revocation lists are looked at.
+const LISTS_PERIOD: Duration = Duration::from_secs(2);
 /// How long a stopping runtime waits for threads that still work.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -109,13 +113,7 @@ async fn serve<S: Service>(
     let Plan { config, as_written, ready, dev: _ } = plan;
     let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
     let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
-    for expiry in &trust.expiries {
-        let days = expiry.seconds_left().div_euclid(24 * 3600);
-        if days < 30 {
-            warn!("{} {} ends in {days} day(s)", expiry.what, expiry.path.display());
-        }
-    }
-    let trust = Arc::new(ArcSwap::from_pointee(trust.with_rules(policies.current())));
+    let trust = Arc::new(CurrentTrust::new(trust.with_rules(policies.current())));
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::new(service, Arc::clone(&trust), config.limits, Arc::clone(&metrics));
@@ -130,6 +128,7 @@ async fn serve<S: Service>(
         sessions,
         since: Instant::now(),
         reloading: Mutex::new(()),
+        lists_refused: Mutex::new(None),
         audit_log: audit_log(Arc::clone(&server)),
         whole_store: whole_store(Arc::clone(&server), config.clone()),
     });
@@ -137,7 +136,7 @@ async fn serve<S: Service>(
     let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
     let monitoring_listen = config.monitoring.as_ref().map(|monitoring| monitoring.listen);
     let workers = config.asynchronous.workers;
-    let administration = Arc::new(Administration { config, users, live: Some(Arc::clone(&live)) });
+    let administration = Arc::new(Administration { config, users, live: Some(Arc::clone(&live)), audit_log: None });
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(socket::run(admin_listener, administration));
     if let Some(address) = monitoring_listen {
@@ -146,6 +145,8 @@ async fn serve<S: Service>(
         info!(%address, "health and metrics");
         tasks.spawn(monitoring::run(Arc::clone(&server), monitoring_listener));
     }
+    tasks.spawn(watch_lists(Arc::clone(&live)));
+    tasks.spawn(watch_ends(Arc::clone(&live)));
     tasks.spawn(signals(Arc::clone(&server), live)?);
     tasks.spawn({
         let server = Arc::clone(&server);
@@ -179,7 +180,7 @@ fn audit_log<S: Service>(server: Arc<Server<S>>) -> AuditLog {
 /// The server's whole store, for threads on which one may wait.
 fn whole_store<S: Service>(server: Arc<Server<S>>, config: Config) -> WholeStore {
     let runtime = tokio::runtime::Handle::current();
-    WholeStore::new(move |actor, work| server.service().work_on_store(&config, actor, work, &runtime))
+    WholeStore::new(move |actor, work, progress| server.service().work_on_store(&config, actor, work, &runtime, progress))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, String> {
@@ -191,6 +192,28 @@ fn listen(address: SocketAddr) -> Result<TcpListener, String> {
         socket.listen(BACKLOG)
     });
     bound.map_err(|error| format!("listen on {address}: {error}"))
+}
+
+/// Takes revocation lists when their files change: a list is written by whoever has the authority, and must not wait for a command.
+async fn watch_lists(live: Arc<Live>) {
+    loop {
+        tokio::time::sleep(LISTS_PERIOD).await;
+        let live = Arc::clone(&live);
+        // The result is in the log; files may be slow, and a reload that panics must not end the server.
+        let _ = tokio::task::spawn_blocking(move || live.take_lists()).await;
+    }
+}
+
+/// Tells what ends before it does.
+async fn watch_ends(live: Arc<Live>) {
+    let mut watch = expiry::Watch::default();
+    loop {
+        let expiries = live.trust.load();
+        let clients = watch.look(&live.started_with, &expiries.expiries);
+        live.metrics.clients_ending.store(clients.ending, Relaxed);
+        live.metrics.clients_ended.store(clients.ended, Relaxed);
+        tokio::time::sleep(ENDS_PERIOD).await;
+    }
 }
 
 /// SIGTERM and SIGINT stop the server, SIGHUP reloads. The signals are caught from the call on, not from the first poll.

@@ -1,7 +1,7 @@
 //! What a connection asks of the engine behind it: one request in, one response out.
 
 use crate::config::Config;
-use crate::database::{Outcome, Work};
+use crate::database::{Outcome, Progress, Work};
 use dispatcher::{Correlation, Sending};
 use policy::Actor;
 use std::any::Any;
@@ -63,7 +63,14 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it was not done, or not all of it.
-    fn work_on_store(&self, _config: &Config, _actor: &str, _work: &Work, _runtime: &Handle) -> Result<Outcome, String> {
+    fn work_on_store(
+        &self,
+        _config: &Config,
+        _actor: &str,
+        _work: &Work,
+        _runtime: &Handle,
+        _progress: &mut Progress,
+    ) -> Result<Outcome, String> {
         Err("there is no store".to_owned())
     }
 

@@ -3,6 +3,7 @@
 use crate::bundle::{self, Endpoint};
 use crate::checkpoints;
 use crate::config::{Config, PORT};
+use crate::enrolment::Register;
 use crate::files::{self, DirectoryLock, FileError, PUBLIC, SECRET};
 use certs::{Authority, ClientProfile, KeyKind, ServerProfile, Validity};
 use std::io::Write;
@@ -20,10 +21,11 @@ const RENEWAL_SECONDS: i64 = 30 * 24 * 3600;
 /// The client every new server starts with.
 pub const DEMO_CLIENT: &str = "demo";
 /// What a first start makes, in the order it is moved to its place.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "ca.pem",
     "ca-key.pem",
     "ca.crl",
+    "enrolment.json",
     "server.pem",
     "server-key.pem",
     "root.key",
@@ -197,6 +199,9 @@ fn fill(workshop: &Path, folder: &Path, plan: &Plan) -> Result<(), String> {
     let bundle = Path::new("clients").join(DEMO_CLIENT);
     let client =
         authority.client(&ClientProfile::named(DEMO_CLIENT, Validity::days(crate::admin::CLIENT_DAYS))).map_err(minted)?;
+    let mut register = Register::default();
+    register.note(&client.certificate_pem)?;
+    files::write_new(&workshop.join("enrolment.json"), register.text()?.as_bytes(), SECRET).map_err(text)?;
     bundle::write_certificates(&workshop.join(&bundle), authority.certificate_pem(), &client).map_err(text)?;
     let host = if plan.listen.ip().is_unspecified() { name.clone() } else { plan.listen.ip().to_string() };
     let port = if plan.listen.port() == 0 { PORT } else { plan.listen.port() };

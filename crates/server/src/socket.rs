@@ -2,8 +2,9 @@
 
 use crate::admin::{Administration, Command, Reply};
 use crate::config::Config;
-use crate::database::{self, Outcome, Work};
+use crate::database::{self, Outcome, Progress, Work};
 use crate::files::{DirectoryLock, FileError};
+use crate::live::AuditLog;
 use crate::users::Users;
 use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
@@ -27,6 +28,8 @@ const REPLY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Commands at one time: an administrator and a script.
 const COMMANDS_MAX: usize = 8;
+/// Lines of progress that wait to be sent.
+const PROGRESS_WAITING_MAX: usize = 4;
 /// Bytes of a socket's path the system takes on Linux, with its end.
 const PATH_LENGTH_MAX: usize = 108;
 
@@ -123,20 +126,31 @@ async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, a
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
     let Some(line) = tokio::time::timeout(COMMAND_TIMEOUT, read_line(&mut stream)).await.map_err(late)?? else { return Ok(()) };
     // Hashing a password and reading files take their time, a whole store may take minutes; not on a thread that serves sockets.
-    let reply = tokio::task::spawn_blocking(move || match serde_json::from_slice::<Command>(&line) {
-        Ok(command) => administration.perform(&actor, command),
-        Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
-    })
-    .await
-    .map_err(|_| io::Error::other("the command failed"))?;
-    let mut bytes = serde_json::to_vec(&reply)?;
+    let (tell, mut told) = mpsc::channel(PROGRESS_WAITING_MAX);
+    let mut working = tokio::task::spawn_blocking(move || {
+        // Where nobody takes it, the next line tells more.
+        let mut progress = Progress::through(move |line| drop(tell.try_send(line)));
+        match serde_json::from_slice::<Command>(&line) {
+            Ok(command) => administration.perform(&actor, command, &mut progress),
+            Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
+        }
+    });
+    let reply = loop {
+        tokio::select! {
+            biased;
+            Some(line) = told.recv() => send_reply(&mut stream, &Reply::Progress { line }).await?,
+            reply = &mut working => break reply.map_err(|_| io::Error::other("the command failed"))?,
+        }
+    };
+    send_reply(&mut stream, &reply).await?;
+    stream.shutdown().await
+}
+
+async fn send_reply(stream: &mut UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(reply)?;
     bytes.push(b'\n');
-    tokio::time::timeout(COMMAND_TIMEOUT, async {
-        stream.write_all(&bytes).await?;
-        stream.shutdown().await
-    })
-    .await
-    .map_err(late)?
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    tokio::time::timeout(COMMAND_TIMEOUT, stream.write_all(&bytes)).await.map_err(late)?
 }
 
 /// Reads a command; `None`: the other end is gone.
@@ -163,7 +177,11 @@ pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
     let reply = match DirectoryLock::take(config.folder())? {
         Some(_lock) => {
             let users = Arc::new(Users::read(&config.users)?);
-            Administration { config: config.clone(), users, live: None }.perform("", command)
+            let files = config.clone();
+            let audit_log = Some(AuditLog::new(move |entry| database::note_on_files(&files, entry)));
+            let actor = database::local_administrator();
+            let administration = Administration { config: config.clone(), users, live: None, audit_log };
+            administration.perform(&actor, command, &mut Progress::silent())
         }
         None => return ask(config, &command, Some(COMMAND_TIMEOUT)),
     };
@@ -206,7 +224,14 @@ fn send(path: &Path, command: &Command, patience: Option<Duration>) -> io::Resul
     let mut bytes = Zeroizing::new(serde_json::to_vec(command)?);
     bytes.push(b'\n');
     stream.write_all(&bytes)?;
-    let mut line = String::new();
-    BufReader::new(stream.take(REPLY_LENGTH_MAX)).read_line(&mut line)?;
-    Ok(serde_json::from_str(&line)?)
+    let mut replies = BufReader::new(stream.take(REPLY_LENGTH_MAX));
+    let mut progress = Progress::new();
+    loop {
+        let mut line = String::new();
+        replies.read_line(&mut line)?;
+        match serde_json::from_str(&line)? {
+            Reply::Progress { line } => progress.repeat(line),
+            reply => return Ok(reply),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::config::TlsConfig;
 use crate::files::FileError;
 use crate::identity::{self, IdentityRule};
+use arc_swap::ArcSwap;
 use policy::{Actor, Rules};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
@@ -11,9 +12,11 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{StoresServerSessions, WebPkiClientVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme};
 use std::cell::RefCell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Why certificates cannot be used.
@@ -44,9 +47,58 @@ pub struct Trust {
     pub generation: u64,
     /// What the server's certificate and the lists say about their own end.
     pub expiries: Vec<Expiry>,
+    /// The files it was read from.
+    pub config: TlsConfig,
     verifier: Arc<dyn ClientCertVerifier>,
     name_from: Vec<IdentityRule>,
     rules: Arc<Rules>,
+    /// The revocation lists' files as they were.
+    lists: Vec<Option<Stamp>>,
+}
+
+/// What tells that a file is another than before: when it was written, its length, its number.
+type Stamp = (SystemTime, u64, u64);
+
+fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
+    let stamp = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+    };
+    paths.iter().map(stamp).collect()
+}
+
+/// What connections are judged by now. Whoever waits is told of every change, so that idle connections are judged at once.
+#[derive(Debug)]
+pub struct CurrentTrust {
+    current: ArcSwap<Trust>,
+    generation: watch::Sender<u64>,
+}
+
+impl CurrentTrust {
+    /// Begins with this one.
+    #[must_use]
+    pub fn new(trust: Trust) -> Self {
+        Self { generation: watch::Sender::new(trust.generation), current: ArcSwap::from_pointee(trust) }
+    }
+
+    /// The current one.
+    #[must_use]
+    pub fn load(&self) -> Arc<Trust> {
+        self.current.load_full()
+    }
+
+    /// Replaces it.
+    pub fn store(&self, trust: Trust) {
+        let generation = trust.generation;
+        self.current.store(Arc::new(trust));
+        // After the trust itself: whoever is told sees it.
+        self.generation.send_replace(generation);
+    }
+
+    /// The number of the current one, as it changes.
+    pub(crate) fn generations(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
 }
 
 /// Until when a file can be used.
@@ -66,24 +118,20 @@ impl Trust {
     /// # Errors
     /// When a file cannot be read or the parts do not fit together.
     pub fn read(config: &TlsConfig, sessions: Arc<dyn StoresServerSessions>, generation: u64) -> Result<Self, TlsError> {
+        // Before they are read: what is written meanwhile is noticed the next time.
+        let lists = stamps(&config.crls);
         let chain = certificates(&config.certificate)?;
         let authorities = certificates(&config.client_ca)?;
         let key = PrivateKeyDer::from_pem_file(&config.key).map_err(content(&config.key))?;
         let crls = revocation_lists(&config.crls)?;
-        let mut expiries = vec![Expiry::of_certificate(&config.certificate, "certificate", &chain[0])?];
+        let expiries = ends_of(config, &chain, &authorities, &crls)?;
 
         let mut roots = RootCertStore::empty();
         for authority in &authorities {
-            expiries.push(Expiry::of_certificate(&config.client_ca, "authority", authority)?);
             roots.add(authority.clone()).map_err(|error| TlsError::Content {
                 path: config.client_ca.clone(),
                 cause: format!("an authority cannot be used: {error}"),
             })?;
-        }
-        for (path, list) in &crls {
-            if let Some(expiry) = Expiry::of_list(path, list)? {
-                expiries.push(expiry);
-            }
         }
 
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -115,9 +163,11 @@ impl Trust {
             server_config: Arc::new(server_config),
             generation,
             expiries,
+            config: config.clone(),
             verifier,
             name_from: config.identity.clone(),
             rules: Arc::default(),
+            lists,
         })
     }
 
@@ -125,6 +175,12 @@ impl Trust {
     #[must_use]
     pub fn with_rules(self, rules: Arc<Rules>) -> Self {
         Self { rules, ..self }
+    }
+
+    /// Whether the file of a revocation list is another than the one that was read.
+    #[must_use]
+    pub fn lists_changed(&self) -> bool {
+        stamps(&self.config.crls) != self.lists
     }
 
     /// Judges a client's chain by the current roots, revocation lists and clock.
@@ -145,12 +201,42 @@ impl Trust {
     }
 }
 
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    i64::try_from(elapsed).unwrap_or(i64::MAX)
+}
+
+/// What of the files of a configuration ends, and when.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn expiries(config: &TlsConfig) -> Result<Vec<Expiry>, TlsError> {
+    let (chain, authorities) = (certificates(&config.certificate)?, certificates(&config.client_ca)?);
+    ends_of(config, &chain, &authorities, &revocation_lists(&config.crls)?)
+}
+
+fn ends_of(
+    config: &TlsConfig,
+    chain: &[CertificateDer<'_>],
+    authorities: &[CertificateDer<'_>],
+    crls: &[(PathBuf, CertificateRevocationListDer<'_>)],
+) -> Result<Vec<Expiry>, TlsError> {
+    let mut expiries = vec![Expiry::of_certificate(&config.certificate, "certificate", &chain[0])?];
+    for authority in authorities {
+        expiries.push(Expiry::of_certificate(&config.client_ca, "authority", authority)?);
+    }
+    for (path, list) in crls {
+        expiries.extend(Expiry::of_list(path, list)?);
+    }
+    Ok(expiries)
+}
+
 impl Expiry {
     /// Seconds from now until the end; negative: it is over.
     #[must_use]
     pub fn seconds_left(&self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        self.not_after.saturating_sub(i64::try_from(now).unwrap_or(i64::MAX))
+        self.not_after.saturating_sub(now())
     }
 
     fn of_certificate(path: &Path, what: &'static str, der: &CertificateDer<'_>) -> Result<Self, TlsError> {
@@ -225,6 +311,11 @@ pub(crate) async fn remembering_refusal<F: Future>(handshake: F) -> (F::Output, 
             (output, REFUSED.with(RefCell::take))
         })
         .await
+}
+
+/// When a certificate ends, in seconds since 1970; at once, if it cannot be read.
+pub(crate) fn end_of(der: &[u8]) -> i64 {
+    X509Certificate::from_der(der).map_or(i64::MIN, |(_, certificate)| certificate.validity().not_after.timestamp())
 }
 
 /// Subject, issuer, serial number and end of a certificate, for the log.

@@ -156,3 +156,20 @@ fn what_the_server_logs_of_a_response_holds_no_key_either() {
         }
     }
 }
+
+#[test]
+fn a_search_names_the_few_it_found_and_not_the_many() {
+    let server = Server::new();
+    let mut client = server.client("fred", VERSIONS[0]);
+    let last = |client: &mut crate::client::Client<'_>| {
+        let found = client.locate(vec![]).len();
+        (found, server.log().pop().unwrap().identifiers.len())
+    };
+    assert_eq!(last(&mut client), (0, 0));
+    for _ in 0..16 {
+        client.create(aes());
+    }
+    assert_eq!(last(&mut client), (16, 16));
+    client.create(aes());
+    assert_eq!(last(&mut client), (17, 0));
+}

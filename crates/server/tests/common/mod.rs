@@ -2,7 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
 
-use arc_swap::ArcSwap;
 use certs::{Authority, ClientProfile, Issued, KeyKind, ServerProfile, Validity};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,7 +13,7 @@ use server::limits::Limits;
 use server::listener::Server;
 use server::metrics::Metrics;
 use server::service::{Hold, ItemLog, Response, Service};
-use server::tls::Trust;
+use server::tls::{CurrentTrust, Trust};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -178,7 +177,7 @@ pub const BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rust
 pub struct Running {
     pub address: SocketAddr,
     pub server: Arc<Server<Echo>>,
-    pub trust: Arc<ArcSwap<Trust>>,
+    pub trust: Arc<CurrentTrust>,
     pub sessions: Arc<ServerSessionMemoryCache>,
     pub metrics: Arc<Metrics>,
     pub task: tokio::task::JoinHandle<()>,
@@ -188,7 +187,7 @@ impl Running {
     pub async fn start(site: &Site, limits: Limits) -> Self {
         log();
         let sessions = ServerSessionMemoryCache::new(100);
-        let trust = Arc::new(ArcSwap::from_pointee(Trust::read(&site.tls, sessions.clone(), 1).unwrap()));
+        let trust = Arc::new(CurrentTrust::new(Trust::read(&site.tls, sessions.clone(), 1).unwrap()));
         let metrics = Arc::new(Metrics::default());
         let server = Server::new(Echo, Arc::clone(&trust), limits, Arc::clone(&metrics));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -199,7 +198,7 @@ impl Running {
 
     pub fn reload(&self, site: &Site) {
         let generation = self.trust.load().generation + 1;
-        self.trust.store(Arc::new(Trust::read(&site.tls, self.sessions.clone(), generation).unwrap()));
+        self.trust.store(Trust::read(&site.tls, self.sessions.clone(), generation).unwrap());
     }
 
     /// Connects; the handshake's error, or the stream.
