@@ -272,3 +272,41 @@ async fn an_intermediate_authority_is_revoked_by_the_list_of_its_issuer() {
     assert_eq!(answer, None);
     logged(peer, "revoked").await;
 }
+
+#[tokio::test]
+async fn several_authorities_have_their_own_lists() {
+    let mut site = Site::new();
+    let second = Authority::mint("second authority", KeyKind::EcdsaP256, Validity::days(10)).unwrap();
+    let path = |name: &str| site.folder.path().join(name);
+    let both = format!("{}{}", site.authority.certificate_pem(), second.certificate_pem());
+    std::fs::write(path("both.pem"), both).unwrap();
+    let (client_ca, lists) = (path("both.pem"), [path("ca.crl"), path("second.crl")]);
+    site.tls.client_ca = client_ca;
+    let profile = |name: &str| ClientProfile::named(name, Validity::days(1));
+    let [first_good, first_bad] = ["first-good", "first-bad"].map(|name| site.authority.client(&profile(name)).unwrap());
+    let [second_good, second_bad] = ["second-good", "second-bad"].map(|name| second.client(&profile(name)).unwrap());
+    let running = Running::start(&site, Limits::default()).await;
+    let settings = [&first_good, &first_bad, &second_good, &second_bad].map(|issued| site.connector(Some(issued), &BOTH));
+    let mut open = Vec::new();
+    for settings in &settings {
+        open.push(running.connect(settings).await.1.unwrap());
+    }
+
+    let list =
+        |authority: &Authority, bad: &certs::Issued| authority.revocation_list(&[&bad.certificate_der], 1, 10).unwrap().pem;
+    std::fs::write(&lists[0], list(&site.authority, &first_bad)).unwrap();
+    std::fs::write(&lists[1], list(&second, &second_bad)).unwrap();
+    site.tls.crls = lists.to_vec();
+    site.tls.crl_required = true;
+    running.reload(&site);
+    for (stream, expected) in open.iter_mut().zip([Some("first-good 16"), None, Some("second-good 16"), None]) {
+        assert_eq!(request(stream, b"01234567").await.as_deref(), expected);
+    }
+    // An authority that has no list, where each must have one.
+    site.tls.crls.truncate(1);
+    running.reload(&site);
+    assert_eq!(running.try_request(&settings[0]).await.1.as_deref(), Some("first-good 16"));
+    let (peer, answer) = running.try_request(&settings[2]).await;
+    assert_eq!(answer, None);
+    logged(peer, "revocation").await;
+}

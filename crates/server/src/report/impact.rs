@@ -158,6 +158,8 @@ pub(super) struct Impact {
     replacements: Vec<Related>,
     given_out_wrapped: Vec<GivenOut>,
     given_out_count: u64,
+    /// Objects that could not be read: some of them may belong here.
+    unreadable_objects: u64,
 }
 
 /// An object, how it hangs on what, and who has it.
@@ -232,19 +234,20 @@ pub(super) fn of<S: Store>(
     let tenant = tenant_of(store, key, runtime)?;
     let mut graph = Graph::default();
     let start = graph.number(key);
-    scan::scan(store, now, runtime, progress, |of, object| {
-        if let (true, Ok(object)) = (of == tenant, object) {
-            graph.add(&object);
-        }
+    let mut unreadable = 0;
+    scan::scan(store, now, runtime, progress, |of, object| match object {
+        Ok(object) if of == tenant => graph.add(&object),
+        Ok(_) => {}
+        Err(_) => unreadable += 1,
     })?;
     let mut identifiers = vec![String::new(); graph.numbers.len()];
     graph.numbers.iter().for_each(|(identifier, number)| identifiers[*number as usize].clone_from(identifier));
     let name = |number: u32| identifiers[number as usize].clone();
 
     let reached = graph.walk(start, true);
-    let mut affected = vec![node(store, tenant, key, now, runtime)?];
+    let mut affected = vec![node(store, tenant, key, now, runtime)];
     for (number, depth, edge) in reached.iter().take(limit) {
-        let mut node = node(store, tenant, &identifiers[*number as usize], now, runtime)?;
+        let mut node = node(store, tenant, &identifiers[*number as usize], now, runtime);
         (node.depth, node.relation, node.of) = (*depth, Some(edge.relation), Some(name(edge.from)));
         affected.push(node);
     }
@@ -291,6 +294,7 @@ pub(super) fn of<S: Store>(
         replacements,
         given_out_wrapped,
         given_out_count,
+        unreadable_objects: unreadable,
     })
 }
 
@@ -307,19 +311,22 @@ fn tenant_of<S: Store>(store: &S, key: &str, runtime: &Handle) -> Result<Tenant,
     Err(format!("there is no object {key:?}"))
 }
 
-fn node<S: Store>(store: &S, tenant: Tenant, identifier: &str, now: i64, runtime: &Handle) -> Result<Node, String> {
-    let loaded = runtime.block_on(store.load(tenant, &[identifier])).map_err(|error| error.to_string())?;
-    let object = match loaded.into_iter().next().flatten() {
-        Some(record) => dispatcher::summarise(record, now)?,
-        None => None,
-    };
+fn node<S: Store>(store: &S, tenant: Tenant, identifier: &str, now: i64, runtime: &Handle) -> Node {
+    let loaded = runtime.block_on(store.load(tenant, &[identifier])).map_err(|error| error.to_string());
+    // One that is damaged is there, and nothing else is known of it.
+    let read = loaded.and_then(|loaded| match loaded.into_iter().next().flatten() {
+        Some(record) => dispatcher::summarise(record, now),
+        None => Ok(None),
+    });
+    let exists = !matches!(read, Ok(None));
+    let object = read.unwrap_or_default();
     let object = object.as_ref();
-    Ok(Node {
+    Node {
         identifier: identifier.to_owned(),
         depth: 0,
         relation: None,
         of: None,
-        exists: object.is_some(),
+        exists,
         owner: object.map(|object| object.owner.clone()),
         name: object.and_then(|object| object.name.clone()),
         object_type: object.map(|object| spoken(object.object_type)),
@@ -327,7 +334,7 @@ fn node<S: Store>(store: &S, tenant: Tenant, identifier: &str, now: i64, runtime
         state: object.map(|object| spoken(object.state)),
         obtained_by: Vec::new(),
         used: 0,
-    })
+    }
 }
 
 /// What the audit log tells of the affected objects.
@@ -417,14 +424,15 @@ impl Node {
     }
 
     fn state(&self) -> String {
-        self.state.clone().unwrap_or_else(|| "gone".to_owned())
+        let unknown = if self.exists { "cannot be read" } else { "gone" };
+        self.state.clone().unwrap_or_else(|| unknown.to_owned())
     }
 }
 
 impl Impact {
     pub(super) fn document(&self) -> Document {
         let key = &self.key;
-        let facts = vec![
+        let mut facts = vec![
             ("generated", self.generated.clone()),
             ("object", key.identifier.clone()),
             ("name", dash(key.name.as_ref())),
@@ -436,6 +444,10 @@ impl Impact {
             ("audit log since", dash(self.log_begins.as_ref())),
             ("affected", self.affected_count.to_string()),
         ];
+        if self.unreadable_objects > 0 {
+            let told = format!("{}, of which some may belong here; kmipd db check tells more", self.unreadable_objects);
+            facts.push(("objects that cannot be read", told));
+        }
         let relation = |node: &Node| match (node.relation, &node.of) {
             (Some(relation), Some(of)) => format!("{} {of}", relation.words()),
             _ => String::new(),
