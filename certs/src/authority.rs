@@ -327,6 +327,24 @@ impl Authority {
         Ok((request.common_name, certificate.pem()))
     }
 
+    /// Issues a client's certificate with the names of an earlier one, over another key. All is DER, and the new one is PEM, too; the key is a Subject
+    /// Public Key Info. Whether the earlier one is of this authority is not asked.
+    ///
+    /// # Errors
+    /// When the earlier certificate has no common name, or either cannot be read.
+    pub fn renew(&self, earlier: &[u8], public_key: &[u8], validity: Validity) -> Result<(Vec<u8>, String), CertificateError> {
+        let (common_name, subject, alternative_names) = crate::request::names(earlier)?;
+        let mut params = self::profile(&common_name, validity)?;
+        params.distinguished_name = subject;
+        params.subject_alt_names = alternative_names;
+        client_purpose(&mut params, true);
+        let public_key = rcgen::SubjectPublicKeyInfo::from_der(public_key)
+            .map_err(|cause| CertificateError::Request(format!("its public key is of no supported kind: {cause}")))?;
+        let certificate =
+            params.signed_by(&public_key, &self.issuer).map_err(CertificateError::failed("sign the certificate"))?;
+        Ok((certificate.der().to_vec(), certificate.pem()))
+    }
+
     /// Issues a revocation list over certificates, given as DER.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ mod request;
 
 pub use authority::{Authority, ClientProfile, Issued, KeyKind, Requested, RevocationList, ServerProfile, Validity};
 pub use pkcs12::pkcs12;
-pub use request::RequestFacts;
+pub use request::{RequestFacts, proved_key};
 
 /// Why a certificate was not made.
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,11 @@
 use crate::CertificateError;
 use rcgen::{DistinguishedName, DnType, DnValue, SanType, SubjectPublicKeyInfo};
 use std::net::IpAddr;
+use x509_parser::certificate::X509Certificate;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
+use x509_parser::x509::AttributeTypeAndValue;
 
 /// A request of more bytes than this is no request: the largest real ones (RSA-8192, many names) have a tenth of it.
 const REQUEST_LENGTH_MAX: usize = 64 * 1024;
@@ -128,14 +130,7 @@ pub(crate) fn read(pem: &str, name: Option<&str>, as_requested: bool) -> Result<
         subject.push(DnType::CommonName, name);
     }
     for attribute in info.subject.iter_attributes() {
-        let oid: Vec<u64> = attribute
-            .attr_type()
-            .iter()
-            .ok_or_else(|| CertificateError::Request("an attribute of its subject has an unreadable type".to_owned()))?
-            .collect();
-        let kind = DnType::from_oid(&oid);
-        let value =
-            attribute.as_str().map_err(|_| CertificateError::Request("an attribute of its subject is no text".to_owned()))?;
+        let (kind, value) = part(attribute)?;
         if kind == DnType::CommonName {
             if name.is_some() {
                 continue;
@@ -159,6 +154,56 @@ pub(crate) fn read(pem: &str, name: Option<&str>, as_requested: bool) -> Result<
     let public_key = SubjectPublicKeyInfo::from_der(info.subject_pki.raw)
         .map_err(|cause| CertificateError::Request(format!("its public key is of no supported kind: {cause}")))?;
     Ok(Request { common_name, subject, alternative_names, public_key })
+}
+
+/// The public key of a request in DER or PEM, as Subject Public Key Info in DER. Its maker has the private key, and it is one that may be
+/// certified.
+///
+/// # Errors
+/// When the request cannot be read, or is not such a one.
+pub fn proved_key(request: &[u8]) -> Result<Vec<u8>, CertificateError> {
+    let der = match std::str::from_utf8(request) {
+        Ok(pem) if pem.starts_with("-----BEGIN") => contents(pem)?,
+        _ if request.len() > REQUEST_LENGTH_MAX => {
+            return Err(CertificateError::Request(format!("it has more than {REQUEST_LENGTH_MAX} bytes")));
+        }
+        _ => request.to_vec(),
+    };
+    let (request, _) = proven(&der)?;
+    Ok(request.certification_request_info.subject_pki.raw.to_vec())
+}
+
+/// The names of a certificate in DER: its common name, its subject and its alternative names.
+pub(crate) fn names(certificate: &[u8]) -> Result<(String, DistinguishedName, Vec<SanType>), CertificateError> {
+    let unreadable = |cause: String| CertificateError::Unreadable { what: "the certificate", cause };
+    let (_, certificate) = X509Certificate::from_der(certificate).map_err(|cause| unreadable(cause.to_string()))?;
+    let mut subject = DistinguishedName::new();
+    let mut common_name = None;
+    for attribute in certificate.subject().iter_attributes() {
+        let (kind, value) = part(attribute)?;
+        if kind == DnType::CommonName {
+            common_name = Some(value.to_owned());
+        }
+        subject.push(kind, DnValue::Utf8String(value.to_owned()));
+    }
+    let common_name = common_name.ok_or_else(|| unreadable("it has no common name".to_owned()))?;
+    let names = certificate.subject_alternative_name().map_err(|cause| unreadable(cause.to_string()))?;
+    let mut alternative_names = Vec::new();
+    for name in names.iter().flat_map(|names| &names.value.general_names) {
+        alternative_names.extend(alternative_name(name)?);
+    }
+    Ok((common_name, subject, alternative_names))
+}
+
+/// A part of a distinguished name.
+fn part<'a>(attribute: &'a AttributeTypeAndValue<'_>) -> Result<(DnType, &'a str), CertificateError> {
+    let oid: Vec<u64> = attribute
+        .attr_type()
+        .iter()
+        .ok_or_else(|| CertificateError::Request("an attribute of its subject has an unreadable type".to_owned()))?
+        .collect();
+    let value = attribute.as_str().map_err(|_| CertificateError::Request("an attribute of its subject is no text".to_owned()))?;
+    Ok((DnType::from_oid(&oid), value))
 }
 
 /// Names of kinds that nobody compares (directory names, registered identifiers) are left out.

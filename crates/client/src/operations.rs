@@ -69,6 +69,7 @@ requests! {
     ReCertify => ReCertifyRequest, ReCertifyResponse;
     ReKey => ReKeyRequest, ReKeyResponse;
     ReKeyKeyPair => ReKeyKeyPairRequest, ReKeyKeyPairResponse;
+    ReProvision => ReProvisionRequest, ReProvisionResponse;
     Recover => RecoverRequest, RecoverResponse;
     Register => RegisterRequest, RegisterResponse;
     Revoke => RevokeRequest, RevokeResponse;

@@ -45,7 +45,8 @@ const CHUNK: usize = 8;
 /// Whether an operation can be answered later: those that concern other requests, the connection or what the server is cannot
 /// (2.1, sections 6.1.5 and 6.1.38).
 fn may_wait(operation: Code) -> bool {
-    !operations::is_direct(operation) && !matches!(operation, Code::Query | Code::DiscoverVersions | Code::Ping | Code::Interop)
+    !operations::is_direct(operation)
+        && !matches!(operation, Code::Query | Code::DiscoverVersions | Code::Ping | Code::Interop | Code::ReProvision)
 }
 
 impl<S: Store> Engine<S> {
@@ -213,6 +214,7 @@ impl<S: Store> Engine<S> {
     async fn try_sweep(&self) -> Result<usize> {
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
         self.streams.sweep(now);
+        self.forget_replaced(now).await?;
         let to = now.saturating_sub(i64::try_from(self.settings.asynchronous.keep_s).unwrap_or(i64::MAX));
         let due = Range { field: item::COMPLETED.0, from: i64::MIN, to };
         let query = Query { terms: vec![item::term()], ranges: vec![due], ..Query::default() };

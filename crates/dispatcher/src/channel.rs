@@ -26,6 +26,7 @@ use crate::internal;
 use crate::notice::{self, Notice};
 use crate::record;
 use crate::release;
+use crate::replaced::LinkCredential;
 use crate::session::Session;
 use crate::view::to_store;
 
@@ -299,6 +300,10 @@ impl<S: Store> Engine<S> {
         }
         if channel.actor.standing.generation != session.certificate_actor.standing.generation {
             return Sending::End("the policy has changed: the client has to take the server's role again");
+        }
+        let ended = |link: &Arc<LinkCredential>| self.replaced.has_ended(&link.fingerprint, now_us.div_euclid(1_000_000));
+        if session.link.as_ref().is_some_and(ended) {
+            return Sending::End("the certificate of the connection was replaced by Re-Provision");
         }
         loop {
             let notice = {

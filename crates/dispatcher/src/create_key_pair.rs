@@ -25,7 +25,8 @@ pub(crate) struct Pair {
     pub(crate) length: i32,
     private: kmip::Secret,
     private_format: KeyFormatType,
-    public: Vec<u8>,
+    /// As its format has it, for an elliptic curve a Subject Public Key Info in DER.
+    pub(crate) public: Vec<u8>,
     public_format: KeyFormatType,
 }
 

@@ -19,6 +19,7 @@ use crate::batch::{Answer, Run, check_size, encode, tenant};
 use crate::commit::Committed;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::replaced::Replacement;
 use crate::stream::Parked;
 use crate::ticket::{Ticket, TicketIdentifier};
 use crate::view::View;
@@ -50,6 +51,8 @@ pub(crate) enum Effect {
     Withdraw(TicketIdentifier),
     /// The server takes the client's role on the connection.
     ExchangeRoles,
+    /// A certificate is to be used instead of another.
+    Replace(Box<Replacement>),
     /// A stream waits for its next part.
     Continue(Arc<Parked>),
 }
@@ -174,6 +177,7 @@ impl<S: Store> Engine<S> {
                 Effect::Issue(ticket) => self.tickets.issue(*ticket),
                 Effect::Withdraw(ticket) => self.tickets.withdraw(&ticket),
                 Effect::ExchangeRoles => answer.exchanges_roles = true,
+                Effect::Replace(replacement) => self.replaced.note(*replacement),
                 Effect::Continue(parked) => {
                     if let Some(stream) = parked.take() {
                         self.streams.keep(stream);

@@ -20,6 +20,7 @@ use crate::asynchronous::Requests;
 use crate::channel::Channels;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
+use crate::replaced::{LinkCredential, Replaced};
 use crate::response_memory::{ResponseHold, ResponseMemory};
 use crate::rotation::Failures;
 use crate::session::{CREDENTIALS_MAX, Session};
@@ -50,6 +51,7 @@ pub struct Engine<S> {
     pub(crate) streams: Arc<Streams>,
     pub(crate) channels: Channels,
     pub(crate) rotation_failures: Failures,
+    pub(crate) replaced: Replaced,
     /// What Server Correlation Values of this server begin with, and how many there were.
     correlation_start: OnceLock<u64>,
     requests: AtomicU64,
@@ -105,6 +107,8 @@ pub(crate) struct Request<'a> {
     /// The authenticator's generation under which a credential proved who asks; `None`: the certificate did.
     pub(crate) proved_under: Option<u64>,
     pub(crate) peer: &'a str,
+    /// The certificate of the connection, if who asks is the client that it names.
+    pub(crate) link: Option<Arc<LinkCredential>>,
     /// What client and server call the request.
     pub(crate) correlation: Option<Correlation>,
     pub(crate) now_us: i64,
@@ -129,6 +133,7 @@ impl<S: Store> Engine<S> {
             streams: Arc::default(),
             channels: Channels::default(),
             rotation_failures: Failures::default(),
+            replaced: Replaced::default(),
             correlation_start: OnceLock::new(),
             requests: AtomicU64::new(0),
         }
@@ -156,14 +161,18 @@ impl<S: Store> Engine<S> {
     async fn answer(&self, session: &mut Session, message: &RequestMessage<'_>, now_us: i64) -> Response {
         // Read before anything is verified: a change of the users meanwhile makes what was verified stale, never fresh.
         let generation = self.environment.authenticator.generation();
-        let actor = match &message.header.authentication {
-            Some(authentication) => self.authenticate(session, authentication, now_us, generation).await,
-            None => Ok((session.certificate_actor.clone(), None)),
+        let ended = self.check_link(session, now_us).await.err();
+        let is_ended = ended.is_some();
+        let actor = match (ended, &message.header.authentication) {
+            (Some(error), _) => Err(error),
+            (None, Some(authentication)) => self.authenticate(session, authentication, now_us, generation).await,
+            (None, None) => Ok((session.certificate_actor.clone(), None)),
         };
         let ((actor, grant), refused) = match actor {
             Ok(proved) => (proved, self.check_header(message, now_us).err()),
             Err(error) => ((session.certificate_actor.clone(), None), Some(error)),
         };
+        let is_of_certificate = grant.is_none() && actor == session.certificate_actor;
         let continuation = message.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
         let asked_for = message.header.maximum_response_size.and_then(|size| usize::try_from(size).ok());
         let request = Request {
@@ -172,6 +181,7 @@ impl<S: Store> Engine<S> {
             grant,
             proved_under: message.header.authentication.as_ref().map(|_| generation),
             peer: &session.peer,
+            link: session.link.clone().filter(|_| is_of_certificate),
             correlation: self.correlation(message),
             now_us,
             maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
@@ -186,7 +196,7 @@ impl<S: Store> Engine<S> {
         if response.exchanges_roles {
             session.channel = Some(self.channels.begin(request.actor, message.version, request.proved_under));
         }
-        Response { hold: Some(request.hold), correlation: request.correlation, ..response }
+        Response { hold: Some(request.hold), correlation: request.correlation, close: response.close || is_ended, ..response }
     }
 
     /// What the request is called. A Server Correlation Value is given to those alone that use such values: there are clients of

@@ -61,6 +61,55 @@ pub trait Authenticator: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Refused(pub String);
 
+/// Who makes the certificates that clients connect with.
+pub trait Registrar: Send + Sync + 'static {
+    /// Makes a certificate with the names of another: that of a connection, which is the first of its chain. All is DER.
+    ///
+    /// # Errors
+    /// Why there is no such certificate.
+    fn certify(&self, chain: &[Vec<u8>], key: NewKey<'_>) -> Result<Vec<u8>, NotCertified>;
+
+    /// That a certificate from elsewhere connects the same client as the first of this chain.
+    ///
+    /// # Errors
+    /// Why it does not.
+    fn admit(&self, chain: &[Vec<u8>], certificate: &[u8]) -> Result<(), NotCertified>;
+}
+
+/// The key that a new certificate is about.
+#[derive(Clone, Copy, Debug)]
+pub enum NewKey<'a> {
+    /// That of a certification request of PKCS#10, DER or PEM, which proves that its maker has the private key.
+    Request(&'a [u8]),
+    /// A Subject Public Key Info, DER.
+    PublicKey(&'a [u8]),
+}
+
+/// Why there is no certificate.
+#[derive(Debug)]
+pub enum NotCertified {
+    /// What was asked for cannot be. The client is told.
+    Request(String),
+    /// The certificate of the connection cannot be replaced. The cause is for the log.
+    Client(String),
+    /// The authority failed. The cause is for the log.
+    Failed(String),
+}
+
+/// A server without an authority.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRegistrar;
+
+impl Registrar for NoRegistrar {
+    fn certify(&self, _: &[Vec<u8>], _: NewKey<'_>) -> Result<Vec<u8>, NotCertified> {
+        Err(NotCertified::Failed("there is no authority".to_owned()))
+    }
+
+    fn admit(&self, _: &[Vec<u8>], _: &[u8]) -> Result<(), NotCertified> {
+        Err(NotCertified::Failed("there is no authority".to_owned()))
+    }
+}
+
 /// The world, as the engine sees it.
 pub struct Environment {
     /// The time of day.
@@ -69,6 +118,8 @@ pub struct Environment {
     pub heavy_work: Box<dyn HeavyWork>,
     /// The judge of credentials.
     pub authenticator: Box<dyn Authenticator>,
+    /// Who makes the certificates that clients connect with.
+    pub registrar: std::sync::Arc<dyn Registrar>,
     /// Where keys and identifiers come from.
     pub random: std::sync::Arc<dyn crypto::Random>,
 }
@@ -109,6 +160,9 @@ pub struct Settings {
     /// Whether RSA keys decrypt with the padding PKCS1 v1.5. Whoever can tell a wrong padding from a right one, by an error or by a
     /// time, decrypts anything with some thousand questions (Bleichenbacher's attack), and the standard's answer tells it.
     pub pkcs1_decryption: bool,
+    /// How long a certificate that Re-Provision replaced holds at most, in seconds, while the new one is not used; `None`:
+    /// Re-Provision is not offered.
+    pub re_provision_grace_s: Option<u64>,
 }
 
 /// What a configuration decides about requests that are answered later.
@@ -208,6 +262,7 @@ impl Default for Settings {
             tickets: TicketSettings::default(),
             streams: StreamSettings::default(),
             pkcs1_decryption: false,
+            re_provision_grace_s: None,
         }
     }
 }

@@ -73,10 +73,12 @@ mod query;
 mod query_asynchronous_requests;
 mod re_key;
 mod re_key_key_pair;
+mod re_provision;
 mod record;
 mod recover;
 mod register;
 mod release;
+mod replaced;
 mod replacement;
 mod response_memory;
 mod revoke;
@@ -103,8 +105,8 @@ mod wrapping;
 pub use channel::Sending;
 pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};
 pub use environment::{
-    AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, Pending, Refused, Settings, StreamSettings,
-    TicketSettings,
+    AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, NewKey, NoRegistrar, NotCertified, Pending, Refused,
+    Registrar, Settings, StreamSettings, TicketSettings,
 };
 pub use operations::{SUPPORTED, offered};
 pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};

@@ -11,16 +11,17 @@ use kmip::identifier::ObjectReference;
 use kmip::result_reason::ResultReason;
 use kmip::structures::{Data, Name};
 use policy::{Actor, Permission};
-use store::Revision;
+use store::{Put, Revision};
 
 use crate::authorise::Authorised;
 use crate::direct::Effect;
-use crate::environment::Settings;
+use crate::environment::{Registrar, Settings};
 use crate::error::{Error, Result};
 use crate::factory::Factory;
 use crate::hex;
 use crate::keys::Wanted;
 use crate::object::StoredObject;
+use crate::replaced::{LinkCredential, Replaced};
 use crate::stream::Streams;
 use crate::ticket::Allowed;
 use crate::use_of_key::At;
@@ -36,6 +37,8 @@ pub(crate) trait Operation {
 
     /// What the actor must be allowed to do.
     const PERMISSION: Permission;
+    /// What the actor must be allowed to do with what a search finds.
+    const SEARCHES_AS: Permission = Self::PERMISSION;
     /// Whether [`Operation::prepare`] is slow enough to need a thread of its own.
     const HEAVY: bool = false;
     /// Whether its response holds material, or what a key was used for: then it is not answered unless it is logged.
@@ -131,6 +134,10 @@ pub(crate) struct Material<'a> {
     pub(crate) batch: &'a Batch,
     /// Operations whose data come in several requests.
     pub(crate) streams: &'a Streams,
+    /// The certificate of the connection, if who asks is the client that it names.
+    pub(crate) link: Option<&'a LinkCredential>,
+    /// Who makes such certificates.
+    pub(crate) registrar: &'a dyn Registrar,
 }
 
 /// What an operation needs from the store.
@@ -288,6 +295,8 @@ pub(crate) enum Change {
     Write(Box<StoredObject>),
     /// It is removed, with all that was known of it.
     Remove(Found),
+    /// A new record that is no object.
+    Keep(Box<Put>),
 }
 
 /// What happens to the ID Placeholder.
@@ -418,6 +427,10 @@ pub(crate) struct Context<'a> {
     pub(crate) factory: &'a Factory,
     /// Operations whose data come in several requests.
     pub(crate) streams: &'a Streams,
+    /// The certificate of the connection, if who asks is the client that it names.
+    pub(crate) link: Option<&'a LinkCredential>,
+    /// The certificates that were replaced.
+    pub(crate) replaced: &'a Replaced,
     /// What the ticket allows that the client came with.
     pub(crate) allowed: Option<Allowed<'a>>,
 }

@@ -147,6 +147,7 @@ operations! {
     Import => crate::import::Import;
     Export => crate::export::Export;
     Interop => crate::interop::Interop;
+    ReProvision => crate::re_provision::ReProvision;
     SetDefaults => crate::set_defaults::SetDefaults;
     SetConstraints => crate::set_constraints::SetConstraints;
     GetConstraints => crate::get_constraints::GetConstraints;
@@ -173,7 +174,12 @@ pub(crate) fn check_offered(operation: Code, version: ProtocolVersion, settings:
 /// Whether the server performs an operation for clients of a version.
 #[must_use]
 pub fn offered(operation: Code, version: ProtocolVersion, settings: &Settings) -> bool {
-    SUPPORTED.contains(&operation) && operation.known_in(version) && (operation != Code::Interop || settings.interop)
+    let is_enabled = match operation {
+        Code::Interop => settings.interop,
+        Code::ReProvision => settings.re_provision_grace_s.is_some(),
+        _ => true,
+    };
+    SUPPORTED.contains(&operation) && operation.known_in(version) && is_enabled
 }
 
 /// The path of a batch item: decode, plan, load, authorise, prepare, handle, encode, check the size, commit.
@@ -203,6 +209,8 @@ async fn perform<O: Operation, S: Store>(
             random: &*engine.environment.random,
             factory: &factory,
             streams: &engine.streams,
+            link: run.request.link.as_deref(),
+            replaced: &engine.replaced,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
         };
         if O::PERMISSION.scope() != policy::Scope::Object {
@@ -229,7 +237,7 @@ async fn perform<O: Operation, S: Store>(
         let prepared = match run.prepared.get() {
             Some(prepared) => prepared,
             None if !O::prepares(&payload) => Arc::default(),
-            None => run.prepared.keep(prepare::<O, S>(engine, &payload, &loaded, &context, &factory).await?),
+            None => run.prepared.keep(prepare::<O, S>(engine, run, &payload, &loaded, &context, &factory).await?),
         };
         let done = guarded(|| O::handle(&payload, loaded, &prepared, &context))?;
         check_changes(&done.changes)?;
@@ -416,7 +424,7 @@ async fn load<O: Operation, S: Store>(
         search::check_group(view, group, context).await?;
     }
     if let Some(search) = &plan.search {
-        loaded.found = search::find(view, search, context, O::PERMISSION).await?;
+        loaded.found = search::find(view, search, context, O::SEARCHES_AS).await?;
     }
     Ok((loaded, guards))
 }
@@ -447,6 +455,7 @@ async fn load_key<S: Store>(view: &View<'_, S>, key: &KeyUse, context: &Context<
 /// Runs the slow part of an operation, on a thread of its own if it is heavy.
 async fn prepare<O: Operation, S: Store>(
     engine: &Engine<S>,
+    run: &Run<'_>,
     payload: &Arc<O::Request>,
     loaded: &Loaded,
     context: &Context<'_>,
@@ -461,8 +470,20 @@ async fn prepare<O: Operation, S: Store>(
     };
     let weight = O::weight(payload, loaded);
     if weight == Weight::Light {
-        let Context { actor, batch, streams, .. } = *context;
-        let material = Material { templates, objects: &objects, settings, random: &**random, factory, at, actor, batch, streams };
+        let Context { actor, batch, streams, link, .. } = *context;
+        let material = Material {
+            templates,
+            objects: &objects,
+            settings,
+            random: &**random,
+            factory,
+            at,
+            actor,
+            batch,
+            streams,
+            link,
+            registrar: &*engine.environment.registrar,
+        };
         return guarded(|| O::prepare(payload, &material));
     }
     let result = Arc::new(Mutex::new(None));
@@ -470,6 +491,7 @@ async fn prepare<O: Operation, S: Store>(
         let (result, payload, templates) = (Arc::clone(&result), Arc::clone(payload), Arc::clone(templates));
         let (settings, random, factory) = (settings.clone(), Arc::clone(random), Arc::clone(factory));
         let (actor, batch, streams) = (context.actor.clone(), context.batch.clone(), Arc::clone(&engine.streams));
+        let (link, registrar) = (run.request.link.clone(), Arc::clone(&engine.environment.registrar));
         move || {
             let material = Material {
                 templates: &templates,
@@ -481,6 +503,8 @@ async fn prepare<O: Operation, S: Store>(
                 actor: &actor,
                 batch: &batch,
                 streams: &streams,
+                link: link.as_deref(),
+                registrar: &*registrar,
             };
             let prepared = guarded(|| O::prepare(&payload, &material));
             if let Ok(mut slot) = result.lock() {

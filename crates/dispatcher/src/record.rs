@@ -15,9 +15,10 @@ use ttlv_codec::{Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use crate::internal;
+use crate::internal::{self, Kept};
 use crate::keys::Keys;
 use crate::object::{Instance, StoredObject};
+use crate::replaced;
 
 /// The format this release writes, and the newest it reads.
 const FORMAT: i32 = 1;
@@ -37,13 +38,13 @@ pub(crate) fn to_put(object: &StoredObject) -> Put {
 
 /// What a store needs to take over an object from another store, which had this record of it: the record as it was, and what
 /// the object can be found by, which no store tells. `None`: it is no object but a request that the other server accepted and
-/// will do itself.
+/// will do itself. That a client's certificate was replaced is taken over with the objects.
 ///
 /// # Errors
 /// Why the record is none of an object: of a newer format, or damaged.
 pub fn take_over(record: Record) -> std::result::Result<Option<Put>, String> {
     if internal::is_internal(&record.identifier) {
-        return Ok(None);
+        return replaced::take_over(&Kept::from(record)).map_err(|error| error.to_string());
     }
     let body = record.body.clone();
     let object = from_record(record).map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@ use kmip::credential::Credential;
 use policy::Actor;
 
 use crate::channel::Channel;
+use crate::replaced::LinkCredential;
 
 /// A connection: who its certificate says the client is, and which credential it has proved.
 pub struct Session {
@@ -18,6 +19,8 @@ pub struct Session {
     generation: u64,
     /// What is to be sent to the client, once the server has the client's role.
     pub(crate) channel: Option<Arc<Channel>>,
+    /// The certificate itself, where there is one.
+    pub(crate) link: Option<Arc<LinkCredential>>,
 }
 
 /// Credentials in one request, and remembered for a connection: each may cost a slow password hash. Clients send one or two.
@@ -27,7 +30,15 @@ impl Session {
     /// A connection of `peer`, an address for the records, whose certificate names the actor.
     #[must_use]
     pub fn new(certificate_actor: Actor, peer: String) -> Self {
-        Self { certificate_actor, peer, verified: Vec::new(), generation: 0, channel: None }
+        Self { certificate_actor, peer, verified: Vec::new(), generation: 0, channel: None, link: None }
+    }
+
+    /// The same, with the certificate that the client connected with and those of its authorities that came with it, DER.
+    #[must_use]
+    pub fn with_certificate(mut self, chain: Vec<Vec<u8>>) -> Self {
+        let fingerprint = chain.first().map(|certificate| crypto::sha256(certificate));
+        self.link = fingerprint.map(|fingerprint| Arc::new(LinkCredential { chain, fingerprint }));
+        self
     }
 
     /// Who the certificate says the client is.

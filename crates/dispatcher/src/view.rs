@@ -108,6 +108,10 @@ impl<'a, S: Store> View<'a, S> {
                     (object.identifier.clone(), object.revision, size, Some(*object))
                 }
                 Change::Remove(Found { identifier, revision }) => (identifier, revision, 0, None),
+                Change::Keep(put) => {
+                    self.stage_kept(vec![*put], Vec::new());
+                    continue;
+                }
             };
             self.size += size;
             match self.staged.get_mut(&identifier) {
@@ -211,6 +215,7 @@ pub(crate) fn to_store(changes: Vec<Change>) -> Vec<store::Change> {
             Change::Remove(Found { identifier, revision }) => {
                 revision.map(|expected| store::Change::Remove { identifier, expected })
             }
+            Change::Keep(put) => Some(store::Change::Put(*put)),
         })
         .collect()
 }

@@ -133,6 +133,13 @@ pub struct AuthorityConfig {
     /// Which certificates were issued, and which requests wait.
     #[serde(default = "default_register")]
     pub register: PathBuf,
+    /// Whether clients get new certificates by Re-Provision: whoever has a client's certificate and key can then have another one,
+    /// until somebody revokes it. Needs the key where the server can read it.
+    #[serde(default)]
+    pub re_provision: bool,
+    /// How long the old certificate holds at most after a Re-Provision, in seconds, while the client has not used the new one.
+    #[serde(default = "default_re_provision_grace_s")]
+    pub re_provision_grace_s: u64,
 }
 
 /// The kinds of store.
@@ -359,6 +366,11 @@ fn default_revocation_list() -> PathBuf {
 
 fn default_register() -> PathBuf {
     PathBuf::from("enrolment.json")
+}
+
+/// An hour: enough for a device to fetch its new certificate and to connect with it.
+const fn default_re_provision_grace_s() -> u64 {
+    3_600
 }
 
 fn default_users() -> PathBuf {

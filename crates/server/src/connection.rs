@@ -178,7 +178,8 @@ async fn requests<S: Service>(
     actor: &Identified,
     stopping: &mut watch::Receiver<bool>,
 ) {
-    let mut session = server.service.session(actor.actor.clone(), peer);
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let mut session = server.service.session(actor.actor.clone(), chain, peer);
     let mut generation = actor.generation;
     let mut generations = server.trust.generations();
     loop {
@@ -466,6 +467,7 @@ async fn goodbye(stream: &mut TlsStream<TcpStream>) {
 mod tests {
     use super::*;
     use crate::service::Hold;
+    use rustls::pki_types::CertificateDer;
     use zeroize::Zeroizing;
 
     /// A service whose operations need much space.
@@ -474,7 +476,7 @@ mod tests {
     impl Service for Roomy {
         type Session = ();
 
-        fn session(&self, _actor: Actor, _peer: SocketAddr) {}
+        fn session(&self, _actor: Actor, _chain: &[CertificateDer<'_>], _peer: SocketAddr) {}
 
         async fn handle(&self, _session: &mut (), request: &[u8]) -> Response {
             let mut room = [0_u8; 60_000];

@@ -6,15 +6,18 @@ use crate::database::{self, Outcome, Progress, Work};
 use crate::health::Health;
 use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
 use crate::policies::Policies;
+use crate::registrar::{self, ConfiguredAuthority};
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
+use crate::tls::CurrentTrust;
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{
-    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Rotations, Sending, Session,
-    Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Registrar, Rotations, Sending,
+    Session, Settings, StreamSettings, TicketSettings,
 };
 use kmip::credential::Credential;
 use policy::{Actor, Membership};
+use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -45,6 +48,7 @@ pub struct EngineService<S> {
     health: Health,
     audit: AuditConfig,
     checkpoints: Option<Checkpoints>,
+    authority: Arc<ConfiguredAuthority>,
 }
 
 impl<S: OperatedStore> EngineService<S> {
@@ -52,6 +56,7 @@ impl<S: OperatedStore> EngineService<S> {
     #[must_use]
     pub fn new(store: S, config: &Config, users: Arc<Users>, policies: Arc<Policies>) -> Self {
         let limits = &config.limits;
+        let authority = Arc::new(ConfiguredAuthority::new(config.clone()));
         let environment = Environment {
             clock: Box::new(SystemClock),
             heavy_work: Box::new(Workers {
@@ -67,6 +72,7 @@ impl<S: OperatedStore> EngineService<S> {
                 workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
                 queues: Queues::new(PASSWORDS_PER_CLIENT_MAX),
             }),
+            registrar: Arc::clone(&authority) as Arc<dyn Registrar>,
             random: Arc::new(crypto::SystemRandom::default()),
         };
         let settings = Settings {
@@ -107,9 +113,10 @@ impl<S: OperatedStore> EngineService<S> {
                 stream_expiry_s: config.services.stream_expiry_s,
             },
             pkcs1_decryption: config.services.pkcs1_decryption,
+            re_provision_grace_s: registrar::grace_s(config),
         };
         let engine = Engine::new(store, settings, environment);
-        Self { engine, health: Health::default(), audit: config.audit.clone(), checkpoints: None }
+        Self { engine, health: Health::default(), audit: config.audit.clone(), checkpoints: None, authority }
     }
 
     /// The same, with checkpoints of its audit log.
@@ -122,8 +129,19 @@ impl<S: OperatedStore> EngineService<S> {
 impl<S: OperatedStore> Service for EngineService<S> {
     type Session = Session;
 
-    fn session(&self, actor: Actor, peer: SocketAddr) -> Session {
-        Session::new(actor, peer.to_string())
+    async fn begin(&self, trust: &Arc<CurrentTrust>) -> Result<(), String> {
+        self.authority.begin(trust);
+        let recalled = self.engine.recall_replaced().await;
+        let count = recalled.map_err(|cause| format!("which certificates were replaced cannot be read: {cause}"))?;
+        if count > 0 {
+            tracing::info!(count, "client certificates were replaced by Re-Provision");
+        }
+        Ok(())
+    }
+
+    fn session(&self, actor: Actor, chain: &[CertificateDer<'_>], peer: SocketAddr) -> Session {
+        let chain = chain.iter().map(|certificate| certificate.to_vec()).collect();
+        Session::new(actor, peer.to_string()).with_certificate(chain)
     }
 
     fn renew(&self, session: &mut Session, actor: Actor) {

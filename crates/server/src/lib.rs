@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod monitoring;
 pub mod operated;
 pub mod policies;
+pub mod registrar;
 pub mod report;
 pub mod run;
 pub mod service;

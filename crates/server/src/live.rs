@@ -214,6 +214,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             ("listen", format!("{:?}", config.listen)),
             ("users", format!("{:?}", config.users)),
             ("protocol", format!("{:?}", config.protocol)),
+            ("authority", format!("{:?}", config.authority)),
             ("store", format!("{:?}", config.store)),
             ("audit", format!("{:?}", config.audit)),
             ("admin", format!("{:?}", config.admin)),

@@ -114,6 +114,7 @@ async fn serve<S: Service>(
     let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(config.limits.tls_sessions_max);
     let trust = Trust::read(&config.tls, Arc::clone(&sessions), 1).map_err(|error| error.to_string())?;
     let trust = Arc::new(CurrentTrust::new(trust.with_rules(policies.current())));
+    service.begin(&trust).await?;
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let server = Server::new(service, Arc::clone(&trust), config.limits, Arc::clone(&metrics));

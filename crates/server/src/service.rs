@@ -2,11 +2,14 @@
 
 use crate::config::Config;
 use crate::database::{Outcome, Progress, Work};
+use crate::tls::CurrentTrust;
 use dispatcher::{Correlation, Sending};
 use policy::Actor;
+use rustls::pki_types::CertificateDer;
 use std::any::Any;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
@@ -15,8 +18,16 @@ pub trait Service: Send + Sync + 'static {
     /// What is remembered for a connection, such as a verified credential.
     type Session: Send + Sync;
 
-    /// Begins a connection of the actor its certificate names.
-    fn session(&self, actor: Actor, peer: SocketAddr) -> Self::Session;
+    /// Begins to serve: whatever has to be known before the first request is. Clients are judged by `trust`, which reloads replace.
+    ///
+    /// # Errors
+    /// Why it cannot serve.
+    fn begin(&self, _trust: &Arc<CurrentTrust>) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Begins a connection of the actor that the first certificate of the chain names.
+    fn session(&self, actor: Actor, chain: &[CertificateDer<'_>], peer: SocketAddr) -> Self::Session;
 
     /// The policy gives the same actor something else from now on.
     fn renew(&self, _session: &mut Self::Session, _actor: Actor) {}

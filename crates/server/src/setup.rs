@@ -43,7 +43,7 @@ const WORKSHOP: &str = ".kmipd-new";
 
 /// What `kmipd dev` does differently from `kmipd serve` on a configuration made by `kmipd init`: (what, dev, serve). The one list of
 /// it; the operator guide repeats it and a test compares them.
-pub const DEV_DIFFERENCES: [(&str, &str, &str); 5] = [
+pub const DEV_DIFFERENCES: [(&str, &str, &str); 6] = [
     (
         "Root key",
         "in the file `root.key` beside the data",
@@ -51,6 +51,7 @@ pub const DEV_DIFFERENCES: [(&str, &str, &str); 5] = [
     ),
     ("Weak passwords", "accepted", "refused below 12 characters (`protocol.weak_passwords = false`)"),
     ("Interop operation", "answered", "refused (`protocol.interop = false`)"),
+    ("Re-Provision operation", "answered", "refused (`authority.re_provision = false`)"),
     ("Addresses", "loopback only, unless `--allow-remote`", "any"),
     ("Server certificate", "made anew when it ends within 30 days or lacks a name", "never touched"),
 ];
@@ -232,9 +233,11 @@ fn configuration(plan: &Plan) -> String {
          # Which part of a client's certificate names the actor: common-name, san-dns, san-email, san-uri, organizational-unit,\n\
          # subject, fingerprint. The first that gives a name decides.\nidentity = [\"common-name\"]\ncrls = [\"ca.crl\"]\n\n\
          # What kmipd client signs with. Keep the key elsewhere when no client is being added.\n\
-         [authority]\ncertificate = \"ca.pem\"\nkey = \"ca-key.pem\"\ncrl = \"ca.crl\"\n\n\
+         [authority]\ncertificate = \"ca.pem\"\nkey = \"ca-key.pem\"\ncrl = \"ca.crl\"\n\
+         # Whether clients replace their certificates themselves (Re-Provision); needs the key here.\nre_provision = {}\n\n\
          [store]\nkind = \"sled\"\npath = \"data\"\n# Without it the data cannot be read. Back it up, and not beside the data.\nroot_key = \"root.key\"\n\n\
-         # Health checks and metrics over plain HTTP: loopback or a management network.\n# [monitoring]\n# listen = \"127.0.0.1:9696\"\n"
+         # Health checks and metrics over plain HTTP: loopback or a management network.\n# [monitoring]\n# listen = \"127.0.0.1:9696\"\n",
+        plan.dev
     )
 }
 

@@ -215,7 +215,7 @@ fn control_without_sealing_every_one_of_them_is_found() {
         Arc::new(Policies::read(&config).unwrap()),
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut session = service.session(policy::Actor::new("demo"), "127.0.0.1:1".parse().unwrap());
+    let mut session = service.session(policy::Actor::new("demo"), &[], "127.0.0.1:1".parse().unwrap());
     for request in requests() {
         let answer = runtime.block_on(service.handle(&mut session, &request));
         assert_eq!(successes(&Tree::parse(&answer.bytes, &Limits::default()).unwrap()), BATCH * 2);

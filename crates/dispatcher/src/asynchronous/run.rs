@@ -324,6 +324,7 @@ impl<S: Store> Engine<S> {
             grant: None,
             proved_under: None,
             peer: &item.peer,
+            link: None,
             correlation: None,
             now_us,
             maximum_response_size: self.settings.response_size,

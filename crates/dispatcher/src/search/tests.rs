@@ -125,6 +125,8 @@ fn locate_with(
         random: &random,
         streams: &Streams::default(),
         factory: &Factory::default(),
+        link: None,
+        replaced: &crate::replaced::Replaced::default(),
         allowed: None,
     };
     let mut search = Locate::plan(&request, &context).unwrap().search.unwrap();

@@ -105,6 +105,7 @@ impl Server {
             clock: Box::new(StillClock(Arc::clone(&now_us), Arc::clone(&trouble))),
             heavy_work: Box::new(AtOnce(Arc::clone(&trouble))),
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
+            registrar: Arc::new(dispatcher::NoRegistrar),
             random: Arc::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble))),
         };
         let store = Unreliable { inner: store, trouble: Arc::clone(&trouble) };

@@ -31,7 +31,7 @@ pub struct Echo;
 impl Service for Echo {
     type Session = String;
 
-    fn session(&self, actor: policy::Actor, _peer: SocketAddr) -> String {
+    fn session(&self, actor: policy::Actor, _chain: &[CertificateDer<'_>], _peer: SocketAddr) -> String {
         actor.name
     }
 
