@@ -1,10 +1,10 @@
-//! Keys that are wrapped and derived here and by OpenSSL are the same.
+//! Keys that are wrapped and derived here and by OpenSSL are the same, and so are the formats of DSA and Diffie-Hellman keys.
 
 #![allow(clippy::unwrap_used)] // A failed unwrap is a failed test.
 
 mod openssl;
 
-use crypto::{Iteration, PseudorandomFunction, SystemRandom};
+use crypto::{FiniteFieldPrivateKey, FiniteFieldPublicKey, Iteration, PseudorandomFunction, SystemRandom};
 use kmip::enumerations::{BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm};
 use kmip::structures::CryptographicParameters;
 use openssl::{OpenSsl, hex};
@@ -113,4 +113,60 @@ fn derived_keys() {
         }
     }
     println!("OpenSSL: {agreed} derived keys");
+}
+
+/// The value of a number in what OpenSSL prints of a key: its lines of hexadecimal digits, or a small number in decimal.
+fn printed(text: &str, name: &str) -> Vec<u8> {
+    let mut lines = text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{name}:")));
+    let first = lines.next().unwrap_or_else(|| panic!("no {name} in {text}"));
+    if let Some((_, small)) = first.split_once(" (0x") {
+        let digits = small.trim_end_matches(')');
+        return (u64::from_str_radix(digits, 16).unwrap().to_be_bytes()).into_iter().skip_while(|byte| *byte == 0).collect();
+    }
+    let digits = lines.take_while(|line| line.starts_with("    ")).flat_map(|line| line.trim().split(':'));
+    let bytes = digits.filter(|digits| !digits.is_empty()).map(|digits| u8::from_str_radix(digits, 16).unwrap());
+    bytes.skip_while(|byte| *byte == 0).collect()
+}
+
+#[test]
+fn keys_of_dsa_and_diffie_hellman() {
+    let openssl = OpenSsl::new();
+    let dsa = ["genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024", "-out", "dsa.pem"];
+    openssl.done(&dsa, &[]);
+    let x9_42 = ["genpkey", "-genparam", "-algorithm", "DHX", "-pkeyopt", "dh_rfc5114:2", "-out", "dhx.pem"];
+    openssl.done(&x9_42, &[]);
+    let pkcs_3 = ["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "dh_paramgen_prime_len:512", "-out", "dh.pem"];
+    openssl.done(&pkcs_3, &[]);
+    for (parameters, algorithm, has_order) in [
+        ("dsa.pem", CryptographicAlgorithm::DSA, true),
+        ("dhx.pem", CryptographicAlgorithm::DH, true),
+        ("dh.pem", CryptographicAlgorithm::DH, false),
+    ] {
+        let made = openssl.done(&["genpkey", "-paramfile", parameters], &[]);
+        let pkcs8 = openssl.done(&["pkcs8", "-topk8", "-nocrypt", "-outform", "DER"], &made);
+        let private = FiniteFieldPrivateKey::from_pkcs8(&pkcs8).unwrap();
+        let text = String::from_utf8(openssl.done(&["pkey", "-inform", "DER", "-text", "-noout"], &pkcs8)).unwrap();
+        let name = |dsa: &'static str, dh: &'static str| if algorithm == CryptographicAlgorithm::DSA { dsa } else { dh };
+        assert_eq!(private.group.algorithm, algorithm);
+        assert_eq!(private.group.q.is_some(), has_order);
+        assert_eq!(printed(&text, name("priv", "private-key")), private.x.expose());
+        // Of a group that it knows, OpenSSL prints the name, in the comparison below, too.
+        if !text.contains("GROUP:") {
+            assert_eq!(printed(&text, "P"), private.group.p);
+            assert_eq!(printed(&text, "G"), private.group.g);
+            private.group.q.iter().for_each(|q| assert_eq!(printed(&text, "Q"), *q));
+        }
+
+        // OpenSSL reads what is written here, as the same key.
+        let written = private.to_pkcs8().unwrap();
+        let again = openssl.done(&["pkey", "-inform", "DER", "-text", "-noout"], written.expose());
+        assert_eq!(String::from_utf8(again).unwrap(), text, "{parameters}");
+        let spki = openssl.done(&["pkey", "-inform", "DER", "-pubout", "-outform", "DER"], &pkcs8);
+        let public = FiniteFieldPublicKey::from_spki(&spki).unwrap();
+        assert_eq!(public.group, private.group);
+        assert_eq!(printed(&text, name("pub", "public-key")), public.y);
+        let arguments = ["pkey", "-pubin", "-inform", "DER", "-text", "-noout"];
+        let (written, original) = (public.to_spki().unwrap(), openssl.done(&arguments, &spki));
+        assert_eq!(openssl.done(&arguments, &written), original, "{parameters}");
+    }
 }

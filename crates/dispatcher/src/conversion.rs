@@ -1,9 +1,10 @@
 //! One key in another Key Format Type (2.1, sections 3.4 to 3.12 and 11.25).
 //!
-//! A conversion reads the key, so that a key whose encoding is not known is available as it was registered and not otherwise. DSA and
-//! Diffie-Hellman keys are kept in any format and converted to none: nothing here computes with them.
+//! A conversion reads the key, so that a key whose encoding is not known is available as it was registered and not otherwise.
 
-use crypto::{CryptoError, PrivateKey, PublicKey, RsaPrivateComponents, RsaPublicComponents};
+mod finite_field;
+
+use crypto::{CryptoError, KeyFacts, PrivateKey, PublicKey, RsaPrivateComponents, RsaPublicComponents};
 use kmip::codec::{BigInteger, Value, from_bytes, to_bytes};
 use kmip::enumerations::{KeyFormatType as Format, ObjectType, RecommendedCurve};
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject};
@@ -36,8 +37,14 @@ pub(crate) fn convert(object: &mut ManagedObject, wanted: Format) -> Result<()> 
     }
     let material = plain_material(block).ok_or_else(unsupported)?;
     let converted = match object_type {
-        ObjectType::PrivateKey => private(block, material).and_then(|key| write_private(&key, wanted)),
-        ObjectType::PublicKey => public(block, material).and_then(|key| write_public(&key, wanted)),
+        ObjectType::PrivateKey => private(block, material).and_then(|key| write_private(&key, wanted)).or_else(|cause| {
+            let key = finite_field::private(format, material).map_err(|_| cause)?;
+            finite_field::write_private(&key, wanted)
+        }),
+        ObjectType::PublicKey => public(block, material).and_then(|key| write_public(&key, wanted)).or_else(|cause| {
+            let key = finite_field::public(format, material).map_err(|_| cause)?;
+            finite_field::write_public(&key, wanted)
+        }),
         ObjectType::SymmetricKey => bytes(format, material).and_then(|key| write_bytes(&key, wanted)),
         // Secret data is bytes, whatever they mean.
         ObjectType::SecretData => match (material, wanted) {
@@ -59,6 +66,22 @@ pub(crate) fn plain_material(block: &KeyBlock) -> Option<&KeyMaterial> {
     match &block.key_value {
         Some(KeyValue::Plain(plain)) if block.key_wrapping_data.is_none() => Some(&plain.key_material),
         _ => None,
+    }
+}
+
+/// Algorithm and length of a private key, as the key itself has them; `None`: it cannot be read.
+pub(crate) fn private_facts(block: &KeyBlock, material: &KeyMaterial) -> Option<KeyFacts> {
+    match private(block, material) {
+        Ok(key) => Some(key.facts()),
+        Err(_) => finite_field::private(block.key_format_type, material).ok().map(|key| key.group.facts()),
+    }
+}
+
+/// The same of a public key.
+pub(crate) fn public_facts(block: &KeyBlock, material: &KeyMaterial) -> Option<KeyFacts> {
+    match public(block, material) {
+        Ok(key) => Some(key.facts()),
+        Err(_) => finite_field::public(block.key_format_type, material).ok().map(|key| key.group.facts()),
     }
 }
 

@@ -284,8 +284,8 @@ fn facts(
 ) -> Option<(CryptographicAlgorithm, i32)> {
     let material = conversion::plain_material(block)?;
     let facts = match object_type {
-        ObjectType::PrivateKey => conversion::private(block, material).ok()?.facts(),
-        ObjectType::PublicKey => conversion::public(block, material).ok()?.facts(),
+        ObjectType::PrivateKey => conversion::private_facts(block, material)?,
+        ObjectType::PublicKey => conversion::public_facts(block, material)?,
         ObjectType::SymmetricKey => return symmetric_facts(stated?, block, material),
         _ => return None,
     };

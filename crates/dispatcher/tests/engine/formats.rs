@@ -1,5 +1,6 @@
 //! Key Format Types: what a key is returned in, and that it stays the same key.
 
+use crypto::{FiniteFieldGroup, FiniteFieldPrivateKey, FiniteFieldPublicKey};
 use kmip::Secret;
 use kmip::attribute::Attribute;
 use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType as Format, ObjectType, RecommendedCurve};
@@ -105,6 +106,62 @@ fn elliptic_curve_keys_in_every_format() {
             get_as(&mut client, &private, Format::PKCS_1).fails_with(ResultReason::KeyFormatTypeNotSupported);
             get_as(&mut client, &public, Format::TransparentRSAPublicKey).fails_with(ResultReason::KeyFormatTypeNotSupported);
         }
+    }
+}
+
+#[test]
+fn dsa_and_diffie_hellman_keys_in_every_format() {
+    let number = |first: u8, length: usize| [vec![first], vec![0x5A; length - 1]].concat();
+    let group = |algorithm, has_order: bool| FiniteFieldGroup {
+        algorithm,
+        p: number(0x91, 128),
+        q: has_order.then(|| number(0x80, 20)),
+        g: vec![2],
+        j: None,
+    };
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        for (group, of_private, of_public) in [
+            (group(CryptographicAlgorithm::DSA, true), Format::TransparentDSAPrivateKey, Format::TransparentDSAPublicKey),
+            (group(CryptographicAlgorithm::DH, true), Format::TransparentDHPrivateKey, Format::TransparentDHPublicKey),
+            (group(CryptographicAlgorithm::DH, false), Format::TransparentDHPrivateKey, Format::TransparentDHPublicKey),
+        ] {
+            let algorithm = group.algorithm;
+            let key = FiniteFieldPrivateKey { group: group.clone(), x: Secret::from_slice(&number(0x7F, 20)) };
+            let bytes = |format, bytes: &[u8]| {
+                let mut key_block = block(format, bytes, None);
+                key_block.cryptographic_algorithm = Some(algorithm);
+                key_block
+            };
+            let key_block = bytes(Format::PKCS_8, key.to_pkcs8().unwrap().expose());
+            let private = client.register(ManagedObject::PrivateKey(PrivateKey { key_block }), vec![]);
+            let key = FiniteFieldPublicKey { group, y: number(0x90, 128) };
+            let key_block = bytes(Format::X_509, &key.to_spki().unwrap());
+            let public = client.register(ManagedObject::PublicKey(PublicKey { key_block }), vec![]);
+            // What it is, the key says itself.
+            for identifier in [&private, &public] {
+                let attributes = client.attributes(identifier);
+                assert_eq!(attributes.cryptographic_algorithm(), Some(&algorithm), "{version}");
+                assert_eq!(attributes.cryptographic_length(), Some(&1024), "{version}");
+            }
+            round_trips(&mut client, &private, &[Format::PKCS_8, of_private]);
+            round_trips(&mut client, &public, &[Format::X_509, of_public]);
+            for format in [Format::PKCS_1, Format::ECPrivateKey, Format::TransparentRSAPrivateKey, of_public] {
+                get_as(&mut client, &private, format).fails_with(ResultReason::KeyFormatTypeNotSupported);
+            }
+            let other = match of_public {
+                Format::TransparentDSAPublicKey => Format::TransparentDHPublicKey,
+                _ => Format::TransparentDSAPublicKey,
+            };
+            get_as(&mut client, &public, other).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        }
+        // A key that is said to be another is refused.
+        let group = group(CryptographicAlgorithm::DSA, true);
+        let key = FiniteFieldPublicKey { group, y: number(0x90, 128) };
+        let key_block = block(Format::X_509, &key.to_spki().unwrap(), Some(CryptographicAlgorithm::RSA));
+        let request = crate::client::register(ManagedObject::PublicKey(PublicKey { key_block }), vec![]);
+        client.ask(Operation::Register, &request).fails_with(ResultReason::InvalidField);
     }
 }
 
