@@ -331,15 +331,15 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     object.set(Attribute::InitialDate(now));
     object.set(Attribute::LastChangeDate(now));
     object.set(Attribute::ShortUniqueIdentifier(ByteString(crypto::sha256(object.identifier.as_bytes()).to_vec())));
+    if object.object_type == ObjectType::Template {
+        // It is no cryptographic object: neither lease nor freshness apply to it (1.4, sections 3.20 and 3.34).
+        return context.factory.check(object);
+    }
     object.set_if_absent(Attribute::LeaseTime(Interval(context.settings.lease_time_s)));
     object.set_if_absent(Attribute::Fresh(true));
     object.set_if_absent(Attribute::ProtectionStorageMask(ProtectionStorageMask::Software));
-    if object.object_type == ObjectType::Template {
-        return context.factory.check(object);
-    }
     if origin == Origin::Generated {
-        object.set_if_absent(Attribute::OriginalCreationDate(now));
-        object.set_if_absent(Attribute::RandomNumberGenerator(random_number_generator()));
+        generated_here(object, now)?;
     }
     object.set_if_absent(Attribute::Sensitive(false));
     object.set_if_absent(Attribute::Extractable(true));
@@ -353,6 +353,46 @@ pub(crate) fn complete(object: &mut StoredObject, origin: Origin, context: &Cont
     }
     describe(object);
     context.factory.check(object)
+}
+
+/// Says when and by what generator the server made an object. A client can ask for a generator, but not for a date (1.4, sections
+/// 3.43 and 3.44).
+///
+/// # Errors
+/// Attribute Read Only, and Invalid Attribute Value for another generator than the server's.
+fn generated_here(object: &mut StoredObject, now: DateTime) -> Result<()> {
+    let own = random_number_generator();
+    for attribute in object.attributes() {
+        match attribute {
+            Attribute::OriginalCreationDate(date) if *date != now => {
+                let text = "Original Creation Date is set by the server on what it makes";
+                return Err(Error::new(ResultReason::AttributeReadOnly, text));
+            }
+            Attribute::RandomNumberGenerator(wanted) if !is_matched(wanted, &own) => {
+                let text = "The server has no random number generator of the parameters that are asked for";
+                return Err(Error::new(ResultReason::InvalidAttributeValue, text));
+            }
+            _ => {}
+        }
+    }
+    object.set(Attribute::OriginalCreationDate(now));
+    object.set(Attribute::RandomNumberGenerator(own));
+    Ok(())
+}
+
+/// Whether a generator is what is asked for: in all that is said of it. `Unspecified` is any.
+fn is_matched(wanted: &RNGParameters, own: &RNGParameters) -> bool {
+    fn fits<T: PartialEq>(wanted: Option<&T>, own: Option<&T>) -> bool {
+        wanted.is_none() || wanted == own
+    }
+    (wanted.rng_algorithm == RNGAlgorithm::Unspecified || wanted.rng_algorithm == own.rng_algorithm)
+        && fits(wanted.cryptographic_algorithm.as_ref(), own.cryptographic_algorithm.as_ref())
+        && fits(wanted.cryptographic_length.as_ref(), own.cryptographic_length.as_ref())
+        && fits(wanted.hashing_algorithm.as_ref(), own.hashing_algorithm.as_ref())
+        && fits(wanted.drbg_algorithm.as_ref(), own.drbg_algorithm.as_ref())
+        && fits(wanted.recommended_curve.as_ref(), own.recommended_curve.as_ref())
+        && fits(wanted.fips186_variation.as_ref(), own.fips186_variation.as_ref())
+        && fits(wanted.prediction_resistance.as_ref(), own.prediction_resistance.as_ref())
 }
 
 /// Gives a generated key the format that was asked for (2.1, section 4.26).

@@ -126,6 +126,12 @@ pub(crate) fn living_name(name: &Attribute) -> Term {
     Term { field: LIVING_NAME.0, value: short(writer.bytes()) }
 }
 
+/// Whether a term is one that only living objects have for a Name.
+#[must_use]
+pub(crate) fn is_living_name(term: &Term) -> bool {
+    term.field == LIVING_NAME.0
+}
+
 /// The range that finds what is to be rotated up to a moment.
 #[must_use]
 pub(crate) fn to_rotate(now: i64) -> Range {

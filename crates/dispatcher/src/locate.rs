@@ -62,6 +62,12 @@ impl Operation for Locate {
                     format!("{} is not the name of an attribute", filter.reference),
                 ));
             }
+            if let AttributeReference::Standard(tag) = filter.reference
+                && !is_well_typed(tag, &filter.value)
+            {
+                let text = format!("The value of {}, or a field of it, has a wrong type", filter.reference);
+                return Err(Error::new(ResultReason::InvalidMessage, text));
+            }
         }
         let storage_status = request.storage_status_mask.unwrap_or(StorageStatusMask::OnLineStorage);
         let judge = Conditions { storage_status, fresh: wants_fresh(request), conditions: grouped(filters) };
@@ -104,6 +110,17 @@ impl Operation for Locate {
         done.returned = found.into_iter().map(|identifier| (UniqueIdentifierEnumeration::Locate, identifier.clone())).collect();
         Ok(done)
     }
+}
+
+/// Whether a value, and every field in it, has a type that its tag can have. Fields may be left out, so that no structure is read
+/// as a whole.
+fn is_well_typed(tag: Tag, value: &TreeValue) -> bool {
+    if let TreeValue::Structure(fields) = value
+        && !fields.iter().all(|field| is_well_typed(field.tag, &field.value))
+    {
+        return false;
+    }
+    tag::by_tag(tag).is_none_or(|row| row.item_types.is_empty() || row.item_types.contains(&value.item_type()))
 }
 
 /// Whether the request wants keys of a group that nobody has got yet.
@@ -221,6 +238,7 @@ fn wanted(judge: &Conditions, now: i64) -> Wanted {
     } else {
         // The names that only the living have say nothing of the others.
         wanted.is_exact = false;
+        wanted.terms.retain(|term| !keys::is_living_name(term));
     }
     wanted
 }

@@ -143,7 +143,10 @@ impl StoredObject {
                 Some(Attribute::UniqueIdentifier(UniqueIdentifier(self.identifier.clone())))
             }
             AttributeReference::Standard(tag::ObjectType) => Some(Attribute::ObjectType(self.object_type)),
-            AttributeReference::Standard(tag::State) => Some(Attribute::State(self.state(now))),
+            // A template is no cryptographic object (1.4, section 3.22).
+            AttributeReference::Standard(tag::State) if self.object_type != ObjectType::Template => {
+                Some(Attribute::State(self.state(now)))
+            }
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 
 use kmip::attribute::Attribute;
 use kmip::codec::{DateTime, Interval};
-use kmip::enumerations::State;
+use kmip::enumerations::{ObjectType, State};
 use kmip::identifier::UniqueIdentifier;
 use kmip::payload::obtain_lease::{ObtainLeaseRequest, ObtainLeaseResponse};
 use kmip::result_reason::ResultReason;
@@ -29,6 +29,9 @@ impl Operation for ObtainLease {
 
     fn handle(_: &ObtainLeaseRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ObtainLeaseResponse>> {
         let object = loaded.one()?;
+        if object.object_type == ObjectType::Template {
+            return Err(Error::new(ResultReason::PermissionDenied, "A template is not used, and no lease is given for it"));
+        }
         // A Deactivated key still opens what it closed; nobody should go on with a compromised or destroyed one.
         if !matches!(object.state(context.now), State::PreActive | State::Active | State::Deactivated) {
             return Err(Error::new(ResultReason::PermissionDenied, "No lease is given for an object in its state"));

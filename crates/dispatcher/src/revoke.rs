@@ -1,5 +1,6 @@
-//! Revoke: an object becomes Compromised, or Deactivated, for a reason (2.1, section 6.1.52).
+//! Revoke: an object becomes Compromised, or Deactivated, for a reason (2.1, section 6.1.44).
 
+use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::DateTime;
 use kmip::enumerations::{Enumeration as _, ObjectType, RevocationReasonCode};
@@ -39,6 +40,10 @@ impl Operation for Revoke {
         }
         let compromised =
             matches!(reason.revocation_reason_code, RevocationReasonCode::KeyCompromise | RevocationReasonCode::CACompromise);
+        // It came with 1.4 that it shall not be (1.4, section 4.20; 2.1, section 6.1.49).
+        if request.compromise_occurrence_date.is_some() && !compromised && context.version >= ProtocolVersion::V1_4 {
+            return Err(Error::invalid_field("Compromise Occurrence Date is given, and Revocation Reason is no compromise"));
+        }
         let event = if compromised { Event::Compromise } else { Event::Deactivate };
         let text = "The object cannot be revoked in its state";
         lifecycle::step(object.state(context.now), event, context.version, text)?;

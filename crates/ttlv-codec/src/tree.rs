@@ -2,7 +2,7 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::{Error, ErrorKind, Item, Limits, Reader, Tag, Value, Writer, check};
+use crate::{Error, ErrorKind, Item, ItemType, Limits, Reader, Tag, Value, Writer, check};
 
 /// An item and everything inside it, owned.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +82,27 @@ impl Tree {
 }
 
 impl TreeValue {
+    /// The type of the item.
+    #[must_use]
+    pub const fn item_type(&self) -> ItemType {
+        match self {
+            Self::Structure(_) => ItemType::Structure,
+            Self::Integer(_) => ItemType::Integer,
+            Self::LongInteger(_) => ItemType::LongInteger,
+            Self::BigInteger(_) => ItemType::BigInteger,
+            Self::Enumeration(_) => ItemType::Enumeration,
+            Self::Boolean(_) => ItemType::Boolean,
+            Self::TextString(_) => ItemType::TextString,
+            Self::ByteString(_) => ItemType::ByteString,
+            Self::DateTime(_) => ItemType::DateTime,
+            Self::Interval(_) => ItemType::Interval,
+            Self::DateTimeExtended(_) => ItemType::DateTimeExtended,
+            Self::Identifier(_) => ItemType::Identifier,
+            Self::Reference(_) => ItemType::Reference,
+            Self::NameReference(_) => ItemType::NameReference,
+        }
+    }
+
     /// The value owned.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use kmip::ProtocolVersion;
 use kmip::Secret;
 use kmip::attribute::{Attribute, AttributeFilter, AttributeFilters, AttributeInstance, AttributeReference, VendorAttribute};
 use kmip::enumerations::{BatchErrorContinuationOption, CryptographicAlgorithm, InteropFunction, OpaqueDataType, ResultStatus};
+use kmip::masks::CryptographicUsageMask;
 use kmip::object::{ManagedObject, OpaqueObject};
 use kmip::operation::Operation;
 use kmip::payload::create::CreateResponse;
@@ -135,7 +136,8 @@ fn a_long_search_lets_go_of_its_thread_and_ends_when_enough_is_found() {
         let mut client = server.client("fred", version);
         let keys: Vec<String> = (0..200).map(|_| client.create(aes())).collect();
         let search = |maximum_items, offset_items| {
-            let mut request = locate(version, vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::AES)]);
+            // A condition that no index answers: each object is looked at.
+            let mut request = locate(version, vec![Attribute::CryptographicUsageMask(CryptographicUsageMask::Encrypt)]);
             (request.maximum_items, request.offset_items) = (maximum_items, offset_items);
             request
         };

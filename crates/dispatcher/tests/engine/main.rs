@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod concurrency;
 mod credentials;
+mod definitions;
 mod derive_key;
 mod factory;
 mod failures;

@@ -240,9 +240,15 @@ fn excepted(rules: &AttributeRules, object_type: ObjectType) -> bool {
         | tag::X_509CertificateSubject
         | tag::DigitalSignatureAlgorithm => true,
         // A template has no material, and is no cryptographic object.
-        tag::Digest | tag::KeyFormatType | tag::Sensitive | tag::AlwaysSensitive | tag::Extractable | tag::NeverExtractable => {
-            object_type == ObjectType::Template
-        }
+        tag::Digest
+        | tag::KeyFormatType
+        | tag::Sensitive
+        | tag::AlwaysSensitive
+        | tag::Extractable
+        | tag::NeverExtractable
+        | tag::State
+        | tag::LeaseTime
+        | tag::Fresh => object_type == ObjectType::Template,
         _ => false,
     }
 }

@@ -155,6 +155,8 @@ fn by_type(request: Request, object_type: ObjectType, version: ProtocolVersion, 
         Request::Check | Request::Activate | Request::Deactivate | Request::Compromise if object_type == ObjectType::Template => {
             Type
         }
+        // Nor a lease (1.4, appendix B).
+        Request::Lease if object_type == ObjectType::Template => Denied,
         Request::Allocate if !is_key => Type,
         Request::ReKey if object_type != ObjectType::SymmetricKey => cannot_be_re_keyed,
         Request::ReKeyKeyPair if object_type != ObjectType::PrivateKey => cannot_be_re_keyed,
