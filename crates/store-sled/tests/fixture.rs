@@ -47,6 +47,7 @@ fn check(store: &SledStore) {
             owner: Some(record.owner),
             terms: vec![term(1, &identifier)],
             ranges: vec![Range { field: 2, from: number as i64, to: number as i64 }],
+            ..Query::default()
         };
         let found = block_on(store.find(Tenant::DEFAULT, &query, Page::first(9))).expect("find");
         assert_eq!(found.identifiers, [identifier]);
