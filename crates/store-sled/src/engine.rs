@@ -289,7 +289,11 @@ impl Drop for Engine {
     /// sled syncs once more when it closes, and panics if it cannot. What is there was synced before, or is in the journal.
     fn drop(&mut self) {
         let handles = self.handles.take();
-        if let Err(error) = guarded(|| Ok(drop(handles))) {
+        let closed = guarded(|| {
+            drop(handles);
+            Ok(())
+        });
+        if let Err(error) = closed {
             tracing::warn!(%error, "closing sled failed; what it may lack is taken from the journal at the next start");
         }
     }
