@@ -255,6 +255,8 @@ mod tests {
             key: path("ca-key.pem"),
             crl: path("ca.crl"),
             register: path("enrolment.json"),
+            re_provision: false,
+            re_provision_grace_s: 0,
         }
     }
 
