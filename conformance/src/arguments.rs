@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Only cases whose name fits the pattern (`*`, `?`).
     #[arg(long, value_name = "GLOB")]
     pub filter: Option<String>,
+    /// Leave out cases whose name fits the pattern; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub except: Vec<String>,
     /// Only cases that use none but these operations, separated by commas; `core` stands for those of the first release, without key
     /// wrapping and without the HTTPS, JSON and XML message encodings.
     #[arg(long, value_name = "LIST")]

@@ -34,7 +34,10 @@ fn main() -> ExitCode {
 
 /// Whether everything went as expected.
 fn run(arguments: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
-    let selection = Selection::new(arguments.filter.as_deref(), arguments.only_operations.as_deref());
+    let selection = Selection {
+        except: arguments.except.clone(),
+        ..Selection::new(arguments.filter.as_deref(), arguments.only_operations.as_deref())
+    };
     let files = selection::files(&arguments.cases)?;
     let cases = files.iter().map(|file| Case::read(file)).collect::<Result<Vec<_>, _>>()?;
     if !cases.iter().any(|case| selection.includes(case)) {

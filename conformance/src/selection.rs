@@ -138,6 +138,8 @@ fn natural(text: &str) -> Vec<(String, u64)> {
 pub struct Selection {
     /// A pattern of case names with `*` and `?`.
     pub filter: Option<String>,
+    /// Patterns of the names of cases that are left out.
+    pub except: Vec<String>,
     /// The only operations a case may use.
     pub operations: Option<BTreeSet<String>>,
     /// Leaves out cases with wrapped keys.
@@ -159,13 +161,14 @@ impl Selection {
             SERVICES_NAME => owned(&[&CORE[..], &MORE_OBJECTS, &SERVICES].concat()),
             list => list.split(',').map(|name| name.trim().to_owned()).collect(),
         });
-        Self { filter: filter.map(str::to_owned), operations, without_wrapping, plain_ttlv }
+        Self { filter: filter.map(str::to_owned), except: Vec::new(), operations, without_wrapping, plain_ttlv }
     }
 
     /// Whether the case is asked for.
     #[must_use]
     pub fn includes(&self, case: &Case) -> bool {
-        let named = self.filter.as_deref().is_none_or(|filter| matches(filter, &case.name));
+        let named = self.filter.as_deref().is_none_or(|filter| matches(filter, &case.name))
+            && !self.except.iter().any(|pattern| matches(pattern, &case.name));
         let allowed =
             |operations: &BTreeSet<String>| case.operations().into_iter().all(|operation| operations.contains(operation));
         let left_out = self.without_wrapping && case.uses_key_wrapping() || self.plain_ttlv && case.name.starts_with("MSGENC-");
@@ -257,6 +260,11 @@ mod tests {
         assert!(!selection.includes(&case("A", "Create", "")));
         assert!(Selection::new(Some("B*"), None).includes(&case("B1", "Create", "")));
         assert!(!Selection::new(Some("B*"), None).includes(&case("A", "Create", "")));
+        let except = vec!["B1".to_owned(), "C*".to_owned()];
+        let selection = Selection { except, ..Selection::default() };
+        for (name, included) in [("A", true), ("B1", false), ("B10", true), ("C", false)] {
+            assert_eq!(selection.includes(&case(name, "Create", "")), included, "{name}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use name::NameParts;
 pub use pkcs12::{PKCS12_CHAIN_MAX, Pkcs12Contents, read_pkcs12, write_pkcs12};
 pub use private_key::PrivateKey;
 pub use public_key::PublicKey;
-pub use random::{Random, SystemRandom};
+pub use random::{Random, SeededRandom, SystemRandom};
 pub use rsa_key::{RsaPrivateComponents, RsaPublicComponents};
 pub use signature::{Signer, Verifier, sign_digest, verify_digest};
 pub use split::{SPLIT_KEY_PARTS_MAX, SplitScheme, default_prime};

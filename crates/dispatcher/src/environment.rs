@@ -163,6 +163,22 @@ pub struct Settings {
     /// How long a certificate that Re-Provision replaced holds at most, in seconds, while the new one is not used; `None`:
     /// Re-Provision is not offered.
     pub re_provision_grace_s: Option<u64>,
+    /// What becomes of the seeds that clients send.
+    pub rng_seed: RngSeed,
+}
+
+/// What becomes of the bytes of an RNG Seed (2.1, section 6.1.50).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RngSeed {
+    /// None are used, and the client is told that.
+    Ignore,
+    /// The first of them are mixed into what the generator gives.
+    Accept {
+        /// How many of one request.
+        bytes: usize,
+    },
+    /// The request is refused.
+    Refuse,
 }
 
 /// What a configuration decides about requests that are answered later.
@@ -263,6 +279,7 @@ impl Default for Settings {
             streams: StreamSettings::default(),
             pkcs1_decryption: false,
             re_provision_grace_s: None,
+            rng_seed: RngSeed::Ignore,
         }
     }
 }

@@ -106,7 +106,7 @@ pub use channel::Sending;
 pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};
 pub use environment::{
     AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, NewKey, NoRegistrar, NotCertified, Pending, Refused,
-    Registrar, Settings, StreamSettings, TicketSettings,
+    Registrar, RngSeed, Settings, StreamSettings, TicketSettings,
 };
 pub use operations::{SUPPORTED, offered};
 pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};

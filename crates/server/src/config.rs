@@ -255,7 +255,26 @@ pub struct ServicesConfig {
     /// Whether RSA keys decrypt with the padding PKCS1 v1.5. Off, because a server that says whether a padding was right can be made to
     /// decrypt anything by some thousand questions; clients should use OAEP.
     pub pkcs1_decryption: bool,
+    /// What becomes of the seeds that clients send for the random number generator.
+    pub rng_seed: SeedPolicy,
+    /// With `accept`, how many bytes of a seed are used; the rest is ignored, and the client told so.
+    pub rng_seed_bytes_max: usize,
 }
+
+/// What becomes of the seeds that clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeedPolicy {
+    /// They are ignored, and the client is told that nothing was used.
+    Ignore,
+    /// They are mixed into what the generator gives.
+    Accept,
+    /// The request is refused.
+    Refuse,
+}
+
+/// Bytes of a seed that are used: far more than the generator's pool has.
+const RNG_SEED_BYTES: usize = 4_096;
 
 impl Default for ServicesConfig {
     fn default() -> Self {
@@ -266,6 +285,8 @@ impl Default for ServicesConfig {
             stream_memory_max: stream_memory,
             stream_expiry_s,
             pkcs1_decryption: false,
+            rng_seed: SeedPolicy::Ignore,
+            rng_seed_bytes_max: RNG_SEED_BYTES,
         }
     }
 }

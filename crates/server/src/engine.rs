@@ -1,7 +1,7 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
 use crate::checkpoints::Checkpoints;
-use crate::config::{AuditConfig, Config};
+use crate::config::{AuditConfig, Config, SeedPolicy};
 use crate::database::{self, Outcome, Progress, Work};
 use crate::health::Health;
 use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
@@ -12,8 +12,8 @@ use crate::tls::CurrentTrust;
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
 use dispatcher::{
-    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Registrar, Rotations, Sending,
-    Session, Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Registrar, RngSeed, Rotations,
+    Sending, Session, Settings, StreamSettings, TicketSettings,
 };
 use kmip::credential::Credential;
 use policy::{Actor, Membership};
@@ -73,7 +73,10 @@ impl<S: OperatedStore> EngineService<S> {
                 queues: Queues::new(PASSWORDS_PER_CLIENT_MAX),
             }),
             registrar: Arc::clone(&authority) as Arc<dyn Registrar>,
-            random: Arc::new(crypto::SystemRandom::default()),
+            random: match config.services.rng_seed {
+                SeedPolicy::Accept => Arc::new(crypto::SeededRandom::new(crypto::SystemRandom::default())),
+                SeedPolicy::Ignore | SeedPolicy::Refuse => Arc::new(crypto::SystemRandom::default()),
+            },
         };
         let settings = Settings {
             limits: ttlv_codec::Limits {
@@ -114,6 +117,11 @@ impl<S: OperatedStore> EngineService<S> {
             },
             pkcs1_decryption: config.services.pkcs1_decryption,
             re_provision_grace_s: registrar::grace_s(config),
+            rng_seed: match config.services.rng_seed {
+                SeedPolicy::Ignore => RngSeed::Ignore,
+                SeedPolicy::Accept => RngSeed::Accept { bytes: config.services.rng_seed_bytes_max },
+                SeedPolicy::Refuse => RngSeed::Refuse,
+            },
         };
         let engine = Engine::new(store, settings, environment);
         Self { engine, health: Health::default(), audit: config.audit.clone(), checkpoints: None, authority }

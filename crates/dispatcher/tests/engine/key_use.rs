@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use dispatcher::{RngSeed, Settings};
 use kmip::ProtocolVersion;
 use kmip::Secret;
 use kmip::attribute::Attribute;
@@ -345,9 +346,41 @@ fn random_bytes_and_seeds() {
             retrieve(length).fails_with(ResultReason::InvalidField);
         }
         retrieve(256 << 10).ok::<RNGRetrieveResponse>();
-        // The generator takes no seed, and says so.
+        // Unless it is told otherwise, the server takes no seed, and says so.
         let seed = RNGSeedRequest { data: Data::Bytes(Secret::from_slice(&[1; 64])) };
         assert_eq!(client.ask(Operation::RNGSeed, &seed).ok::<RNGSeedResponse>().data_length, 0, "{version}");
+    }
+}
+
+#[test]
+fn a_seed_is_used_as_far_as_the_configuration_says() {
+    for version in VERSIONS {
+        // What a server with such a generator gives after a seed, and how much of the seed it says that it used.
+        let after = |rng_seed: RngSeed, seed: &[u8]| {
+            let server = Server::with(Settings { rng_seed, ..Settings::default() });
+            let mut client = server.client("fred", version);
+            let seed = RNGSeedRequest { data: Data::Bytes(Secret::from_slice(seed)) };
+            let used = client.ask(Operation::RNGSeed, &seed).result::<RNGSeedResponse>().map(|response| response.data_length);
+            let retrieve = RNGRetrieveRequest { data_length: 32 };
+            let got: RNGRetrieveResponse = client.ask(Operation::RNGRetrieve, &retrieve).ok();
+            (used, got.data)
+        };
+        let plain = after(RngSeed::Ignore, &[1; 32]);
+        assert_eq!(plain.0, Ok(0));
+        assert_eq!(after(RngSeed::Ignore, &[2; 32]), plain, "{version}: nothing of it was used");
+        let refused = after(RngSeed::Refuse, &[1; 32]);
+        assert_eq!(refused, (Err(ResultReason::PermissionDenied), plain.1.clone()), "{version}");
+        let all = RngSeed::Accept { bytes: 4_096 };
+        let whole = after(all, &[1; 32]);
+        assert_eq!(whole.0, Ok(32));
+        assert_eq!(after(all, &[1; 32]), whole);
+        assert_ne!(whole.1, plain.1, "{version}: it was mixed in");
+        let last = [[1; 16], [2; 16]].concat();
+        assert_ne!(after(all, &last).1, whole.1, "{version}: to its last byte");
+        let part = RngSeed::Accept { bytes: 16 };
+        assert_eq!(after(part, &last), after(part, &[1; 32]), "{version}: as far as it says");
+        assert_eq!(after(part, &last).0, Ok(16));
+        assert_ne!(after(part, &[2; 32]).1, after(part, &last).1);
     }
 }
 

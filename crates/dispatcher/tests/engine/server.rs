@@ -106,7 +106,7 @@ impl Server {
             heavy_work: Box::new(AtOnce(Arc::clone(&trouble))),
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
             registrar: Arc::new(dispatcher::NoRegistrar),
-            random: Arc::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble))),
+            random: Arc::new(crypto::SeededRandom::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble)))),
         };
         let store = Unreliable { inner: store, trouble: Arc::clone(&trouble) };
         Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation }
