@@ -10,8 +10,13 @@ use kmip::Secret;
 use kmip::enumerations::{CryptographicAlgorithm, HashingAlgorithm};
 use zeroize::Zeroizing;
 
+use crate::digest::digest;
 use crate::error::CryptoError;
 use crate::mac::Mac;
+
+/// The longest block of a hash that HMAC is computed over, in bytes: that of SHA-3-224. A longer key is replaced by its digest
+/// (FIPS 198-1, section 4).
+const HMAC_BLOCK_MAX: usize = 144;
 
 /// A pseudorandom function under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +146,9 @@ pub fn pbkdf2(
         return Ok(Secret::from_slice(&derived));
     }
     let function = PseudorandomFunction::Hmac(hash);
+    // Once, and not again with each iteration: whoever chooses the password and the iterations would choose their product.
+    let short = (password.len() > HMAC_BLOCK_MAX).then(|| digest(hash, password).map(Zeroizing::new)).transpose()?;
+    let password = short.as_ref().map_or(password, |short| &short[..]);
     let block_length = function.apply(password, &[])?.len();
     for (block, number) in derived.chunks_mut(block_length).zip(1_u32..) {
         let mut last = function.apply(password, &[salt, &number.to_be_bytes()])?;
@@ -205,7 +213,12 @@ mod tests {
             let short = pbkdf2(hash, b"password", b"salt", 3, 5).unwrap();
             let long = pbkdf2(hash, b"password", b"salt", 3, 150).unwrap();
             assert_eq!(long.expose()[..5], *short.expose(), "{hash:?}");
+            // HMAC of a long key is that of its digest.
+            let digest = digest(hash, &[7; 1_000]).unwrap();
+            assert_eq!(pbkdf2(hash, &[7; 1_000], b"salt", 3, 50), pbkdf2(hash, &digest, b"salt", 3, 50), "{hash:?}");
         }
+        // A password of a mebibyte is hashed once: with each of the iterations it would take minutes.
+        pbkdf2(HashingAlgorithm::SHA_224, &vec![7; 1 << 20], b"salt", 20_000, 28).unwrap();
     }
 
     #[test]

@@ -158,7 +158,14 @@ fn join_xor(points: &[(u32, &[u8])]) -> Secret {
 /// Every piece of the secret is the value at zero of a polynomial of its own, whose other coefficients are random.
 fn split_pieces<F: Field>(secret: &[u8], parts: u32, threshold: u32, random: &dyn Random) -> Result<Vec<Secret>, CryptoError> {
     if !secret.len().is_multiple_of(F::BYTES) {
-        let text = format!("the Split Key Method divides secrets of a multiple of {} bytes; another method can", F::BYTES);
+        // The standard divides a secret into pieces of 16 bits and says nothing of a rest (2.1, section 13.1): a part that was filled up
+        // in a way of our own would be joined to another secret elsewhere.
+        let text = format!(
+            "the secret has {} bytes; the Split Key Method divides it into pieces of {}, and the standard says nothing of a rest: \
+             Polynomial Sharing GF(2^8), Prime Field and XOR divide secrets of any length",
+            secret.len(),
+            F::BYTES
+        );
         return Err(CryptoError::UnsupportedParameters(text));
     }
     // One row of coefficients after the other, from that of the first power on.

@@ -286,6 +286,21 @@ fn counters_begin_where_they_are_told() {
     let uneven = CryptographicParameters { fixed_field_length: Some(24), ..counted };
     assert!(run(&uneven, &[9; 12]).unwrap_err().to_string().contains("do not add up to the 128 bits"));
 
+    // Half of a narrow block is too little for a nonce that is drawn: two of them would soon be the same, and with them the key stream.
+    let des = CryptographicParameters {
+        cryptographic_algorithm: Some(CryptographicAlgorithm::DES3),
+        random_iv: Some(true),
+        ..aes(BlockCipherMode::CTR)
+    };
+    let half = CryptographicParameters { counter_length: Some(32), ..des.clone() };
+    let refused = encrypt(&half, &[7; 24], None, None, &[vec![0; 40]]).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("32 bits are left for it"), "{refused}");
+    assert!(encrypt(&des, &[7; 24], None, None, &[vec![0; 40]]).is_ok());
+    assert!(
+        encrypt(&half, &[7; 24], Some(&[1; 8]), None, &[vec![0; 40]]).is_ok(),
+        "the client's own IV is the client's business"
+    );
+
     // A counter of 32 bits does not carry into what stands before it, and never comes round.
     let narrow = CryptographicParameters { counter_length: Some(32), ..aes(BlockCipherMode::CTR) };
     let wrapped = run(&narrow, &[[9; 12].to_vec(), vec![0xFF; 4]].concat()).unwrap();

@@ -25,7 +25,7 @@ use kmip::tag;
 use store::{Change, Commit, Page, Query, Range, Store, StoreError, Tenant};
 use zeroize::Zeroizing;
 
-use crate::batch::{Answer, Prepared, Run, check_size, encode, tenant};
+use crate::batch::{Answer, Prepared, Run, Success, check_size, encode, tenant};
 use crate::commit::Committed;
 use crate::engine::{Engine, Request, Response};
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ impl<S: Store> Engine<S> {
             answer.writer.end(open);
             check_size(&run, &answer.writer)?;
             let record = run.record(Vec::new(), Outcome::Pending);
-            answer.push_success(&run, record, status_at, true, false);
+            answer.push_success(&run, record, Success { status_at, changes: true, ..Success::default() });
             let pending = PendingItem {
                 identifier,
                 revision: None,

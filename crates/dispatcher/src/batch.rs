@@ -25,6 +25,8 @@ use crate::view::View;
 
 /// What became of an item, and where its status stands in the response.
 pub(crate) struct ItemResult {
+    /// Where the item begins in the response.
+    start: usize,
     status_at: usize,
     log: ItemLog,
     record: AuditRecord,
@@ -32,6 +34,23 @@ pub(crate) struct ItemResult {
     changes: bool,
     /// Whether its payload holds material.
     releases_material: bool,
+    /// Whether what changed is what is left of Usage Limits.
+    counted: bool,
+}
+
+/// What is noted of an item that succeeded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Success {
+    /// Where it begins in the response.
+    pub(crate) start: usize,
+    /// Where its status stands.
+    pub(crate) status_at: usize,
+    /// Whether it changed something.
+    pub(crate) changes: bool,
+    /// Whether its payload holds material.
+    pub(crate) releases_material: bool,
+    /// Whether what changed is what is left of Usage Limits.
+    pub(crate) counted: bool,
 }
 
 /// Identifiers that a line of the log holds, and the record of a failed item.
@@ -345,18 +364,12 @@ impl Answer {
             result: reason.at(version).name(version).unwrap_or("unknown reason"),
             cause,
         };
-        self.items.push(ItemResult { status_at, log, record, changes: false, releases_material: false });
+        let start = status_at;
+        self.items.push(ItemResult { start, status_at, log, record, changes: false, releases_material: false, counted: false });
     }
 
-    /// Notes an item that succeeded: whether it changed something, and whether its payload holds material.
-    pub(crate) fn push_success(
-        &mut self,
-        run: &Run<'_>,
-        record: AuditRecord,
-        status_at: usize,
-        changes: bool,
-        releases_material: bool,
-    ) {
+    /// Notes an item that succeeded.
+    pub(crate) fn push_success(&mut self, run: &Run<'_>, record: AuditRecord, success: Success) {
         let log = ItemLog {
             operation: run.item.operation.name(run.request.message.version),
             actor: record.actor.clone(),
@@ -364,19 +377,45 @@ impl Answer {
             result: if record.outcome == Outcome::Pending { "OperationPending" } else { "Success" },
             cause: None,
         };
-        self.items.push(ItemResult { status_at, log, record, changes, releases_material });
+        let Success { start, status_at, changes, releases_material, counted } = success;
+        self.items.push(ItemResult { start, status_at, log, record, changes, releases_material, counted });
     }
 
     /// The last item failed: all before it were undone. Their payloads stay (1.4, section 11.1), and so does the record that
-    /// they were given out.
-    pub(crate) fn undo(&mut self) {
+    /// they were given out. But what Usage Limits count is not given out where they get it back: otherwise a batch that is bound to fail
+    /// would use a key without end. Returns for each item whether its payload was taken out.
+    pub(crate) fn undo(&mut self) -> Vec<bool> {
         let before = self.items.len().saturating_sub(1);
         for item in &mut self.items[..before] {
             self.writer.overwrite(item.status_at, ResultStatus::OperationUndone.0);
             item.log.result = "OperationUndone";
-            if item.changes && !item.releases_material {
+            if item.changes && (!item.releases_material || item.counted) {
                 item.record.outcome = Outcome::Undone;
             }
+        }
+        let withheld: Vec<bool> = self.items.iter().enumerate().map(|(at, item)| at < before && item.counted).collect();
+        for at in (0..before).rev().filter(|at| withheld[*at]) {
+            self.withhold(at);
+        }
+        withheld
+    }
+
+    /// Takes the payload of an item out of the response.
+    fn withhold(&mut self, at: usize) {
+        let (start, status_at) = (self.items[at].start, self.items[at].status_at);
+        let end = self.items.get(at + 1).map_or(self.writer.len(), |next| next.start);
+        // Behind Result Status, which takes 16 bytes.
+        let head = self.writer.bytes()[start + 8..status_at + 16].to_vec();
+        let rest = Zeroizing::new(self.writer.bytes()[end..].to_vec());
+        self.writer.truncate(start);
+        let item = self.writer.begin(tag::BatchItem);
+        self.writer.raw(&head);
+        self.writer.end(item);
+        let removed = end - self.writer.len();
+        self.writer.raw(&rest);
+        for later in &mut self.items[at + 1..] {
+            later.start -= removed;
+            later.status_at -= removed;
         }
     }
 

@@ -10,7 +10,7 @@ use kmip::Secret;
 use kmip::attribute::Attribute;
 use kmip::codec::BigInteger;
 use kmip::enumerations::{
-    CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, SplitKeyMethod, UniqueIdentifierEnumeration,
+    CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, SplitKeyMethod, State, UniqueIdentifierEnumeration,
 };
 use kmip::identifier::UniqueIdentifier;
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, SplitKey};
@@ -79,6 +79,7 @@ impl Operation for CreateSplitKey {
                 return Err(Error::new(reason, "An object of this type cannot be split"));
             }
             existing.material()?;
+            check_unlimited(existing, context.now)?;
         }
         Ok(Vec::new())
     }
@@ -116,6 +117,7 @@ impl Operation for CreateSplitKey {
         let existing = loaded.objects.into_iter().next().map(Authorised::into_inner);
         if let Some(existing) = &existing {
             existing.material()?;
+            check_unlimited(existing, context.now)?;
         }
         let given = creation::merged(Some(&request.attributes), &mut loaded.templates.iter(), context.settings)?;
         let mut objects: Vec<StoredObject> = Vec::with_capacity(parts.shares.len());
@@ -158,6 +160,28 @@ impl Operation for CreateSplitKey {
         done.changes.extend(objects.into_iter().map(|object| Change::Write(Box::new(object))));
         Ok(done)
     }
+}
+
+/// That nothing limits the use of a key but its Cryptographic Usage Mask, if it must not leave the server. What its parts make is a key of
+/// its own, with dates and Usage Limits of its own: who cannot have the key itself could have one that is the same and not limited.
+fn check_unlimited(existing: &StoredObject, now: i64) -> Result<()> {
+    if !existing.must_not_leave() {
+        return Ok(());
+    }
+    let is_limited = existing.attributes().any(|attribute| {
+        matches!(
+            attribute,
+            Attribute::UsageLimits(_)
+                | Attribute::ProcessStartDate(_)
+                | Attribute::ProtectStopDate(_)
+                | Attribute::DeactivationDate(_)
+        )
+    });
+    if is_limited || !matches!(existing.state(now), State::PreActive | State::Active) {
+        let text = "The key must not leave the server, and its use is limited: the key that its parts make would not be";
+        return Err(Error::new(ResultReason::PermissionDenied, text));
+    }
+    Ok(())
 }
 
 fn scheme(request: &CreateSplitKeyRequest, default_prime: Option<&[u8]>) -> Result<SplitScheme> {

@@ -58,7 +58,7 @@ impl Service for Decrypt {
         request: &DecryptRequest,
         key: Option<&StoredObject>,
         parameters: CryptographicParameters,
-        _: &Material<'_>,
+        material: &Material<'_>,
     ) -> Result<Decryption> {
         let key = key.ok_or_else(Error::object_not_found)?;
         if parameters.cryptographic_algorithm == Some(CryptographicAlgorithm::OneTimePad) {
@@ -81,7 +81,7 @@ impl Service for Decrypt {
                 })?;
                 Ok(Decryption::Cipher(Box::new(decryptor)))
             }
-            _ => Err(only_a_pad()),
+            _ => Err(only_a_pad(material.at)),
         }
     }
 

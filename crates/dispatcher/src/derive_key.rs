@@ -42,6 +42,9 @@ use crate::use_of_key::{self, Amount, Use};
 /// Objects of one request: no method takes more.
 const OBJECTS_MAX: usize = 2;
 
+/// Bytes that a hash takes at a time; most of them take more.
+const HASH_PIECE: usize = 64;
+
 pub(crate) struct DeriveKey;
 
 impl Operation for DeriveKey {
@@ -227,7 +230,22 @@ fn check_uses(request: &DeriveKeyRequest, objects: &[&StoredObject], context: &C
         })?;
         object.material()?;
     }
-    Ok(())
+    match beside {
+        Some(secret) if method == Method::ENCRYPT => check_may_leave(secret),
+        _ => Ok(()),
+    }
+}
+
+/// ENCRYPT gives back what was encrypted to whoever has the key: it is no derivation of a secret that must not leave the server, but a
+/// way out. The other methods cannot be turned round.
+fn check_may_leave(secret: &StoredObject) -> Result<()> {
+    match secret.must_not_leave() {
+        true => {
+            let text = "The Secret Data must not leave the server, and the derived key would be no more than its encryption";
+            Err(Error::new(ResultReason::PermissionDenied, text))
+        }
+        false => Ok(()),
+    }
 }
 
 /// What a derivation computes with.
@@ -272,7 +290,7 @@ fn derive(request: &DeriveKeyRequest, objects: &[&StoredObject], length: usize, 
             beginning(Secret::new(mac.finish()), length)
         }
         Method::ENCRYPT => encrypt(&input, material),
-        Method::NIST800_108_C | Method::NIST800_108_F | Method::NIST800_108_DPI => nist_800_108(&input),
+        Method::NIST800_108_C | Method::NIST800_108_F | Method::NIST800_108_DPI => nist_800_108(&input, material.settings),
         Method::AWSSignatureVersion4 => {
             let [date, region, service] = input.data.as_slice() else {
                 return Err(Error::invalid_field("Derivation Data must be date, region and service"));
@@ -281,7 +299,7 @@ fn derive(request: &DeriveKeyRequest, objects: &[&StoredObject], length: usize, 
             let scope = [date.expose(), region.expose(), service.expose()];
             beginning(crypto::aws_signature_version_4(secret.expose(), scope)?, length)
         }
-        Method::HKDF => hkdf(&input),
+        Method::HKDF => hkdf(&input, material.settings),
         _ => Err(Error::invalid_field("The server does not know the Derivation Method")),
     }
 }
@@ -346,6 +364,15 @@ fn too_long() -> Error {
     Error::new(ResultReason::CryptographicFailure, "Cryptographic Length exceeds what the Derivation Method gives")
 }
 
+/// That blocks, each of which is computed from all of the data, are not more work than is allowed: `piece` bytes are one step of it.
+fn check_work(blocks: usize, data: usize, piece: usize, settings: &Settings) -> Result<()> {
+    let steps = blocks.saturating_mul(data / piece + 1);
+    if steps as u64 > settings.derivation_iterations {
+        return Err(Error::invalid_field("The derivation data are too long for a derived key of this length"));
+    }
+    Ok(())
+}
+
 fn pbkdf2(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
     let given = &input.request.derivation_parameters;
     let password = input.only_the_object()?;
@@ -354,8 +381,9 @@ fn pbkdf2(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
     let iterations = u32::try_from(iterations).ok().filter(|count| *count > 0);
     let iterations = iterations.ok_or_else(|| Error::invalid_field("Iteration Count must be at least 1"))?;
     let hash = input.parameters.hashing_algorithm.unwrap_or(Hash::SHA_1);
-    let blocks = input.length.div_ceil(crypto::digest(hash, b"")?.len().max(1)) as u64;
-    if u64::from(iterations) * blocks > settings.derivation_iterations {
+    let blocks = input.length.div_ceil(crypto::digest(hash, b"")?.len().max(1));
+    check_work(blocks, salt.0.len(), HASH_PIECE, settings)?;
+    if u64::from(iterations) * blocks as u64 > settings.derivation_iterations {
         let text = format!(
             "Iteration Count is too large: the server performs at most {} iterations for all blocks of a key",
             settings.derivation_iterations
@@ -389,7 +417,7 @@ fn encrypt(input: &Input<'_>, material: &Material<'_>) -> Result<Secret> {
     beginning(Secret::new(derived), input.length)
 }
 
-fn nist_800_108(input: &Input<'_>) -> Result<Secret> {
+fn nist_800_108(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
     let cipher = input.parameters.cryptographic_algorithm.or_else(|| algorithm(input.key));
     let function = match (input.parameters.block_cipher_mode, input.hmac_hash(), cipher) {
         (Some(BlockCipherMode::CMAC), _, Some(cipher)) => PseudorandomFunction::Cmac(cipher),
@@ -411,19 +439,27 @@ fn nist_800_108(input: &Input<'_>) -> Result<Secret> {
     // Label, zero byte and context are the client's; the length of all that is derived belongs behind them.
     let bits = u32::try_from(input.length * 8).map_err(|_| too_long())?;
     let fixed = Secret::new([input.one()?.expose(), &bits.to_be_bytes()].concat());
+    let (block, piece) = match function {
+        PseudorandomFunction::Hmac(hash) => (crypto::digest(hash, b"")?.len().max(1), HASH_PIECE),
+        PseudorandomFunction::Cmac(Algorithm::DES3) => (8, 8),
+        PseudorandomFunction::Cmac(_) => (16, 16),
+    };
+    check_work(input.length.div_ceil(block), fixed.len() + iv.len(), piece, settings)?;
     if counter_bits == Some(8) && input.length > 255 * 16 {
         return Err(too_long());
     }
     Ok(crypto::nist_800_108(iteration, function, key.expose(), fixed.expose(), counter_bits, input.length)?)
 }
 
-fn hkdf(input: &Input<'_>) -> Result<Secret> {
+fn hkdf(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
     let hash = input.parameters.hashing_algorithm.unwrap_or(Hash::SHA_256);
-    if input.length > 255 * crypto::digest(hash, b"")?.len() {
+    let block = crypto::digest(hash, b"")?.len().max(1);
+    if input.length > 255 * block {
         return Err(too_long());
     }
     let salt = input.request.derivation_parameters.salt.as_ref().map_or(&[][..], |salt| &salt.0);
     let info = if input.data.is_empty() { &[][..] } else { input.one()?.expose() };
+    check_work(input.length.div_ceil(block), info.len(), HASH_PIECE, settings)?;
     let key = key_material::symmetric(input.key)?;
     Ok(crypto::hkdf(hash, key.expose(), salt, info, input.length)?)
 }

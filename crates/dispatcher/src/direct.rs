@@ -15,7 +15,7 @@ use policy::{Actor, Decision, Permission};
 use store::{Change, Commit, Put, Store, StoreError};
 use zeroize::Zeroizing;
 
-use crate::batch::{Answer, Run, check_size, encode, tenant};
+use crate::batch::{Answer, Run, Success, check_size, encode, tenant};
 use crate::commit::Committed;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -165,7 +165,8 @@ pub(crate) async fn finish<S: Store>(
         view.stage_kept(reply.kept, reply.effects);
     }
     // What a Poll returns may be material, and what Login returns is as good: none of it is given out without a record.
-    answer.push_success(run, record, status_at, changes, reply.payload.is_some());
+    let releases_material = reply.payload.is_some();
+    answer.push_success(run, record, Success { start, status_at, changes, releases_material, counted: false });
     Ok(true)
 }
 

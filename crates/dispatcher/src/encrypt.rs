@@ -20,7 +20,7 @@ use crate::object::StoredObject;
 use crate::one_time_pad::OneTimePad;
 use crate::operation::Material;
 use crate::service::{Output, Part, Service};
-use crate::use_of_key::Use;
+use crate::use_of_key::{self, At, Use};
 
 /// The most that is encrypted to a public key, in bytes: more than any key can take.
 pub(crate) const ASYMMETRIC_BYTES: usize = 2_048;
@@ -89,7 +89,7 @@ impl Service for Encrypt {
                 let iv = encryptor.generated_iv().map(<[u8]>::to_vec);
                 Ok(Encryption::Cipher { encryptor, appends_tag: material.at.version < ProtocolVersion::V1_4, iv })
             }
-            _ => Err(only_a_pad()),
+            _ => Err(only_a_pad(material.at)),
         }
     }
 
@@ -157,7 +157,6 @@ pub(crate) fn collect(held: &mut Zeroizing<Vec<u8>>, data: &[u8]) -> Result<Outp
 }
 
 /// Secret Data is no key of a cipher.
-pub(crate) fn only_a_pad() -> Error {
-    let text = "Secret Data encrypts and decrypts as a one-time pad only";
-    Error::new(ResultReason::InvalidObjectType, text)
+pub(crate) fn only_a_pad(at: At) -> Error {
+    Error::new(use_of_key::wrong_type(at), "Secret Data encrypts and decrypts as a one-time pad only")
 }

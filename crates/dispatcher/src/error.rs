@@ -53,6 +53,16 @@ impl Error {
         Self::new(ResultReason::InvalidField, text)
     }
 
+    /// The same failure of an operation whose reasons lack Unsupported Cryptographic Parameters (2.1, sections 6.1.18, 6.1.19, 6.1.32 and
+    /// 6.1.33): to it, parameters that it does not know are bad ones.
+    #[must_use]
+    pub(crate) fn parameters_are_bad(self) -> Self {
+        match self.reason {
+            ResultReason::UnsupportedCryptographicParameters => Self { reason: ResultReason::BadCryptographicParameters, ..self },
+            _ => self,
+        }
+    }
+
     /// The key is held elsewhere (1.2, section 2.1.3).
     #[must_use]
     pub(crate) fn key_value_not_present() -> Self {
@@ -125,7 +135,7 @@ impl From<crypto::CryptoError> for Error {
         use crypto::CryptoError as C;
         let reason = match &error {
             C::UnsupportedFormat { .. } => ResultReason::KeyFormatTypeNotSupported,
-            C::UnsupportedParameters(_) => ResultReason::UnsupportedCryptographicParameters,
+            C::UnsupportedParameters(_) | C::UnsupportedHash(_) => ResultReason::UnsupportedCryptographicParameters,
             C::BadParameters(_) => ResultReason::BadCryptographicParameters,
             // What the published cases expect (CS-BC-M-GCM-1), in every version.
             C::TagLength(_) => ResultReason::GeneralFailure,

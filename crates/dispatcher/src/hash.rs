@@ -47,7 +47,9 @@ impl Service for Hash {
         _: &Material<'_>,
     ) -> Result<crypto::Hasher> {
         let missing = || Error::new(ResultReason::InvalidField, "The Cryptographic Parameters name no Hashing Algorithm");
-        Ok(crypto::Hasher::new(parameters.hashing_algorithm.ok_or_else(missing)?)?)
+        // Of the reasons that Hash has (section 6.1.24.1), this one is nearest.
+        let unknown = |error: crypto::CryptoError| Error::new(ResultReason::InvalidField, error.to_string());
+        crypto::Hasher::new(parameters.hashing_algorithm.ok_or_else(missing)?).map_err(unknown)
     }
 
     fn update(state: &mut crypto::Hasher, _: &HashRequest, data: &[u8]) -> Result<Output> {

@@ -11,6 +11,7 @@ use kmip::enumerations::{
     CryptographicAlgorithm, KeyFormatType, LinkType, ObjectType, SecretDataType, UniqueIdentifierEnumeration,
 };
 use kmip::identifier::UniqueIdentifier;
+use kmip::masks::CryptographicUsageMask;
 use kmip::object::{
     KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, PrivateKey, SecretData, SplitKey, SymmetricKey,
 };
@@ -106,6 +107,7 @@ impl Operation for JoinSplitKey {
         creation::apply(&mut object, given, context)?;
         context.factory.complete(&mut object, context.settings)?;
         inherit(&mut object, &parts);
+        check_uses(&object, &parts)?;
         object.object = Some(managed(&mut object, request.secret_data_type, joined)?);
         creation::complete(&mut object, Origin::Generated, context)?;
         let response = JoinSplitKeyResponse {
@@ -205,9 +207,43 @@ fn inherit(object: &mut StoredObject, parts: &[StoredObject]) {
         match attribute {
             Attribute::Sensitive(true) | Attribute::Extractable(false) => object.set(attribute.clone()),
             Attribute::CryptographicAlgorithm(_) | Attribute::CryptographicLength(_) => object.set_if_absent(attribute.clone()),
-            Attribute::CryptographicUsageMask(_) => object.set_if_absent(attribute.clone()),
             _ => {}
         }
+    }
+    if let Some(mask) = common_mask(parts) {
+        object.set_if_absent(Attribute::CryptographicUsageMask(mask));
+    }
+}
+
+/// The uses that all parts allow, of those that say any.
+fn common_mask(parts: &[StoredObject]) -> Option<CryptographicUsageMask> {
+    parts.iter().filter_map(mask).reduce(|one, other| CryptographicUsageMask(one.0 & other.0))
+}
+
+fn mask(object: &StoredObject) -> Option<CryptographicUsageMask> {
+    object.first(|attribute| match attribute {
+        Attribute::CryptographicUsageMask(mask) => Some(*mask),
+        _ => None,
+    })
+}
+
+/// A key of parts that must not leave the server is for what they are for, whatever the request says: as a one-time pad, a key for
+/// encryption would encrypt zeros and so be read, and a key that may only verify would sign.
+fn check_uses(object: &StoredObject, parts: &[StoredObject]) -> Result<()> {
+    if !parts.iter().any(StoredObject::must_not_leave) {
+        return Ok(());
+    }
+    let denied = |text: &'static str| Err(Error::new(ResultReason::PermissionDenied, text));
+    let (algorithm, _) = algorithm_and_length(object);
+    if parts.iter().any(|part| algorithm_and_length(part).0 != algorithm) {
+        return denied("A key of parts that must not leave the server has their Cryptographic Algorithm");
+    }
+    let allowed = parts.iter().map(|part| mask(part).map_or(0, |mask| mask.0)).fold(u32::MAX, |all, mask| all & mask);
+    match mask(object) {
+        Some(mask) if mask.0 & !allowed != 0 => {
+            denied("A key of parts that must not leave the server is for no more than what their Cryptographic Usage Masks allow")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,11 +1,13 @@
 //! MAC: a message authentication code of data (2.1, section 6.1.32).
 
+use crypto::CryptoError;
 use kmip::Secret;
 use kmip::codec::ByteString;
 use kmip::enumerations::DataEnumeration;
 use kmip::identifier::UniqueIdentifier;
 use kmip::operation::Operation as Code;
 use kmip::payload::mac::{MACRequest, MACResponse};
+use kmip::result_reason::ResultReason;
 use kmip::structures::CryptographicParameters;
 use policy::Permission;
 
@@ -67,5 +69,9 @@ impl Service for MAC {
 /// Begins a code, to be given out or compared.
 pub(crate) fn begin(key: Option<&StoredObject>, parameters: &CryptographicParameters) -> Result<crypto::Mac> {
     let key = key_material::symmetric(key.ok_or_else(Error::object_not_found)?)?;
-    Ok(crypto::Mac::new(parameters, key.expose())?)
+    crypto::Mac::new(parameters, key.expose()).map_err(|error| match error {
+        // The key does not fit the cipher that the parameters name.
+        CryptoError::InvalidSize { .. } => Error::new(ResultReason::BadCryptographicParameters, error.to_string()),
+        error => Error::from(error).parameters_are_bad(),
+    })
 }

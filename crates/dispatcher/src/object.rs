@@ -220,6 +220,11 @@ impl StoredObject {
         writer.len()
     }
 
+    /// Whether it must not leave the server, or only under another key (1.4, sections 3.47 and 3.49; 2.1, sections 4.23 and 4.55).
+    pub(crate) fn must_not_leave(&self) -> bool {
+        self.attributes().any(|attribute| matches!(attribute, Attribute::Sensitive(true) | Attribute::Extractable(false)))
+    }
+
     /// Its material, as long as it has one. Of a key that is held elsewhere it is what is known of it (1.2, section 2.1.3), which Get
     /// returns without a Key Value.
     ///

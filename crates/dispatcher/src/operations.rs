@@ -16,7 +16,7 @@ use store::{Commit, Guard, Store, StoreError};
 use zeroize::Zeroizing;
 
 use crate::authorise::{Authorised, ask, authorise};
-use crate::batch::{Answer, Run, check_size, encode, tenant};
+use crate::batch::{Answer, Run, Success, check_size, encode, tenant};
 use crate::commit::{CONFLICT_RETRIES, Committed};
 use crate::direct;
 use crate::engine::Engine;
@@ -253,7 +253,7 @@ async fn perform<O: Operation, S: Store>(
         answer.writer.end(item);
         check_size(run, &answer.writer)?;
 
-        let changes = !done.changes.is_empty();
+        let (changes, counted) = (!done.changes.is_empty(), done.counted);
         let mut record = run.record(done.concerned, Outcome::Success);
         if let Some(message) = done.message {
             record.action = Action::Message(message);
@@ -272,7 +272,8 @@ async fn perform<O: Operation, S: Store>(
         }
         batch.advance(done.placeholder, done.returned);
         batch.add_data(done.data);
-        answer.push_success(run, record, status_at, changes, O::RELEASES_MATERIAL);
+        let success = Success { start, status_at, changes, releases_material: O::RELEASES_MATERIAL, counted };
+        answer.push_success(run, record, success);
         run.prepared.keep_charge(charge);
         return Ok(());
     }

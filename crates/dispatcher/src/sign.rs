@@ -74,6 +74,13 @@ impl Service for Sign {
         Ok(Output::of(Secret::new(signature)))
     }
 
+    fn held(state: &Signing) -> usize {
+        match state {
+            Signing::Message(signer) => signer.held(),
+            Signing::Digest { digest, .. } => digest.len(),
+        }
+    }
+
     fn response(key: UniqueIdentifier, output: &Output, correlation_value: Option<ByteString>) -> SignResponse {
         SignResponse { unique_identifier: key, signature_data: output.bytes(), correlation_value }
     }

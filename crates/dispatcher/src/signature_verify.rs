@@ -91,7 +91,11 @@ impl Service for SignatureVerify {
     }
 
     fn held(state: &Verification) -> usize {
-        state.signature.as_ref().map_or(0, |signature| signature.0.len())
+        let message = match &state.of {
+            Of::Message(verifier) => verifier.held(),
+            Of::Digest { digest, .. } => digest.len(),
+        };
+        message + state.signature.as_ref().map_or(0, |signature| signature.0.len())
     }
 
     fn response(key: UniqueIdentifier, output: &Output, correlation_value: Option<ByteString>) -> SignatureVerifyResponse {

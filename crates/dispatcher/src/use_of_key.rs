@@ -101,9 +101,7 @@ pub(crate) fn check(
 /// Those of [`check`] but the last.
 pub(crate) fn check_use(object: &StoredObject, wanted: Use, at: At) -> Result<()> {
     if !wanted.takes(object.object_type) {
-        // 1.x has no other word for an object that is not able to be used so (1.4, section 11.29 and after).
-        let reason = if at.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidObjectType };
-        return Err(Error::new(reason, "An object of this type cannot be used so"));
+        return Err(Error::new(wrong_type(at), "An object of this type cannot be used so"));
     }
     check_time(object, wanted, at.now)?;
     let allowed = object.attributes().any(|attribute| match attribute {
@@ -119,6 +117,11 @@ pub(crate) fn check_use(object: &StoredObject, wanted: Use, at: At) -> Result<()
         return Err(Error::new(ResultReason::IncompatibleCryptographicUsageMask, text));
     }
     Ok(())
+}
+
+/// The reason for an object that is not able to be used so: 1.x has no other word for it (1.4, section 11.29 and after).
+pub(crate) fn wrong_type(at: At) -> ResultReason {
+    if at.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidObjectType }
 }
 
 /// The state, and the dates between which a key protects and processes.
@@ -178,6 +181,11 @@ fn parameters(
     };
     let key = algorithm(object);
     match (merged.cryptographic_algorithm, key) {
+        // Whoever chooses the data of a one-time pad reads the pad: it is one if it was made as one, and not because a request says so.
+        (Some(Algorithm::OneTimePad), None) => {
+            let text = "The object is no one-time pad: that is not its Cryptographic Algorithm";
+            return Err(Error::new(ResultReason::BadCryptographicParameters, text));
+        }
         (Some(of_use), Some(of_key)) if !serves(of_key, of_use, wanted) => {
             let text = "The Cryptographic Algorithm of the request is not one for a key of the object's algorithm";
             return Err(Error::new(ResultReason::BadCryptographicParameters, text));

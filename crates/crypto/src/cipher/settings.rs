@@ -29,6 +29,9 @@ use crate::random::Random;
 /// The length of a tag, in bytes, without Tag Length.
 const TAG: usize = 16;
 
+/// The fewest random bytes beside a counter: with half of them, two of 65,536 messages would be likely to have one key stream.
+const RANDOM_NONCE_MIN: usize = 8;
+
 /// What is to be done, checked for everything that does not depend on the data.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -181,6 +184,9 @@ impl Settings {
             // With a counter of its own length, the rest is random; without one, all of it is.
             self.iv = vec![0; block];
             let drawn = if counter_length.is_some() && nonce > 0 { nonce } else { block };
+            if drawn < RANDOM_NONCE_MIN {
+                return Err(bad(format!("an IV cannot be made: beside the counter, {} bits are left for it", drawn * 8)));
+            }
             random.fill(self.iv.get_mut(..drawn).unwrap_or_default())?;
             if drawn < block {
                 set_counter(&mut self.iv, initial.unwrap_or_default());

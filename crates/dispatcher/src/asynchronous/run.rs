@@ -255,10 +255,12 @@ impl<S: Store> Engine<S> {
             }
             let mut commit = if failed { Commit::default() } else { view.take_staged() };
             if failed {
-                answer.undo();
-                for outcome in items.iter_mut().filter_map(|item| item.outcome.as_mut()) {
+                let withheld = answer.undo().into_iter().chain(std::iter::repeat(false));
+                for (item, withheld) in items.iter_mut().zip(withheld) {
+                    let Some(outcome) = item.outcome.as_mut() else { continue };
                     if outcome.status == ResultStatus::Success {
                         outcome.status = ResultStatus::OperationUndone;
+                        outcome.payload = outcome.payload.take().filter(|_| !withheld);
                     }
                 }
             }

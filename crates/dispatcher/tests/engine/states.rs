@@ -162,7 +162,8 @@ fn by_type(request: Request, object_type: ObjectType, version: ProtocolVersion, 
         Request::ReKeyKeyPair if object_type != ObjectType::PrivateKey => cannot_be_re_keyed,
         Request::Encrypt | Request::Decrypt | Request::Sign | Request::SignatureVerify | Request::MAC | Request::MACVerify => {
             match (served(request, object_type), outcome) {
-                (None, _) => cannot_be_re_keyed,
+                // 1.x has no other word for an object that cannot be used so.
+                (None, _) | (Some(Type), Done) => cannot_be_re_keyed,
                 (Some(of_use), Done) => of_use,
                 (Some(_), other) => other,
             }
