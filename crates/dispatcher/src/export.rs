@@ -10,9 +10,9 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Placeholder, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Placeholder, Plan, Weight};
 use crate::pkcs12;
-use crate::release::{self, Form};
+use crate::release::{self, Form, Prepared};
 use crate::spelling;
 use crate::wrapping::Keys;
 
@@ -21,13 +21,15 @@ pub(crate) struct Export;
 impl Operation for Export {
     type Request = ExportRequest;
     type Response = ExportResponse;
-    type Prepared = Option<pkcs12::File>;
+    type Prepared = Option<Prepared>;
 
     const PERMISSION: Permission = Permission::Export;
     const RELEASES_MATERIAL: bool = true;
-    /// A PKCS#12 file takes milliseconds of key derivation.
-    const HEAVY: bool = true;
     const PREPARES_FROM_OBJECTS: bool = true;
+
+    fn weight(request: &ExportRequest, loaded: &Loaded) -> Weight {
+        release::weight(&form(request), loaded)
+    }
 
     fn plan(request: &ExportRequest, context: &Context<'_>) -> Result<Plan> {
         form(request).check()?;
@@ -44,11 +46,11 @@ impl Operation for Export {
     }
 
     fn prepares(request: &ExportRequest) -> bool {
-        request.key_format_type == Some(KeyFormatType::PKCS_12)
+        release::prepares(&form(request))
     }
 
-    fn prepare(_: &ExportRequest, material: &Material<'_>) -> Result<Option<pkcs12::File>> {
-        pkcs12::make(material.objects)
+    fn prepare(request: &ExportRequest, material: &Material<'_>) -> Result<Option<Prepared>> {
+        release::prepare(&form(request), material)
     }
 
     fn keys(request: &ExportRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
@@ -58,7 +60,7 @@ impl Operation for Export {
     fn handle(
         request: &ExportRequest,
         loaded: Loaded,
-        file: &Option<pkcs12::File>,
+        prepared: &Option<Prepared>,
         context: &Context<'_>,
     ) -> Result<Done<ExportResponse>> {
         let mut keys = Keys::new(loaded.keys);
@@ -70,7 +72,7 @@ impl Operation for Export {
         let managed = if object.is_destroyed() {
             None
         } else {
-            Some(release::release(&object, &others, file.as_ref(), &mut keys, &form(request), context)?)
+            Some(release::release(&object, &others, prepared.as_ref(), &mut keys, &form(request), context)?)
         };
         let mut attributes = object.view(context.now);
         spelling::attributes(&mut attributes, context.version);

@@ -9,9 +9,9 @@ use policy::Permission;
 use crate::authorise::Authorised;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Plan};
+use crate::operation::{Context, Done, KeyUse, Loaded, Material, Operation, Plan, Weight};
 use crate::pkcs12;
-use crate::release::{self, Form};
+use crate::release::{self, Form, Prepared};
 use crate::wrapping::Keys;
 
 pub(crate) struct Get;
@@ -19,13 +19,15 @@ pub(crate) struct Get;
 impl Operation for Get {
     type Request = GetRequest;
     type Response = GetResponse;
-    type Prepared = Option<pkcs12::File>;
+    type Prepared = Option<Prepared>;
 
     const PERMISSION: Permission = Permission::Get;
     const RELEASES_MATERIAL: bool = true;
-    /// A PKCS#12 file takes milliseconds of key derivation.
-    const HEAVY: bool = true;
     const PREPARES_FROM_OBJECTS: bool = true;
+
+    fn weight(request: &GetRequest, loaded: &Loaded) -> Weight {
+        release::weight(&form(request), loaded)
+    }
 
     fn plan(request: &GetRequest, context: &Context<'_>) -> Result<Plan> {
         form(request).check()?;
@@ -41,11 +43,11 @@ impl Operation for Get {
     }
 
     fn prepares(request: &GetRequest) -> bool {
-        request.key_format_type == Some(KeyFormatType::PKCS_12)
+        release::prepares(&form(request))
     }
 
-    fn prepare(_: &GetRequest, material: &Material<'_>) -> Result<Option<pkcs12::File>> {
-        pkcs12::make(material.objects)
+    fn prepare(request: &GetRequest, material: &Material<'_>) -> Result<Option<Prepared>> {
+        release::prepare(&form(request), material)
     }
 
     fn keys(request: &GetRequest, loaded: &[Authorised], keys: &[Authorised], context: &Context<'_>) -> Result<Vec<KeyUse>> {
@@ -55,7 +57,7 @@ impl Operation for Get {
     fn handle(
         request: &GetRequest,
         loaded: Loaded,
-        file: &Option<pkcs12::File>,
+        prepared: &Option<Prepared>,
         context: &Context<'_>,
     ) -> Result<Done<GetResponse>> {
         let mut keys = Keys::new(loaded.keys);
@@ -66,7 +68,7 @@ impl Operation for Get {
         let response = GetResponse {
             object_type: object.object_type,
             unique_identifier: UniqueIdentifier(identifier.clone()),
-            object: release::release(&object, &others, file.as_ref(), &mut keys, &form(request), context)?,
+            object: release::release(&object, &others, prepared.as_ref(), &mut keys, &form(request), context)?,
         };
         let mut done = Done::reply(response).about(&identifier);
         done.changes.extend(release::used(object));

@@ -7,6 +7,7 @@ use kmip::attribute::{Attribute, AttributeInstance, Instances};
 use kmip::codec::DateTime;
 use kmip::enumerations::{Enumeration as _, KeyWrapType, State, UniqueIdentifierEnumeration};
 use kmip::identifier::UniqueIdentifier;
+use kmip::object::ManagedObject;
 use kmip::payload::import::{ImportRequest, ImportResponse};
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
@@ -18,8 +19,9 @@ use crate::authorise::Authorised;
 use crate::creation::{self, Origin};
 use crate::error::{Error, Result};
 use crate::object::{Instance, StoredObject};
-use crate::operation::{Change, Context, Done, KeyUse, Loaded, Operation, Plan};
+use crate::operation::{Change, Context, Done, KeyUse, Loaded, Material, Operation, Plan, Weight};
 use crate::register;
+use crate::service::is_slow;
 use crate::wrapping::{self, Keys};
 
 /// The longest identifier that is taken over, in bytes. Clients are known that hold 64.
@@ -30,13 +32,24 @@ const COMPUTED: [Tag; 3] = [tag::UniqueIdentifier, tag::ObjectType, tag::State];
 
 pub(crate) struct Import;
 
+/// An object that came wrapped, and the keys it was unwrapped with.
+pub(crate) struct Unwrapped {
+    managed: Box<ManagedObject>,
+    keys: Keys,
+}
+
 impl Operation for Import {
     type Request = ImportRequest;
     type Response = ImportResponse;
-    type Prepared = ();
+    type Prepared = Option<Unwrapped>;
 
     const PERMISSION: Permission = Permission::Import;
+    const PREPARES_FROM_OBJECTS: bool = true;
     const USES_FACTORY: bool = true;
+
+    fn weight(_: &ImportRequest, loaded: &Loaded) -> Weight {
+        if loaded.keys.iter().any(|key| is_slow(key)) { Weight::Brief } else { Weight::Light }
+    }
 
     fn plan(request: &ImportRequest, context: &Context<'_>) -> Result<Plan> {
         let object_type = request.object.object_type();
@@ -74,7 +87,23 @@ impl Operation for Import {
         Ok(if unwraps { wrapping::needed_to_unwrap(request.object.key_block(), keys) } else { Vec::new() })
     }
 
-    fn handle(request: &ImportRequest, loaded: Loaded, (): &(), context: &Context<'_>) -> Result<Done<ImportResponse>> {
+    fn prepares(request: &ImportRequest) -> bool {
+        request.key_wrap_type == Some(KeyWrapType::NotWrapped)
+    }
+
+    fn prepare(request: &ImportRequest, material: &Material<'_>) -> Result<Option<Unwrapped>> {
+        let mut managed = Box::new(request.object.clone());
+        let mut keys = Keys::of(material.keys.iter().cloned());
+        wrapping::unwrap(&mut managed, material.at.version, &mut keys, material.into())?;
+        Ok(keys.were_used().then_some(Unwrapped { managed, keys }))
+    }
+
+    fn handle(
+        request: &ImportRequest,
+        loaded: Loaded,
+        unwrapped: &Option<Unwrapped>,
+        context: &Context<'_>,
+    ) -> Result<Done<ImportResponse>> {
         let existing = loaded.perhaps;
         if existing.is_some() && request.replace_existing != Some(true) {
             return Err(Error::new(ResultReason::ObjectAlreadyExists, "An object has this Unique Identifier already"));
@@ -94,11 +123,14 @@ impl Operation for Import {
         creation::check_values(&object)?;
         creation::check_dates(&object)?;
         assume_state(&mut object, request, context.now);
-        let mut managed = request.object.clone();
-        if request.key_wrap_type == Some(KeyWrapType::NotWrapped) {
+        let managed = match unwrapped {
             // Here the standard wants the key stored unwrapped (2.1, section 6.1.25); the store seals it like every other.
-            wrapping::unwrap(&mut managed, context.version, &Keys::new(loaded.keys), context)?;
-        }
+            Some(Unwrapped { managed, keys }) => {
+                Keys::new(loaded.keys).use_like(keys, context.into())?;
+                ManagedObject::clone(managed)
+            }
+            None => request.object.clone(),
+        };
         register::take_in(&mut object, managed, context)?;
         let given = object.instances.clone();
         creation::complete(&mut object, Origin::Registered, context)?;

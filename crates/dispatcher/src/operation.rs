@@ -118,8 +118,10 @@ pub(crate) enum Weight {
 pub(crate) struct Material<'a> {
     /// The templates, in the order of the plan.
     pub(crate) templates: &'a [StoredObject],
-    /// The objects and after them the keys, of an operation that says that it prepares from them.
+    /// The objects, of an operation that says that it prepares from them.
     pub(crate) objects: &'a [StoredObject],
+    /// The keys that the request uses on them, likewise.
+    pub(crate) keys: &'a [StoredObject],
     /// What the configuration decides.
     pub(crate) settings: &'a Settings,
     /// Where keys come from.
@@ -358,6 +360,20 @@ impl Batch {
         found.map(|(_, bytes)| &**bytes).ok_or_else(missing)
     }
 
+    /// The identifier of the object that a request names, or leaves to the ID Placeholder.
+    ///
+    /// # Errors
+    /// Object Not Found, if that names none.
+    pub(crate) fn identifier(&self, reference: Option<&ObjectReference>) -> Result<String> {
+        if let Some(ObjectReference::Identifier(identifier)) = reference {
+            return Ok(identifier.clone());
+        }
+        // After a Locate that found nothing: Item Not Found in 1.x (TC-152), as for an identifier nobody has.
+        self.resolve(reference).map(str::to_owned).ok_or_else(|| {
+            Error::new(ResultReason::ObjectNotFound, "The request names no object and the ID Placeholder is empty")
+        })
+    }
+
     /// An item failed, so that the ID Placeholder names nothing.
     pub(crate) fn fail(&mut self) {
         self.placeholder = None;
@@ -438,16 +454,7 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// The identifier of the object that a request names, or leaves to the ID Placeholder.
     pub(crate) fn identifier(&self, reference: Option<&ObjectReference>) -> Result<String> {
-        if let Some(ObjectReference::Identifier(identifier)) = reference {
-            return Ok(identifier.clone());
-        }
-        self.batch
-            .resolve(reference)
-            .map(str::to_owned)
-            // After a Locate that found nothing: Item Not Found in 1.x (TC-152), as for an identifier nobody has.
-            .ok_or_else(|| {
-                Error::new(ResultReason::ObjectNotFound, "The request names no object and the ID Placeholder is empty")
-            })
+        self.batch.identifier(reference)
     }
 
     /// A plan of one object.

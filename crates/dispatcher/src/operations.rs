@@ -465,16 +465,17 @@ async fn prepare<O: Operation, S: Store>(
     let (settings, random) = (&engine.settings, &engine.environment.random);
     let templates = &loaded.templates;
     let at = At::from(context);
-    let objects: Vec<StoredObject> = match O::PREPARES_FROM_OBJECTS {
-        true => loaded.objects.iter().chain(&loaded.keys).map(|object| (**object).clone()).collect(),
-        false => Vec::new(),
+    let copies = |of: &[Authorised]| -> Vec<StoredObject> {
+        if O::PREPARES_FROM_OBJECTS { of.iter().map(|object| (**object).clone()).collect() } else { Vec::new() }
     };
+    let (objects, keys) = (copies(&loaded.objects), copies(&loaded.keys));
     let weight = O::weight(payload, loaded);
     if weight == Weight::Light {
         let Context { actor, batch, streams, link, .. } = *context;
         let material = Material {
             templates,
             objects: &objects,
+            keys: &keys,
             settings,
             random: &**random,
             factory,
@@ -497,6 +498,7 @@ async fn prepare<O: Operation, S: Store>(
             let material = Material {
                 templates: &templates,
                 objects: &objects,
+                keys: &keys,
                 settings: &settings,
                 random: &*random,
                 factory: &factory,

@@ -70,7 +70,7 @@ impl Operation for Register {
     }
 
     fn prepare(request: &RegisterRequest, material: &Material<'_>) -> Result<Option<Pkcs12Contents>> {
-        let (Some(file), Some(password)) = (pkcs12_file(request), material.objects.last()) else { return Ok(None) };
+        let (Some(file), Some(password)) = (pkcs12_file(request), material.keys.last()) else { return Ok(None) };
         let name = request.attributes.attributes.iter().find_map(pkcs12::friendly_name);
         let opened = crypto::read_pkcs12(file, &pkcs12::text_of(password)?, name.as_deref());
         opened.map(Some).map_err(|error| match error {

@@ -11,10 +11,11 @@ use crate::authorise::Authorised;
 use crate::conversion;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
-use crate::operation::{Change, Context, KeyUse};
+use crate::operation::{Change, Context, KeyUse, Loaded, Material, Weight};
 use crate::pkcs12;
+use crate::service::is_slow;
 use crate::spelling;
-use crate::wrapping::{self, Keys};
+use crate::wrapping::{self, Keys, Surroundings};
 
 /// What a request says about the form of the object.
 #[derive(Default)]
@@ -70,8 +71,54 @@ pub(crate) fn keys(form: &Form<'_>, loaded: &[Authorised], keys: &[Authorised], 
     Ok(needed)
 }
 
+/// How long it takes to give an object its form: a PKCS#12 file some derivations of keys, and what a private key unwraps or signs one use of
+/// it, which no Get of another client has to wait for.
+pub(crate) fn weight(form: &Form<'_>, loaded: &Loaded) -> Weight {
+    if form.format == Some(KeyFormatType::PKCS_12) {
+        Weight::Heavy
+    } else if loaded.keys.iter().any(|key| is_slow(key)) {
+        Weight::Brief
+    } else {
+        Weight::Light
+    }
+}
+
+/// What an object's form takes time for, and what it was made from.
+pub(crate) enum Prepared {
+    /// A PKCS#12 file.
+    File(pkcs12::File),
+    /// The object, wrapped or unwrapped.
+    Object { managed: Box<ManagedObject>, from: Option<Box<ManagedObject>>, keys: Keys },
+}
+
+/// Whether there is anything to prepare.
+pub(crate) fn prepares(form: &Form<'_>) -> bool {
+    form.format == Some(KeyFormatType::PKCS_12) || form.unwraps()
+}
+
+/// Does what takes time.
+///
+/// # Errors
+/// Those of [`release`].
+pub(crate) fn prepare(form: &Form<'_>, material: &Material<'_>) -> Result<Option<Prepared>> {
+    let Some((object, others)) = material.objects.split_first() else { return Ok(None) };
+    // Of a destroyed object Export returns its attributes.
+    if object.object.is_none() {
+        return Ok(None);
+    }
+    if form.format == Some(KeyFormatType::PKCS_12) && !others.is_empty() {
+        return Ok(pkcs12::make(material.objects)?.map(Prepared::File));
+    }
+    if !form.unwraps() {
+        return Ok(None);
+    }
+    let mut keys = Keys::of(material.keys.iter().cloned());
+    let managed = Box::new(shape(object, &mut keys, form, material.into())?);
+    Ok(Some(Prepared::Object { managed, from: object.object.clone().map(Box::new), keys }))
+}
+
 /// The object in the form that the request asks for; `others` are those that go into a PKCS#12 file with it, and
-/// `file` is what was made of them; `keys` wrap and unwrap it.
+/// `prepared` is what was made of them; `keys` wrap and unwrap it.
 ///
 /// # Errors
 /// Object Destroyed, Key Value Not Present, Not Extractable, Sensitive, Key Wrap Type Not Supported, Key Format Type Not Supported,
@@ -79,27 +126,60 @@ pub(crate) fn keys(form: &Form<'_>, loaded: &[Authorised], keys: &[Authorised], 
 pub(crate) fn release(
     object: &StoredObject,
     others: &[StoredObject],
+    prepared: Option<&Prepared>,
+    keys: &mut Keys,
+    form: &Form<'_>,
+    context: &Context<'_>,
+) -> Result<ManagedObject> {
+    object.material()?;
+    check_release(object, form)?;
+    let managed = match prepared {
+        Some(Prepared::Object { managed, from, keys: copies }) => {
+            // It was changed meanwhile, by an Import.
+            if from.as_deref() != object.object.as_ref() {
+                return Err(Error::kept_changing());
+            }
+            keys.use_like(copies, context.into())?;
+            ManagedObject::clone(managed)
+        }
+        Some(Prepared::File(file)) => in_file(object, others, Some(file), keys, form, context)?,
+        None if !others.is_empty() => in_file(object, others, None, keys, form, context)?,
+        None => shape(object, keys, form, context.into())?,
+    };
+    check_version(&managed, context.version)?;
+    if object.spelling != context.version {
+        check_spelling(&managed, context.version)?;
+    }
+    Ok(managed)
+}
+
+fn in_file(
+    object: &StoredObject,
+    others: &[StoredObject],
     file: Option<&pkcs12::File>,
     keys: &mut Keys,
     form: &Form<'_>,
     context: &Context<'_>,
 ) -> Result<ManagedObject> {
+    let mut managed = pkcs12::released(object, others, file, context)?;
+    if let Some(specification) = form.wrapping {
+        wrapping::wrap(&mut managed, object, specification, keys, context.into())?;
+    }
+    Ok(managed)
+}
+
+/// Unwraps, converts and wraps, as far as the request asks for it.
+fn shape(object: &StoredObject, keys: &mut Keys, form: &Form<'_>, around: Surroundings<'_>) -> Result<ManagedObject> {
     let mut managed = object.material()?.clone();
     check_release(object, form)?;
     if form.unwraps() {
-        wrapping::unwrap(&mut managed, object.spelling, keys, context)?;
+        wrapping::unwrap(&mut managed, object.spelling, keys, around)?;
     }
-    if !others.is_empty() {
-        managed = pkcs12::released(object, others, file, context)?;
-    } else if let Some(format) = form.format {
+    if let Some(format) = form.format {
         conversion::convert(&mut managed, format)?;
     }
     if let Some(specification) = form.wrapping {
-        wrapping::wrap(&mut managed, object, specification, keys, context)?;
-    }
-    check_version(&managed, context.version)?;
-    if object.spelling != context.version {
-        check_spelling(&managed, context.version)?;
+        wrapping::wrap(&mut managed, object, specification, keys, around)?;
     }
     Ok(managed)
 }

@@ -276,7 +276,7 @@ impl<T: Service> Operation for T {
 }
 
 /// Whether the use of a key takes long whatever the data: private keys, but for those on curves.
-fn is_slow(object: &StoredObject) -> bool {
+pub(crate) fn is_slow(object: &StoredObject) -> bool {
     const QUICK: [Algorithm; 4] = [Algorithm::EC, Algorithm::ECDSA, Algorithm::ECDH, Algorithm::Ed25519];
     object.object_type == ObjectType::PrivateKey
         && !use_of_key::algorithm(object).is_some_and(|algorithm| QUICK.contains(&algorithm))

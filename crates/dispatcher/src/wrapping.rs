@@ -7,7 +7,7 @@
 //! The MAC or signature covers the encoded Key Value as it is when it is made: before the encryption, or after it. An IV is not a
 //! part of the Key Value, and not covered.
 
-use crypto::{Mac, Signer, Verifier, Wrapped};
+use crypto::{CryptoError, Mac, Signer, Verifier, Wrapped};
 use kmip::attribute::{Attribute, AttributeInstance, Attributes};
 use kmip::codec::{ByteString, from_bytes, to_bytes};
 use kmip::enumerations::{EncodingOption, KeyFormatType, LinkType, ObjectType, WrappingMethod};
@@ -22,12 +22,43 @@ use policy::Permission;
 use zeroize::Zeroizing;
 
 use crate::authorise::Authorised;
+use crate::environment::Settings;
 use crate::error::{Error, Result};
 use crate::key_material;
 use crate::object::StoredObject;
-use crate::operation::{Change, Context, KeyUse};
+use crate::operation::{Batch, Change, Context, KeyUse, Material};
 use crate::spelling;
-use crate::use_of_key::{self, Amount, Use};
+use crate::use_of_key::{self, Amount, At, Use};
+
+/// What a request that wraps or unwraps stands in: its version and time, and what the server has for it. The work may be done apart from
+/// the rest of the operation, on another thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) at: At,
+    settings: &'a Settings,
+    random: &'a dyn crypto::Random,
+    batch: &'a Batch,
+}
+
+impl<'a> From<&Context<'a>> for Surroundings<'a> {
+    fn from(context: &Context<'a>) -> Self {
+        let Context { settings, random, batch, .. } = *context;
+        Self { at: context.into(), settings, random, batch }
+    }
+}
+
+impl<'a> From<&Material<'a>> for Surroundings<'a> {
+    fn from(material: &Material<'a>) -> Self {
+        let Material { at, settings, random, batch, .. } = *material;
+        Self { at, settings, random, batch }
+    }
+}
+
+impl Surroundings<'_> {
+    fn identifier(&self, reference: &ObjectReference) -> Result<String> {
+        self.batch.identifier(Some(reference))
+    }
+}
 
 /// What a Wrapping Method does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +169,8 @@ pub(crate) fn needed_to_wrap(specification: &KeyWrappingSpecification, context: 
     let encryption = specification.encryption_key_information.as_ref().map(|information| &information.unique_identifier);
     let authentication = specification.mac_signature_key_information.as_ref().map(|information| &information.unique_identifier);
     let named = encryption.into_iter().chain(authentication);
-    named.map(|reference| Ok(KeyUse { identifier: identifier(reference, context)?, permission: Permission::WrapKey })).collect()
+    let permission = Permission::WrapKey;
+    named.map(|reference| Ok(KeyUse { identifier: context.identifier(Some(reference))?, permission })).collect()
 }
 
 /// The keys that unwrapping takes. Of a pair, the Key Wrapping Data may name the half that wrapped: then the other one follows it.
@@ -162,32 +194,67 @@ pub(crate) fn needed_to_unwrap(block: Option<&KeyBlock>, keys: &[Authorised]) ->
     needed
 }
 
-fn identifier(reference: &ObjectReference, context: &Context<'_>) -> Result<String> {
-    context.identifier(Some(reference))
+/// One use of one of the keys.
+#[derive(Clone, Debug)]
+struct Used {
+    identifier: String,
+    of: Use,
+    bytes: usize,
 }
 
-/// The keys that were loaded to wrap and unwrap, and whether their Usage Limits changed.
+/// The keys that were loaded to wrap and unwrap, what they were used for, and whether their Usage Limits changed.
 #[derive(Default)]
-pub(crate) struct Keys(Vec<(StoredObject, bool)>);
+pub(crate) struct Keys {
+    loaded: Vec<(StoredObject, bool)>,
+    used: Vec<Used>,
+}
 
 impl Keys {
     /// Keys as the engine loaded them.
     pub(crate) fn new(loaded: Vec<Authorised>) -> Self {
-        Self(loaded.into_iter().map(|key| (key.into_inner(), false)).collect())
+        Self::of(loaded.into_iter().map(Authorised::into_inner))
+    }
+
+    /// Copies of them.
+    pub(crate) fn of(keys: impl IntoIterator<Item = StoredObject>) -> Self {
+        Self { loaded: keys.into_iter().map(|key| (key, false)).collect(), used: Vec::new() }
     }
 
     /// Their identifiers, for the records.
     pub(crate) fn identifiers(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.identifier.as_str())
+        self.loaded.iter().map(|(key, _)| key.identifier.as_str())
     }
 
     /// What was taken from Usage Limits.
     pub(crate) fn changes(self) -> Vec<Change> {
-        self.0.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| Change::Write(Box::new(key))).collect()
+        self.loaded.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| Change::Write(Box::new(key))).collect()
+    }
+
+    /// Whether anything was wrapped or unwrapped.
+    pub(crate) const fn were_used(&self) -> bool {
+        !self.used.is_empty()
+    }
+
+    /// Uses the keys as these copies of them were used. Another request may have changed them since.
+    ///
+    /// # Errors
+    /// Those of the use of a key, and General Failure if it is another key now.
+    pub(crate) fn use_like(&mut self, copies: &Self, at: At) -> Result<()> {
+        for Used { identifier, of, bytes } in &copies.used {
+            let key = self.get(identifier)?;
+            check_is_key(key)?;
+            use_of_key::check_use(key, *of, at)?;
+            if key.object != copies.get(identifier)?.object {
+                return Err(Error::kept_changing());
+            }
+            self.charge(identifier, *of, *bytes, at.now)?;
+        }
+        Ok(())
     }
 
     fn get(&self, identifier: &str) -> Result<&StoredObject> {
-        self.0.iter().map(|(key, _)| key).find(|key| key.identifier == identifier).ok_or_else(Error::wrapping_object_not_found)
+        let mut keys = self.loaded.iter().map(|(key, _)| key);
+        keys.find(|key| key.identifier == identifier).ok_or_else(Error::wrapping_object_not_found)
     }
 
     /// A key, or the other half of its pair.
@@ -200,21 +267,17 @@ impl Keys {
     }
 
     fn charge(&mut self, identifier: &str, of: Use, bytes: usize, now: i64) -> Result<()> {
+        self.used.push(Used { identifier: identifier.to_owned(), of, bytes });
         // A key that is named twice is there twice: the first one counts, and is the one that is found.
-        if let Some((key, changed)) = self.0.iter_mut().find(|(key, _)| key.identifier == identifier) {
+        if let Some((key, changed)) = self.loaded.iter_mut().find(|(key, _)| key.identifier == identifier) {
             *changed |= use_of_key::charge(key, of, Amount { bytes, objects: 1 }, now)?;
         }
         Ok(())
     }
 }
 
-/// The parameters of a use of a wrapping key.
-fn parameters(
-    key: &StoredObject,
-    of: Use,
-    requested: Option<&CryptographicParameters>,
-    context: &Context<'_>,
-) -> Result<CryptographicParameters> {
+/// What does not compute is no key, and what has been destroyed is none any more.
+fn check_is_key(key: &StoredObject) -> Result<()> {
     let is_key = matches!(
         key.object_type,
         ObjectType::SymmetricKey
@@ -229,9 +292,20 @@ fn parameters(
     if key.is_destroyed() {
         return Err(Error::new(ResultReason::WrappingObjectDestroyed, "The wrapping key has been destroyed"));
     }
-    use_of_key::check(key, of, requested, context.into()).map_err(|error| match error.reason {
+    Ok(())
+}
+
+/// The parameters of a use of a wrapping key.
+fn parameters(
+    key: &StoredObject,
+    of: Use,
+    requested: Option<&CryptographicParameters>,
+    around: Surroundings<'_>,
+) -> Result<CryptographicParameters> {
+    check_is_key(key)?;
+    use_of_key::check(key, of, requested, around.at).map_err(|error| match error.reason {
         // Up to 1.4, parameters that the key does not have are an item that is not found (1.4, section 11.12).
-        ResultReason::BadCryptographicParameters if context.version.is_1x() => {
+        ResultReason::BadCryptographicParameters if around.at.version.is_1x() => {
             Error { reason: ResultReason::ItemNotFound, ..error }
         }
         _ => error,
@@ -249,10 +323,10 @@ pub(crate) fn wrap(
     object: &StoredObject,
     specification: &KeyWrappingSpecification,
     keys: &mut Keys,
-    context: &Context<'_>,
+    around: Surroundings<'_>,
 ) -> Result<()> {
     let in_structure = specification.encoding_option == Some(EncodingOption::NoEncoding)
-        && (is_in_structure(object) || reads_structures_only(specification, keys, context));
+        && (is_in_structure(object) || reads_structures_only(specification, keys, around));
     let no_key = || Error::new(ResultReason::InvalidObjectType, "An object of this type has no key that could be wrapped");
     let block = managed.key_block_mut().ok_or_else(no_key)?;
     let Some(KeyValue::Plain(plain)) = &mut block.key_value else {
@@ -261,8 +335,8 @@ pub(crate) fn wrap(
             _ => Error::key_value_not_present(),
         });
     };
-    add_attributes(plain, object, specification, context);
-    let mut bytes = encode(plain, specification.encoding_option, context.version)?;
+    add_attributes(plain, object, specification, around);
+    let mut bytes = encode(plain, specification.encoding_option, around.at.version)?;
     let steps = steps(specification.wrapping_method)?;
     let mut data = KeyWrappingData {
         wrapping_method: specification.wrapping_method,
@@ -273,17 +347,17 @@ pub(crate) fn wrap(
         encoding_option: specification.encoding_option,
     };
     if steps.authenticates == Some(First::Authentication) {
-        authenticate(&bytes, specification, &mut data, keys, context)?;
+        authenticate(&bytes, specification, &mut data, keys, around)?;
     }
     if steps.encrypts {
         let information = specification.encryption_key_information.as_ref();
-        let (wrapped, information) = encrypt(&bytes, object, information, keys, context)?;
+        let (wrapped, information) = encrypt(&bytes, object, information, keys, around)?;
         bytes = Zeroizing::new(wrapped.bytes);
         data.iv_counter_nonce = wrapped.iv.map(ByteString);
         data.encryption_key_information = Some(information);
     }
     if steps.authenticates == Some(First::Encryption) {
-        authenticate(&bytes, specification, &mut data, keys, context)?;
+        authenticate(&bytes, specification, &mut data, keys, around)?;
     }
     if steps.encrypts {
         let bytes = Secret::from_slice(&bytes);
@@ -306,11 +380,11 @@ fn is_in_structure(object: &StoredObject) -> bool {
 
 /// Whether the client is one that reads a wrapped key in a structure alone: PyKMIP, which speaks up to 2.0 and cannot give a key the
 /// Cryptographic Parameters that the standard wants of one that wraps.
-fn reads_structures_only(specification: &KeyWrappingSpecification, keys: &Keys, context: &Context<'_>) -> bool {
+fn reads_structures_only(specification: &KeyWrappingSpecification, keys: &Keys, around: Surroundings<'_>) -> bool {
     let information = specification.encryption_key_information.as_ref();
-    let key = information.and_then(|information| identifier(&information.unique_identifier, context).ok());
+    let key = information.and_then(|information| around.identifier(&information.unique_identifier).ok());
     let key = key.and_then(|identifier| keys.get(&identifier).ok());
-    context.version <= ProtocolVersion::V2_0
+    around.at.version <= ProtocolVersion::V2_0
         && specification.wrapping_method == WrappingMethod::Encrypt
         && key.is_some_and(|key| {
             let has = key.attributes().any(|attribute| matches!(attribute, Attribute::CryptographicParameters(_)));
@@ -323,7 +397,7 @@ fn add_attributes(
     plain: &mut PlainKeyValue,
     object: &StoredObject,
     specification: &KeyWrappingSpecification,
-    context: &Context<'_>,
+    around: Surroundings<'_>,
 ) {
     let named = specification.attribute_names.iter().map(|name| kmip::v1::attribute_reference(name));
     let named: Vec<_> = named.chain(specification.attribute_references.iter().cloned()).collect();
@@ -332,13 +406,13 @@ fn add_attributes(
     }
     let mut attributes = Attributes(Vec::new());
     for reference in named {
-        let computed = object.computed(&reference, context.now).map(AttributeInstance::from);
+        let computed = object.computed(&reference, around.at.now).map(AttributeInstance::from);
         let kept = object
             .values(&reference)
             .map(|instance| AttributeInstance { index: Some(instance.index), attribute: instance.attribute.clone() });
         attributes.0.extend(computed.into_iter().chain(kept));
     }
-    spelling::attributes(&mut attributes, context.version);
+    spelling::attributes(&mut attributes, around.at.version);
     plain.attributes = Some(attributes).filter(|attributes| !attributes.is_empty());
 }
 
@@ -361,24 +435,27 @@ fn encrypt(
     object: &StoredObject,
     information: Option<&EncryptionKeyInformation>,
     keys: &mut Keys,
-    context: &Context<'_>,
+    around: Surroundings<'_>,
 ) -> Result<(Wrapped, EncryptionKeyInformation)> {
     let information = information.ok_or_else(|| Error::invalid_field("Encryption Key Information is missing"))?;
-    let identifier = identifier(&information.unique_identifier, context)?;
+    let identifier = around.identifier(&information.unique_identifier)?;
     if identifier == object.identifier {
         return Err(Error::invalid_field("A key does not wrap itself"));
     }
     let key = keys.get(&identifier)?;
     let requested = information.cryptographic_parameters.as_ref();
-    let parameters = parameters(key, Use::WrapKey, requested, context)?;
+    let parameters = parameters(key, Use::WrapKey, requested, around)?;
     let wrapped = match key.object_type {
-        ObjectType::SymmetricKey => crypto::wrap(&parameters, key_material::symmetric(key)?.expose(), bytes, context.random)?,
+        ObjectType::SymmetricKey => {
+            crypto::wrap(&parameters, key_material::symmetric(key)?.expose(), bytes, around.random).map_err(bad_parameters)?
+        }
         _ => {
-            let bytes = crypto::encrypt(&parameters, &key_material::public(key)?, bytes, context.random)?;
+            let key = key_material::public(key)?;
+            let bytes = crypto::encrypt(&parameters, &key, bytes, around.random).map_err(bad_parameters)?;
             Wrapped { bytes, iv: None }
         }
     };
-    keys.charge(&identifier, Use::WrapKey, bytes.len(), context.now)?;
+    keys.charge(&identifier, Use::WrapKey, bytes.len(), around.at.now)?;
     let information = EncryptionKeyInformation {
         unique_identifier: ObjectReference::Identifier(identifier),
         cryptographic_parameters: requested.cloned(),
@@ -392,25 +469,25 @@ fn authenticate(
     specification: &KeyWrappingSpecification,
     data: &mut KeyWrappingData,
     keys: &mut Keys,
-    context: &Context<'_>,
+    around: Surroundings<'_>,
 ) -> Result<()> {
     let information = specification.mac_signature_key_information.as_ref();
     let information = information.ok_or_else(|| Error::invalid_field("MAC/Signature Key Information is missing"))?;
-    let identifier = identifier(&information.unique_identifier, context)?;
+    let identifier = around.identifier(&information.unique_identifier)?;
     let key = keys.get(&identifier)?;
     let requested = information.cryptographic_parameters.as_ref();
     let of = if key.object_type == ObjectType::PrivateKey { Use::Sign } else { Use::MAC };
-    let parameters = parameters(key, of, requested, context)?;
+    let parameters = parameters(key, of, requested, around)?;
     let made = if of == Use::Sign {
-        let mut signer = Signer::new(&parameters, &key_material::private(key)?)?;
+        let mut signer = Signer::new(&parameters, &key_material::private(key)?).map_err(bad_parameters)?;
         signer.update(bytes)?;
-        signer.finish(context.random)?
+        signer.finish(around.random)?
     } else {
-        let mut mac = Mac::new(&parameters, key_material::symmetric(key)?.expose())?;
+        let mut mac = Mac::new(&parameters, key_material::symmetric(key)?.expose()).map_err(bad_parameters)?;
         mac.update(bytes);
         mac.finish()
     };
-    keys.charge(&identifier, of, bytes.len(), context.now)?;
+    keys.charge(&identifier, of, bytes.len(), around.at.now)?;
     data.mac_signature = Some(ByteString(made));
     data.mac_signature_key_information = Some(MACSignatureKeyInformation {
         unique_identifier: ObjectReference::Identifier(identifier),
@@ -424,7 +501,12 @@ fn authenticate(
 /// # Errors
 /// Feature Not Supported, Wrapping Object Not Found, those of the use of the keys, and Cryptographic Failure for all that is wrong with
 /// the wrapped bytes.
-pub(crate) fn unwrap(managed: &mut ManagedObject, spelling: ProtocolVersion, keys: &Keys, context: &Context<'_>) -> Result<()> {
+pub(crate) fn unwrap(
+    managed: &mut ManagedObject,
+    spelling: ProtocolVersion,
+    keys: &mut Keys,
+    around: Surroundings<'_>,
+) -> Result<()> {
     let Some(block) = managed.key_block_mut() else { return Ok(()) };
     let Some(data) = &block.key_wrapping_data else { return Ok(()) };
     let steps = steps(data.wrapping_method)?;
@@ -439,41 +521,43 @@ pub(crate) fn unwrap(managed: &mut ManagedObject, spelling: ProtocolVersion, key
         None => return Err(Error::key_value_not_present()),
     };
     if steps.authenticates == Some(First::Encryption) {
-        verify(&bytes, data, keys, context)?;
+        verify(&bytes, data, keys, around)?;
     }
     if steps.encrypts {
-        bytes = decrypt(&bytes, data, keys, context)?;
+        bytes = decrypt(&bytes, data, keys, around)?;
     }
     if steps.authenticates == Some(First::Authentication) {
-        verify(&bytes, data, keys, context)?;
+        verify(&bytes, data, keys, around)?;
     }
     if steps.encrypts {
-        block.key_value = Some(KeyValue::Plain(decode(&bytes, data.encoding_option, spelling, context)?));
+        block.key_value = Some(KeyValue::Plain(decode(&bytes, data.encoding_option, spelling, around)?));
     }
     block.key_wrapping_data = None;
     Ok(())
 }
 
-fn decrypt(bytes: &[u8], data: &KeyWrappingData, keys: &Keys, context: &Context<'_>) -> Result<Zeroizing<Vec<u8>>> {
+fn decrypt(bytes: &[u8], data: &KeyWrappingData, keys: &mut Keys, around: Surroundings<'_>) -> Result<Zeroizing<Vec<u8>>> {
     let information = data.encryption_key_information.as_ref();
     let information = information.ok_or_else(|| Error::invalid_field("Encryption Key Information is missing"))?;
     let ObjectReference::Identifier(identifier) = &information.unique_identifier else {
         return Err(Error::wrapping_object_not_found());
     };
     let key = keys.half(identifier, ObjectType::PublicKey, LinkType::PrivateKeyLink)?;
-    let parameters = parameters(key, Use::UnwrapKey, information.cryptographic_parameters.as_ref(), context)?;
+    let parameters = parameters(key, Use::UnwrapKey, information.cryptographic_parameters.as_ref(), around)?;
     let unwrapped = match key.object_type {
         ObjectType::SymmetricKey => {
             let iv = data.iv_counter_nonce.as_ref().map(|iv| iv.0.as_slice());
-            crypto::unwrap(&parameters, key_material::symmetric(key)?.expose(), bytes, iv)?
+            crypto::unwrap(&parameters, key_material::symmetric(key)?.expose(), bytes, iv).map_err(bad_parameters)?
         }
-        _ => crypto::decrypt(&parameters, &key_material::private(key)?, bytes, false)?,
+        _ => crypto::decrypt(&parameters, &key_material::private(key)?, bytes, false).map_err(bad_parameters)?,
     };
+    let identifier = key.identifier.clone();
+    keys.charge(&identifier, Use::UnwrapKey, bytes.len(), around.at.now)?;
     Ok(Zeroizing::new(unwrapped.expose().to_vec()))
 }
 
 /// Judges the MAC or signature of the bytes.
-fn verify(bytes: &[u8], data: &KeyWrappingData, keys: &Keys, context: &Context<'_>) -> Result<()> {
+fn verify(bytes: &[u8], data: &KeyWrappingData, keys: &mut Keys, around: Surroundings<'_>) -> Result<()> {
     let information = data.mac_signature_key_information.as_ref();
     let information = information.ok_or_else(|| Error::invalid_field("MAC/Signature Key Information is missing"))?;
     let ObjectReference::Identifier(identifier) = &information.unique_identifier else {
@@ -484,16 +568,18 @@ fn verify(bytes: &[u8], data: &KeyWrappingData, keys: &Keys, context: &Context<'
     let requested = information.cryptographic_parameters.as_ref();
     let is_public = matches!(key.object_type, ObjectType::PublicKey | ObjectType::Certificate);
     let of = if is_public { Use::SignatureVerify } else { Use::MACVerify };
-    let parameters = parameters(key, of, requested, context)?;
+    let parameters = parameters(key, of, requested, around)?;
     let right = if is_public {
-        let mut verifier = Verifier::new(&parameters, &key_material::public(key)?)?;
+        let mut verifier = Verifier::new(&parameters, &key_material::public(key)?).map_err(bad_parameters)?;
         verifier.update(bytes)?;
         verifier.verify(given)
     } else {
-        let mut mac = Mac::new(&parameters, key_material::symmetric(key)?.expose())?;
+        let mut mac = Mac::new(&parameters, key_material::symmetric(key)?.expose()).map_err(bad_parameters)?;
         mac.update(bytes);
         mac.verify(given)
     };
+    let identifier = key.identifier.clone();
+    keys.charge(&identifier, of, bytes.len(), around.at.now)?;
     if right { Ok(()) } else { Err(failed("the MAC or signature is wrong")) }
 }
 
@@ -502,17 +588,22 @@ fn decode(
     bytes: &[u8],
     option: Option<EncodingOption>,
     spelling: ProtocolVersion,
-    context: &Context<'_>,
+    around: Surroundings<'_>,
 ) -> Result<PlainKeyValue> {
     if option == Some(EncodingOption::NoEncoding) {
         return Ok(PlainKeyValue { key_material: KeyMaterial::Bytes(Secret::from_slice(bytes)), attributes: None });
     }
-    ttlv_codec::check(bytes, &context.settings.limits).map_err(failed)?;
+    ttlv_codec::check(bytes, &around.settings.limits).map_err(failed)?;
     match from_bytes::<KeyValue>(bytes, spelling) {
         Ok(KeyValue::Plain(plain)) => Ok(plain),
         Ok(KeyValue::Wrapped(_)) => Err(failed("the wrapped Key Value is no structure")),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Parameters that are not offered: Get, Export and Import have no other reason for them (2.1, sections 6.1.18 and 6.1.19).
+fn bad_parameters(error: CryptoError) -> Error {
+    Error::from(error).parameters_are_bad()
 }
 
 /// Whatever is wrong inside what was wrapped is told to the log alone.

@@ -1,5 +1,7 @@
 //! Keys under keys: Get and Export wrapped, what was registered wrapped, and the keys that wrap.
 
+use std::sync::atomic::Ordering;
+
 use crypto::SystemRandom;
 use kmip::attribute::Attribute;
 use kmip::codec::{DateTime, from_bytes};
@@ -376,37 +378,131 @@ fn a_wrap_takes_from_the_usage_limits() {
     }
 }
 
+/// An RSA key pair: the private key, which unwraps, and the public key, which wraps.
+fn wrapping_pair(client: &mut Client<'_>) -> (String, String) {
+    let active = |mask| template(vec![Attribute::CryptographicUsageMask(mask), Attribute::ActivationDate(DateTime(START - 10))]);
+    let common = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::RSA), Attribute::CryptographicLength(2_048)];
+    let request = CreateKeyPairRequest {
+        common_attributes: Some(template(common)),
+        private_key_attributes: Some(active(Mask::UnwrapKey)),
+        public_key_attributes: Some(active(Mask::WrapKey)),
+        ..create_key_pair()
+    };
+    let pair: CreateKeyPairResponse = client.ask(Operation::CreateKeyPair, &request).ok();
+    (pair.private_key_unique_identifier.0, pair.public_key_unique_identifier.0)
+}
+
+fn oaep(public: &str) -> KeyWrappingSpecification {
+    let mut asked = specification(public, None);
+    let oaep = CryptographicParameters { padding_method: Some(PaddingMethod::OAEP), ..CryptographicParameters::default() };
+    asked.encryption_key_information.as_mut().unwrap().cryptographic_parameters = Some(oaep);
+    asked
+}
+
 #[test]
 fn a_public_key_wraps_and_its_private_key_unwraps() {
     for version in with_wrap_type() {
         let server = Server::new();
         let mut client = server.client("fred", version);
-        let active =
-            |mask| template(vec![Attribute::CryptographicUsageMask(mask), Attribute::ActivationDate(DateTime(START - 10))]);
-        let common = vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::RSA), Attribute::CryptographicLength(2_048)];
-        let request = CreateKeyPairRequest {
-            common_attributes: Some(template(common)),
-            private_key_attributes: Some(active(Mask::UnwrapKey)),
-            public_key_attributes: Some(active(Mask::WrapKey)),
-            ..create_key_pair()
-        };
-        let pair: CreateKeyPairResponse = client.ask(Operation::CreateKeyPair, &request).ok();
-        let (private, public) = (pair.private_key_unique_identifier.0, pair.public_key_unique_identifier.0);
+        let (private, public) = wrapping_pair(&mut client);
         let key = client.register(symmetric_key(), vec![]);
-        let mut asked = specification(&public, None);
-        let oaep = CryptographicParameters { padding_method: Some(PaddingMethod::OAEP), ..CryptographicParameters::default() };
-        asked.encryption_key_information.as_mut().unwrap().cryptographic_parameters = Some(oaep);
-        let mut object = client.ask(Operation::Get, &wrapped(&key, asked)).ok::<GetResponse>().object;
+        let mut object = client.ask(Operation::Get, &wrapped(&key, oaep(&public))).ok::<GetResponse>().object;
         assert_eq!(wrapped_bytes(&object).len(), 256);
         // Either half may be named.
         for named in [public, private] {
             let data = object.key_block_mut().unwrap().key_wrapping_data.as_mut().unwrap();
             data.encryption_key_information.as_mut().unwrap().unique_identifier = ObjectReference::Identifier(named);
             let again = client.register(object.clone(), vec![]);
+            let worked = || server.trouble.worked.load(Ordering::SeqCst);
+            let before = worked();
             let clear = client.ask(Operation::Get, &not_wrapped(&again)).ok::<GetResponse>().object;
             assert_eq!(clear, symmetric_key(), "{version}");
+            assert_eq!(worked(), before + 1, "{version}: no other request waits for a private key");
+            client.ask(Operation::Get, &get(Some(&again))).ok::<GetResponse>();
+            assert_eq!(worked(), before + 1, "{version}: what is not unwrapped takes no time");
+            // It is done once, however often its commit meets another.
+            server.trouble.conflicts.store(2, Ordering::SeqCst);
+            let other = client.register(object.clone(), vec![]);
+            server.trouble.conflicts.store(2, Ordering::SeqCst);
+            client.ask(Operation::Get, &not_wrapped(&other)).ok::<GetResponse>();
+            assert_eq!(worked(), before + 2, "{version}");
+            let import = ImportRequest {
+                unique_identifier: "".into(),
+                object_type: (!version.is_1x()).then_some(ObjectType::SymmetricKey),
+                replace_existing: None,
+                key_wrap_type: Some(KeyWrapType::NotWrapped),
+                attributes: kmip::attribute::Attributes::default(),
+                object: object.clone(),
+            };
+            let imported = client.ask(Operation::Import, &import).ok::<ImportResponse>().unique_identifier.0;
+            assert_eq!(worked(), before + 3, "{version}");
+            assert_eq!(client.object(&imported), symmetric_key(), "{version}");
         }
     }
+}
+
+#[test]
+fn a_key_that_was_changed_while_it_was_unwrapped_is_not_given_out() {
+    let version = ProtocolVersion::V2_1;
+    let server = Server::new();
+    let mut client = server.client("fred", version);
+    let (private, public) = wrapping_pair(&mut client);
+    let key = client.register(symmetric_key(), vec![]);
+    let object = client.ask(Operation::Get, &wrapped(&key, oaep(&public))).ok::<GetResponse>().object;
+    let fresh = |client: &mut Client<'_>| client.register(object.clone(), vec![]);
+    // What somebody else does with the key or with what unwraps it while the private key is at work.
+    let meanwhile = |client: &mut Client<'_>, key: &str, change: &(dyn Fn(&mut Client<'_>) + Sync)| {
+        std::thread::scope(|scope| {
+            let (started, begun) = std::sync::mpsc::channel();
+            let (done, ended) = std::sync::mpsc::channel::<()>();
+            let server = &server;
+            scope.spawn(move || {
+                begun.recv().unwrap();
+                change(&mut server.client("fred", version));
+                done.send(()).unwrap();
+            });
+            *server.trouble.meanwhile.lock().unwrap() = Some(Box::new(move || {
+                started.send(()).unwrap();
+                ended.recv().unwrap();
+            }));
+            client.ask(Operation::Get, &not_wrapped(key))
+        })
+    };
+    let one = fresh(&mut client);
+    let replaced = meanwhile(&mut client, &one, &|client| {
+        let request = ImportRequest {
+            unique_identifier: one.as_str().into(),
+            object_type: Some(ObjectType::SymmetricKey),
+            replace_existing: Some(true),
+            key_wrap_type: None,
+            attributes: kmip::attribute::Attributes::default(),
+            object: symmetric_key(),
+        };
+        client.ask(Operation::Import, &request).ok::<ImportResponse>();
+    });
+    replaced.fails_with(ResultReason::GeneralFailure);
+    // Another change of the key makes the request begin again, and not the private key.
+    let two = fresh(&mut client);
+    let worked = server.trouble.worked.load(Ordering::SeqCst);
+    let changed = meanwhile(&mut client, &two, &|client| {
+        client.set(&two, Attribute::Comment("changed".to_owned())).unwrap();
+    });
+    assert_eq!(changed.ok::<GetResponse>().object, symmetric_key());
+    assert_eq!(server.trouble.worked.load(Ordering::SeqCst), worked + 1);
+    let three = fresh(&mut client);
+    let kept = meanwhile(&mut client, &three, &|client| {
+        client.set(&three, Attribute::Extractable(false)).map(drop).unwrap_or_else(|_| {
+            client.modify(&three, Attribute::Extractable(false)).unwrap();
+        });
+    });
+    kept.fails_with(ResultReason::NotExtractable);
+    let four = fresh(&mut client);
+    let destroyed = meanwhile(&mut client, &four, &|client| {
+        client.set(&four, Attribute::Comment("changed".to_owned())).unwrap();
+        client.revoke(&private, RevocationReasonCode::Superseded).unwrap();
+        client.destroy(&private).unwrap();
+    });
+    destroyed.fails_with(ResultReason::WrappingObjectDestroyed);
 }
 
 #[test]
