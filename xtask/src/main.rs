@@ -15,6 +15,9 @@
 //! clock        the server's clock ten years ahead, ten years back, stopped, jumping
 //! bitflips     one flipped bit in the files of a store: never wrong bytes, never an object silently missing
 //! scale        a million objects beside a thousand: time to start, processor time of Get and Locate, memory
+//! matrix       every decision of the policy's matrix over real connections
+//! tenants      one tenant tries what is another's, in every way a request can name it
+//! cost         what policy and audit log add to the processor time of a Get
 //! creates      Creates for each sync, and what one Create waits for
 //! bench        the micro-benchmarks and the load generator
 //! ```
@@ -22,6 +25,7 @@
 // A command-line tool talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod bench;
 mod bitflips;
 mod clock;
@@ -52,7 +56,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|matrix|tenants [--attempts N]|cost|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -70,6 +74,9 @@ fn main() -> ExitCode {
         ["crash", arguments @ ..] => crash::crash(arguments),
         ["scale", arguments @ ..] => scale::scale(arguments),
         ["creates", arguments @ ..] => creates::creates(arguments),
+        ["matrix", arguments @ ..] => access::matrix::matrix(arguments),
+        ["cost", arguments @ ..] => access::cost::cost(arguments),
+        ["tenants", arguments @ ..] => access::tenants::tenants(arguments),
         ["clock", arguments @ ..] => clock::clock(arguments),
         ["bitflips", arguments @ ..] => bitflips::bitflips(arguments),
         ["faults", words @ ..] => faults::Arguments::read(words).and_then(faults::faults),

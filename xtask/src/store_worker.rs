@@ -15,6 +15,7 @@ mod writer;
 use crate::Outcome;
 use crate::volatile::Random;
 use engine::Engine;
+pub(crate) use engine::block_on;
 use protocol::{Event, Expected};
 use std::collections::HashMap;
 use std::io::BufRead;

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{bitflips, clock, crash, docs, faults, full, powercut, pykmip, setup, spec_diff, tidy};
+use crate::{access, bitflips, clock, crash, docs, faults, full, powercut, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -35,6 +35,8 @@ const STEPS: &[Step] = &[
     ("support matrix", || docs::docs(true)),
     ("spec-diff", || spec_diff::run(None)),
     ("PyKMIP", || pykmip::pykmip(&[])),
+    ("matrix", || access::matrix::matrix(&[])),
+    ("tenants", || access::tenants::tenants(&[])),
     ("clock", || clock::clock(&[])),
     ("bitflips", || bitflips::bitflips(&[])),
     ("crash", || crash::crash(&[])),

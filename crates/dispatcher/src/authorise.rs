@@ -84,6 +84,11 @@ pub(crate) fn ask_for(actor: &Actor, permission: Permission, object: &StoredObje
     decide(actor, permission, &Seen { object, tenant: actor.tenant, now }, now)
 }
 
+/// Why the decision is what it is, in sentences.
+pub(crate) fn explain(actor: &Actor, permission: Permission, object: &StoredObject, now: i64) -> Vec<String> {
+    policy::explain(actor, permission, &Seen { object, tenant: actor.tenant, now }, now)
+}
+
 /// Asks the policy.
 ///
 /// # Errors

@@ -11,12 +11,13 @@ use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultS
 use kmip::message::{MessageError, MessageErrorKind, RequestMessage, ResponseHeader, VersionNumbers};
 use kmip::result_reason::ResultReason;
 use kmip::tag;
-use policy::Actor;
-use store::Store;
+use policy::{Actor, Permission};
+use store::{Store, Tenant};
 use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
 use crate::asynchronous::Requests;
+use crate::authorise::explain;
 use crate::channel::Channels;
 use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ use crate::rotation::Failures;
 use crate::session::{CREDENTIALS_MAX, Session};
 use crate::stream::Streams;
 use crate::ticket::{Grant, Tickets};
+use crate::view::View;
 
 /// The versions the server speaks, the one it prefers first.
 pub const OFFERED: [ProtocolVersion; 7] = [
@@ -142,6 +144,23 @@ impl<S: Store> Engine<S> {
     /// The store, for the server's own checks.
     pub const fn store(&self) -> &S {
         &self.store
+    }
+
+    /// Why an actor may do something with an object of its tenant, or may not, in sentences. Nothing is done, and nothing recorded.
+    ///
+    /// # Errors
+    /// When the object cannot be read.
+    pub async fn explain(
+        &self,
+        actor: &Actor,
+        permission: Permission,
+        identifier: &str,
+    ) -> std::result::Result<Vec<String>, String> {
+        let view = View::new(&self.store, Tenant(actor.tenant));
+        let object = view.load(&[identifier]).await.map_err(|error| error.to_string())?.pop().flatten();
+        let Some(object) = object else { return Ok(vec!["absent: the tenant of the actor has no such object".to_owned()]) };
+        let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        Ok(explain(actor, permission, &object, now))
     }
 
     /// Answers one request.

@@ -50,7 +50,7 @@ sets! {
     Service = "services";
     /// Lays down what holds for the client's own new objects.
     Rules = "rules";
-    /// Makes users, groups and credentials, and certificates of clients.
+    /// Makes users, groups and credentials.
     Administration = "administer";
     /// Resets a server between tests.
     Test = "test";
@@ -156,7 +156,7 @@ permissions! {
     PKCS_11, Both, Use;
     /// Reset removes the caller's own objects, each of which is asked for.
     Interop, Both, Test;
-    ReProvision, Server, Administration;
+    ReProvision, Server, Session;
     SetDefaults, Server, Rules;
     SetConstraints, Server, Rules;
     GetConstraints, Server, Session;

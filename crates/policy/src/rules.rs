@@ -179,14 +179,21 @@ impl Rules {
         self.roles.iter().map(|(name, role)| (name.as_str(), role.rights))
     }
 
-    /// How many rules, grants and prohibitions there are.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        (self.identities.len(), self.grants.len(), self.forbidden.len())
-    }
-
-    /// The names of the policies that objects may name.
-    pub fn operation_policies(&self) -> Vec<&str> {
-        self.operation_policies.as_ref().map(|policies| policies.names()).unwrap_or_default()
+    /// What there is, in a sentence.
+    pub fn summary(&self) -> String {
+        if self.is_default() {
+            return "no policy: every client is a user of one tenant".to_owned();
+        }
+        let named = self.operation_policies.as_ref().map(|policies| policies.names().join(", "));
+        format!(
+            "policy: {} tenant(s), {} role(s), {} rule(s), {} grant(s), {} prohibition(s), operation policies: {}",
+            self.tenants.len(),
+            self.roles.len(),
+            self.identities.len(),
+            self.grants.len(),
+            self.forbidden.len(),
+            named.as_deref().unwrap_or("none")
+        )
     }
 
     /// Whether there is such a role.

@@ -11,6 +11,7 @@ use crate::identity;
 use crate::live::{AuditLog, Live};
 use crate::users::Users;
 use certs::{Authority, Validity};
+use policy::Permission;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -98,10 +99,39 @@ pub enum Command {
     Reload,
     /// Tells how the server is.
     Status,
+    /// Tells why the policy of the running server lets somebody do something with an object, or does not.
+    PolicyExplain {
+        /// Who.
+        who: Who,
+        /// What: a permission's name.
+        permission: String,
+        /// The object's identifier.
+        object: String,
+        /// Whether somebody proved who it is by more than a certificate.
+        second_factor: bool,
+    },
     /// Does something with the whole store of a running server. What changes anything is recorded where it is done.
     Db {
         /// What.
         work: Work,
+    },
+}
+
+/// Whom a question is about.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Who {
+    /// The holder of a certificate.
+    Certificate {
+        /// PEM.
+        certificate_pem: String,
+    },
+    /// A user that a credential proves.
+    User {
+        /// The name.
+        name: String,
+        /// The tenant of the client it comes over.
+        tenant: String,
     },
 }
 
@@ -127,7 +157,12 @@ impl Command {
             Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
             Self::UserRemove { name } => ("user remove", Some(name.clone())),
             Self::Reload => ("admin reload", None),
-            Self::ClientRequests | Self::ClientList | Self::UserList | Self::Status | Self::Db { .. } => return None,
+            Self::ClientRequests
+            | Self::ClientList
+            | Self::UserList
+            | Self::Status
+            | Self::PolicyExplain { .. }
+            | Self::Db { .. } => return None,
         };
         Some((name, about.iter().map(|text| text.chars().take(TOLD_LENGTH_MAX).collect()).collect()))
     }
@@ -232,6 +267,25 @@ impl Administration {
         reply
     }
 
+    /// Who somebody is under the policy of now.
+    fn who(&self, live: &Live, who: &Who) -> Result<policy::Actor, String> {
+        let rules = live.policies.current();
+        match who {
+            Who::Certificate { certificate_pem } => {
+                let (_, block) =
+                    x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes()).map_err(|error| error.to_string())?;
+                identity::identify(&block.contents, &self.config.tls.identity, &rules).map_err(|error| error.to_string())
+            }
+            Who::User { name, tenant } => {
+                let tenants: Vec<_> = rules.tenants().collect();
+                let number = tenants.iter().find(|(known, _)| known == tenant).map(|(_, number)| *number);
+                let number = number.ok_or_else(|| format!("there is no tenant {tenant:?}"))?;
+                let role = self.users.list().iter().find(|user| user.name == *name).and_then(|user| user.role.clone());
+                rules.user(name, role.as_deref(), number).map_err(|error| error.to_string())
+            }
+        }
+    }
+
     fn try_perform(&self, actor: &str, command: Command, progress: &mut Progress) -> Result<Reply, String> {
         match command {
             Command::SignClient { request_pem, name, valid_s } => self.issue(
@@ -308,6 +362,12 @@ impl Administration {
             Command::Status => {
                 let live = self.live.as_ref().ok_or("no server is running")?;
                 Ok(Reply::Done { messages: live.status() })
+            }
+            Command::PolicyExplain { who, permission, object, second_factor } => {
+                let live = self.live.as_ref().ok_or("no server is running: its objects are asked for")?;
+                let permission = Permission::named(&permission).ok_or_else(|| format!("{permission:?} is no permission"))?;
+                let actor = policy::Actor { second_factor, ..self.who(live, &who)? };
+                Ok(Reply::Done { messages: live.decisions.explain(&actor, permission, &object)? })
             }
             Command::Db { work } => {
                 let live = self.live.as_ref().ok_or("no server is running")?;

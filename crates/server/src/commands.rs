@@ -1,13 +1,15 @@
 //! What each command of `kmipd` does.
 
-use crate::{AdminCommand, AuditCommand, ClientCommand, DbCommand, DevArguments, InitArguments, UserCommand};
+use crate::{AdminCommand, AuditCommand, ClientCommand, DbCommand, DevArguments, InitArguments, PolicyCommand, UserCommand};
 use crate::{LifeArguments, ReportArguments, ReportCommand, ReportFormat, ReportOptions};
 use certs::{Authority, ClientProfile, Issued, Validity};
-use server::admin::{Command, Password, Reply};
+use policy::{Permission, Unidentified};
+use server::admin::{Command, Password, Reply, Who};
 use server::audit_trail::{Filter, read_moment};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
 use server::database::Work;
+use server::policies::Policies;
 use server::report::{About, Ask, Format};
 use server::run::{self, Plan};
 use server::setup;
@@ -166,6 +168,10 @@ pub(crate) fn check_config(file: &Path) -> Result<(), String> {
     }
     match users::Users::read(&config.users) {
         Ok(users) => say(&format!("# {} user(s)", users.list().len())),
+        Err(error) => faults.push(error.to_string()),
+    }
+    match Policies::read(&config) {
+        Ok(policies) => say(&format!("# {}", policies.current().summary())),
         Err(error) => faults.push(error.to_string()),
     }
     if config.authority.is_some() {
@@ -376,6 +382,56 @@ pub(crate) fn report(arguments: ReportArguments) -> Result<(), String> {
         }
     }
     if check { outcome.found.map_or(Ok(()), Err) } else { Ok(()) }
+}
+
+pub(crate) fn policy(command: PolicyCommand) -> Result<(), String> {
+    match command {
+        PolicyCommand::Check(arguments) => {
+            let config = Config::read(&arguments.config).map_err(text)?;
+            let rules = Policies::read(&config).map_err(text)?.current();
+            let users = users::Users::read(&config.users).map_err(text)?;
+            say(&format!("# {}", rules.summary()));
+            for user in users.list().iter() {
+                if let Some(role) = user.role.as_deref().filter(|role| !rules.has_role(role)) {
+                    say(&format!("# the policy has no role {role:?}, which the user {:?} has: it gives nothing", user.name));
+                }
+                // A user that is in another tenant than this one is let in there.
+                let who = rules.tenants().map(|(_, tenant)| rules.user(&user.name, user.role.as_deref(), tenant));
+                if let Some(error) = who.filter_map(Result::err).find(|error| matches!(error, Unidentified::BothDuties(_))) {
+                    return Err(error.to_string());
+                }
+            }
+            say("# no faults found");
+            Ok(())
+        }
+        PolicyCommand::Show(arguments) => {
+            let config = Config::read(&arguments.config).map_err(text)?;
+            let rules = Policies::read(&config).map_err(text)?.current();
+            say(&format!("# {}", rules.summary()));
+            for (name, number) in rules.tenants() {
+                say(&format!("tenant {name} has the number {number}"));
+            }
+            for (name, rights) in rules.roles() {
+                for (what, permissions) in
+                    [("without an object", rights.server), ("own objects", rights.own), ("all objects", rights.tenant)]
+                {
+                    let names: Vec<_> = permissions.iter().map(Permission::name).collect();
+                    let names = if names.len() == Permission::ALL.len() { vec!["all"] } else { names };
+                    if !names.is_empty() {
+                        say(&format!("role {name}, {what}: {}", names.join(" ")));
+                    }
+                }
+            }
+            Ok(())
+        }
+        PolicyCommand::Explain { config, certificate, user, tenant, operation, object, second_factor } => {
+            let who = match (certificate, user) {
+                (Some(file), _) => Who::Certificate { certificate_pem: files::read_text(&file).map_err(text)? },
+                (None, name) => Who::User { name: name.unwrap_or_default(), tenant },
+            };
+            show(&config.config, Command::PolicyExplain { who, permission: operation, object, second_factor })
+        }
+    }
 }
 
 pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {

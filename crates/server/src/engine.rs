@@ -16,7 +16,7 @@ use dispatcher::{
     Sending, Session, Settings, StreamSettings, TicketSettings,
 };
 use kmip::credential::Credential;
-use policy::{Actor, Membership};
+use policy::{Actor, Membership, Permission};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -189,6 +189,10 @@ impl<S: OperatedStore> Service for EngineService<S> {
 
     fn answered(&self, session: &Session, response: &[u8]) -> Result<(), String> {
         self.engine.answered(session, response)
+    }
+
+    async fn explain(&self, actor: &Actor, permission: Permission, identifier: &str) -> Result<Vec<String>, String> {
+        self.engine.explain(actor, permission, identifier).await
     }
 
     async fn record(&self, entry: Vec<u8>) -> Result<(), String> {

@@ -8,6 +8,7 @@ use crate::tls::{CurrentTrust, Trust};
 use crate::users::Users;
 use audit::{Action, AuditRecord, Outcome};
 use kmip::result_reason::ResultReason;
+use policy::{Actor, Permission};
 use rustls::server::StoresServerSessions;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -42,6 +43,35 @@ pub struct Live {
     pub audit_log: AuditLog,
     /// The whole store.
     pub whole_store: WholeStore,
+    /// Decisions of the policy.
+    pub decisions: Decisions,
+}
+
+type Explain = dyn Fn(&Actor, Permission, &str) -> Result<Vec<String>, String> + Send + Sync;
+
+/// Decisions of the policy about the objects there are, for administrators. Asking waits for the disk: never on a thread that serves
+/// sockets.
+pub struct Decisions(Box<Explain>);
+
+impl Decisions {
+    /// Those that a function explains.
+    pub fn new(explain: impl Fn(&Actor, Permission, &str) -> Result<Vec<String>, String> + Send + Sync + 'static) -> Self {
+        Self(Box::new(explain))
+    }
+
+    /// Why an actor may do something with an object, or may not.
+    ///
+    /// # Errors
+    /// When the object cannot be read.
+    pub fn explain(&self, actor: &Actor, permission: Permission, identifier: &str) -> Result<Vec<String>, String> {
+        (self.0)(actor, permission, identifier)
+    }
+}
+
+impl std::fmt::Debug for Decisions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Decisions")
+    }
 }
 
 type DoWork = dyn Fn(&str, &Work, &mut Progress) -> Result<database::Outcome, String> + Send + Sync;

@@ -40,6 +40,9 @@ enum Command {
     Audit(AuditCommand),
     /// What keys there are, what is wrong with them, and what hangs on one.
     Report(ReportArguments),
+    /// Who may do what.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The running server.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -339,6 +342,37 @@ enum ReportCommand {
 }
 
 #[derive(Subcommand)]
+enum PolicyCommand {
+    /// Check the policy file, whether or not a server runs.
+    Check(ConfigArguments),
+    /// Show the tenants, the roles and what they may do.
+    Show(ConfigArguments),
+    /// Tell why the running server lets somebody do something with an object, or does not.
+    Explain {
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// The client, by its certificate (PEM).
+        #[arg(long, value_name = "FILE", required_unless_present = "user", conflicts_with = "user")]
+        certificate: Option<PathBuf>,
+        /// The user that a credential proves.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// The tenant of the client that the user comes over.
+        #[arg(long, value_name = "NAME", default_value = "default", requires = "user")]
+        tenant: String,
+        /// The operation, such as Get, or WrapKey and UnwrapKey.
+        #[arg(long, value_name = "NAME")]
+        operation: String,
+        /// The object's Unique Identifier.
+        #[arg(long, value_name = "ID")]
+        object: String,
+        /// As if a second factor were shown.
+        #[arg(long)]
+        second_factor: bool,
+    },
+}
+
+#[derive(Subcommand)]
 enum AdminCommand {
     /// Tell how the running server is.
     Status(ConfigArguments),
@@ -361,6 +395,7 @@ fn main() -> ExitCode {
         Command::Db(command) => commands::db(command),
         Command::Audit(command) => commands::audit(command),
         Command::Report(arguments) => commands::report(arguments),
+        Command::Policy(command) => commands::policy(command),
         Command::Admin(command) => commands::admin(&command),
     };
     match result {

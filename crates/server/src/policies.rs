@@ -115,3 +115,55 @@ fn operation_policies(path: &Path) -> Result<Vec<String>, FileError> {
     inside.sort();
     inside.iter().map(|file| read_short(file)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str =
+        "listen = \"127.0.0.1:5696\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\nclient_ca = \"c\"\n[store]\nkind = \"memory\"\n";
+
+    #[test]
+    fn a_wrong_or_missing_file_changes_nothing_and_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::parse(LEAST, &directory.path().join("kmipd.toml")).unwrap();
+        let file = directory.path().join("policy.toml");
+        let policies = Policies::read(&config).unwrap();
+        assert!(policies.current().is_default() && policies.read_again(&config).unwrap().is_none());
+
+        std::fs::write(&file, "[[role]]\nname = \"x\"\nown = [\"all\"]\n").unwrap();
+        let read = policies.read_again(&config).unwrap().unwrap();
+        assert!(policies.current().is_default(), "nothing is taken yet");
+        policies.take(read);
+        assert!(policies.current().has_role("x"));
+        assert!(policies.read_again(&config).unwrap().is_none(), "it says what it said");
+
+        std::fs::write(&file, "[[role]]\nname = \"y\"\nown = [\"alll\"]\n").unwrap();
+        let error = policies.read_again(&config).unwrap_err().to_string();
+        assert!(error.contains("policy.toml: line 3: role.own: \"alll\""), "{error}");
+        std::fs::remove_file(&file).unwrap();
+        let error = policies.read_again(&config).unwrap_err().to_string();
+        assert!(error.contains("is gone"), "{error}");
+        assert!(policies.current().has_role("x"));
+        // One that the configuration names has to be there.
+        let named = Config { policy: Some(file), ..config };
+        assert!(Policies::read(&named).is_err());
+    }
+
+    #[test]
+    fn operation_policies_come_from_files_and_folders() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::parse(LEAST, &directory.path().join("kmipd.toml")).unwrap();
+        let folder = directory.path().join("more");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.json"), r#"{"p": {"SYMMETRIC_KEY": {"GET": "ALLOW_ALL"}}}"#).unwrap();
+        std::fs::write(folder.join("readme.txt"), "no policy").unwrap();
+        std::fs::write(directory.path().join("b.json"), r#"{"q": {"SYMMETRIC_KEY": {"GET": "ALLOW_ALL"}}}"#).unwrap();
+        std::fs::write(directory.path().join("policy.toml"), "operation_policies = [\"more\", \"b.json\"]\n").unwrap();
+        let policies = Policies::read(&config).unwrap();
+        assert!(policies.current().summary().ends_with("operation policies: p, q"));
+        std::fs::write(directory.path().join("b.json"), r#"{"q": {"SYMMETRIC_KEY": {"GET": "ALLOW_NONE"}}}"#).unwrap();
+        let error = policies.read_again(&config).unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("b.json") && error.contains("ALLOW_NONE"), "{error}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::config::{Config, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
 use crate::listener::Server;
-use crate::live::{AuditLog, Live, WholeStore};
+use crate::live::{AuditLog, Decisions, Live, WholeStore};
 use crate::metrics::Metrics;
 use crate::policies::Policies;
 use crate::service::Service;
@@ -132,6 +132,7 @@ async fn serve<S: Service>(
         lists_refused: Mutex::new(None),
         audit_log: audit_log(Arc::clone(&server)),
         whole_store: whole_store(Arc::clone(&server), config.clone()),
+        decisions: decisions(Arc::clone(&server)),
     });
     let socket_path = config.admin.socket.clone();
     let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
@@ -176,6 +177,12 @@ async fn serve<S: Service>(
 fn audit_log<S: Service>(server: Arc<Server<S>>) -> AuditLog {
     let runtime = tokio::runtime::Handle::current();
     AuditLog::new(move |entry| runtime.block_on(server.service().record(entry)))
+}
+
+/// Decisions about the server's objects, for threads on which one may wait.
+fn decisions<S: Service>(server: Arc<Server<S>>) -> Decisions {
+    let runtime = tokio::runtime::Handle::current();
+    Decisions::new(move |actor, permission, identifier| runtime.block_on(server.service().explain(actor, permission, identifier)))
 }
 
 /// The server's whole store, for threads on which one may wait.

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::database::{Outcome, Progress, Work};
 use crate::tls::CurrentTrust;
 use dispatcher::{Correlation, Sending};
-use policy::Actor;
+use policy::{Actor, Permission};
 use rustls::pki_types::CertificateDer;
 use std::any::Any;
 use std::future::Future;
@@ -68,6 +68,16 @@ pub trait Service: Send + Sync + 'static {
     /// What it can tell of itself, for `/metrics`.
     fn measures(&self) -> Vec<Measure> {
         Vec::new()
+    }
+
+    /// Why an actor may do something with an object, or may not, in sentences.
+    fn explain(
+        &self,
+        _actor: &Actor,
+        _permission: Permission,
+        _identifier: &str,
+    ) -> impl Future<Output = Result<Vec<String>, String>> + Send {
+        std::future::ready(Err("there are no objects".to_owned()))
     }
 
     /// Does something with its whole store for an administrator. Waits for the disk: never on a thread that serves sockets.

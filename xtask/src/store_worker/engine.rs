@@ -111,7 +111,7 @@ pub(super) fn follows(previous: Option<&LogRecord>, record: &LogRecord) -> bool 
 }
 
 /// Runs a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -45,7 +45,10 @@ const ROWS: &[Row] = &[
     edge("examples", &["client", "kmip", "ttlv-codec"], &[]),
     edge("benches", &["client", "crypto", "kmip", "ttlv-codec", "certs", "store", "store-sled"], &[]),
     inner("fuzz", &["ttlv-codec", "kmip"]),
-    inner("xtask", &["ttlv-codec", "kmip", "crypto", "audit", "dispatcher", "client", "certs", "benches", "store", "store-sled"]),
+    inner(
+        "xtask",
+        &["ttlv-codec", "kmip", "crypto", "audit", "dispatcher", "client", "certs", "benches", "policy", "store", "store-sled"],
+    ),
 ];
 
 /// Crates that mean sockets, TLS or an event loop around them.
