@@ -77,6 +77,16 @@ impl Kmipd {
     pub fn kmip(&self, arguments: &[&str]) -> Output {
         kmip(Some(&self.client_toml()), arguments)
     }
+
+    /// The same, with something to read on standard input.
+    pub fn kmip_reading(&self, input: &[u8], arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kmip"));
+        command.env_remove("KMIP_CONFIG").arg("--config").arg(self.client_toml()).args(arguments);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A program that refuses its arguments reads nothing.
+        let _ = std::io::Write::write_all(&mut process.stdin.take().unwrap(), input);
+        process.wait_with_output().unwrap()
+    }
 }
 
 impl Drop for Kmipd {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::service_arguments as service;
+
 /// A client for KMIP key-management servers.
 #[derive(Parser)]
 #[command(name = "kmip", version, max_term_width = 120, after_help = EXIT_STATUSES)]
@@ -53,6 +55,30 @@ pub(crate) enum Command {
     Destroy(Identifiers),
     /// Ask whether a key may be used for something
     Check(Check),
+    /// Encrypt data; the result is the IV, the ciphertext and the tag
+    Encrypt(service::Crypt),
+    /// Decrypt what encrypt made
+    Decrypt(service::Crypt),
+    /// Sign data
+    Sign(service::Sign),
+    /// Verify a signature
+    Verify(service::Verify),
+    /// Make a message authentication code of data
+    Mac(service::Mac),
+    /// Verify a message authentication code
+    MacVerify(service::MacVerify),
+    /// Make the digest of data
+    Hash(service::Hash),
+    /// Print random bytes
+    Random(service::Random),
+    /// Derive a key or secret data from keys
+    Derive(service::Derive),
+    /// Split a key into parts
+    Split(service::Split),
+    /// Make a key of its parts
+    Join(service::Join),
+    /// Print a key wrapped under another
+    Wrap(service::Wrap),
     /// Ask the server what it is and can do
     Query(Query),
     /// Ask the server which versions of KMIP it speaks

@@ -21,7 +21,7 @@ use crate::arguments::{
 };
 use crate::attribute_text::{self as text, assignment, date, enumeration, usage};
 use crate::output::{self, Failure, Output};
-use crate::{cascade, input, material, rotations};
+use crate::{cascade, input, material, rotations, services};
 
 /// Runs a command that needs the server.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -74,20 +74,15 @@ impl Session {
     }
 
     async fn run(&mut self, command: Command) -> Result<(), Failure> {
+        let output = self.output;
         match command {
             Command::Create(arguments) => self.create(arguments).await,
             Command::CreateKeyPair(arguments) => self.create_key_pair(arguments).await,
             Command::Register(arguments) => self.register(arguments).await,
             Command::Get(arguments) => self.get(arguments).await,
             Command::Locate(arguments) => self.locate(arguments).await,
-            Command::ReKey(arguments) => {
-                let output = self.output;
-                rotations::re_key(self.client().await?, output, &arguments).await
-            }
-            Command::Rotations => {
-                let output = self.output;
-                rotations::list(self.client().await?, output).await
-            }
+            Command::ReKey(arguments) => rotations::re_key(self.client().await?, output, &arguments).await,
+            Command::Rotations => rotations::list(self.client().await?, output).await,
             Command::Attributes { command } => self.attributes(command).await,
             Command::Activate(objects) => {
                 self.each(&objects.identifiers, "activated", async |client, id| client.activate(id).await).await
@@ -97,6 +92,18 @@ impl Session {
             }
             Command::Revoke(arguments) => self.revoke(arguments).await,
             Command::Check(arguments) => self.check(arguments).await,
+            Command::Encrypt(arguments) => services::encrypt(self.client().await?, output, arguments).await,
+            Command::Decrypt(arguments) => services::decrypt(self.client().await?, output, arguments).await,
+            Command::Sign(arguments) => services::sign(self.client().await?, output, arguments).await,
+            Command::Verify(arguments) => services::verify(self.client().await?, output, arguments).await,
+            Command::Mac(arguments) => services::mac(self.client().await?, output, arguments).await,
+            Command::MacVerify(arguments) => services::mac_verify(self.client().await?, output, arguments).await,
+            Command::Hash(arguments) => services::hash(self.client().await?, output, arguments).await,
+            Command::Random(arguments) => services::random(self.client().await?, output, arguments).await,
+            Command::Derive(arguments) => services::derive(self.client().await?, output, arguments).await,
+            Command::Split(arguments) => services::split(self.client().await?, output, arguments).await,
+            Command::Join(arguments) => services::join(self.client().await?, output, arguments).await,
+            Command::Wrap(arguments) => services::wrap(self.client().await?, output, arguments).await,
             Command::Query(arguments) => self.query(arguments).await,
             Command::Versions => self.versions().await,
             Command::Interop(arguments) => self.interop(arguments).await,
@@ -426,7 +433,7 @@ impl Session {
 }
 
 /// That the object is there although the command failed, so that nobody creates it again.
-fn half_done(identifier: &UniqueIdentifier, error: &Error) -> Failure {
+pub(crate) fn half_done(identifier: &UniqueIdentifier, error: &Error) -> Failure {
     Failure::other(format!("{identifier} was created, but not activated: {error}"))
 }
 
@@ -439,7 +446,7 @@ fn only_in(version: ProtocolVersion, index: bool, current: bool) -> Result<(), F
     }
 }
 
-fn new_object(arguments: &NewObject) -> Result<AttributeList, Failure> {
+pub(crate) fn new_object(arguments: &NewObject) -> Result<AttributeList, Failure> {
     let mut attributes: AttributeList = arguments.attribute.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?;
     for name in &arguments.name {
         attributes = attributes.name(name);
@@ -471,7 +478,7 @@ fn query_function(name: &str) -> Result<QueryFunction, Failure> {
 }
 
 /// What is known of an object that was got.
-fn object_document(identifier: &UniqueIdentifier, object: &ManagedObject, version: ProtocolVersion) -> Json {
+pub(crate) fn object_document(identifier: &UniqueIdentifier, object: &ManagedObject, version: ProtocolVersion) -> Json {
     let mut document = Map::new();
     document.insert("unique_identifier".to_owned(), json!(identifier.0));
     document.insert("object_type".to_owned(), json!(format!("{:?}", object.object_type())));

@@ -8,6 +8,9 @@ mod input;
 mod material;
 mod output;
 mod rotations;
+mod service_arguments;
+mod services;
+mod streams;
 mod ttlv;
 
 use std::process::ExitCode;
