@@ -5,7 +5,7 @@ use crypto::{ALGORITHMS, ASYMMETRIC, AsymmetricUse, CIPHERS, CipherRow, HASHES, 
 use super::support::spelled;
 
 /// The parts of the page, each a heading with its text. A table of `crypto` that clients see is one of them.
-const SECTIONS: &[fn() -> String] = &[keys, ciphers, pairs, macs, hashes, wrapping, derivation, splitting];
+const SECTIONS: &[fn() -> String] = &[keys, ciphers, pairs, pkcs1, post_quantum, macs, hashes, wrapping, derivation, splitting];
 
 /// The page.
 pub(crate) fn page() -> String {
@@ -81,7 +81,8 @@ fn wrapping() -> String {
     "## Key wrapping\n\nGet and Export wrap, Get, Export and Import unwrap. AES keys wrap as of RFC 3394 (NISTKeyWrap, which is also what is taken \
      where neither the request nor the key names a mode) and RFC 5649 (AESKeyWrapPadding), both by the crate aes-kw; keys of all ciphers above \
      in their modes, with an IV that is made here; RSA keys with OAEP, or PKCS#1 v1.5 on the way out alone. A MAC or signature is made \
-     before or after the encryption, or alone. TR-31 is not offered. What is registered wrapped stays as it is: it is unwrapped for a \
+     before or after the encryption, or alone. A key that wraps should do nothing else: who may Decrypt with it opens what it wrapped, and \
+     who may Encrypt with it in a mode that counts does, too. TR-31 is not offered. What is registered wrapped stays as it is: it is unwrapped for a \
      request that wants it in clear or under another key, and the unwrapped key is not stored. Import with Not Wrapped is the exception, \
      since it asks for just that.\n"
         .to_owned()
@@ -103,14 +104,17 @@ fn derivation() -> String {
     format!(
         "## Derive Key\n\n*Mac* is what computes MACs, as listed above. What is wanted is the beginning of what a method gives; more than there is \
          is refused. NIST800-108 puts a counter of 32 bits before the Derivation Data (Counter Length says otherwise) and the length of the \
-         derived key, in 32 bits, behind it.\n\n{table}"
+         derived key, in 32 bits, behind it. ENCRYPT of a Secret Data object that is Sensitive or not Extractable is refused: the key would \
+         open it again.\n\n{table}"
     )
 }
 
 fn splitting() -> String {
     "## Split keys\n\nCreate Split Key and Join Split Key do XOR, polynomials over GF(2^8) (with the polynomial 285 of the standard) and GF(2^16), \
      and over a prime field of up to 4,423 bits: 2 to 255 parts, at least two of which are needed. No table is read by a secret; the prime field \
-     is the crate crypto-bigint. A client that names no prime gets a Mersenne prime that is large enough.\n"
+     is the crate crypto-bigint. A client that names no prime gets a Mersenne prime that is large enough. GF(2^16) divides pieces of two bytes, \
+     and the standard says nothing of a rest: secrets of an odd number of bytes are refused with it. What must not leave the server (Sensitive, \
+     or not Extractable) is split if nothing but its mask limits its use, and its parts make a key for no more than it was for.\n"
         .to_owned()
 }
 
@@ -158,6 +162,27 @@ fn pairs() -> String {
          offered: Ed448 and X448 and SLH-DSA (no maintained crate has a release), DSA and Diffie-Hellman (nobody asks for them; such keys \
          are kept), other curves (kept), RSA without padding.\n"
     )
+}
+
+fn pkcs1() -> String {
+    "## Decryption with PKCS#1 v1.5\n\nEncrypt takes the padding whenever it is named. Decrypt takes it only with `services.pkcs1_decryption`, \
+     which is off; the unwrapping of keys never does. Whoever can ask often enough whether a padding was right decrypts anything with the key \
+     (Bleichenbacher's attack). Everything that can be wrong is one failure, Cryptographic Failure, after the same work: the unpadding \
+     of aws-lc-rs, or for keys below 2048 bits one of our own, takes one path for every content, and `benches timing` compares the times. \
+     But that it failed is the answer, and it is the standard's. Implicit rejection, where a wrong padding gives random bytes in place \
+     of the failure, would take that away; aws-lc-rs has neither such a call nor the bare private-key operation to build it on. So a server that has this switched on is as good as the clients that may use its keys: \
+     let them use OAEP.\n"
+        .to_owned()
+}
+
+fn post_quantum() -> String {
+    "## Post-quantum algorithms\n\nML-KEM and ML-DSA have names in KMIP from 3.0 on. Clients of 1.0 to 2.1 cannot ask for them, and are \
+     shown none of them, so that no operation that this server answers uses them yet: what stands above is what the crate `crypto` computes. \
+     aws-lc-rs has both in its stable interface. SLH-DSA has names from 3.0 on, too, and no maintained crate has a release. KMIP 2.0 and 2.1 \
+     name XMSS, SPHINCS-256 and three kinds of McEliece: none is offered, since none of them became a standard that a maintained \
+     crate computes. Keys of all these can be registered and read back. Quantum Safe, an attribute of 2.0 and later, is kept as its \
+     client sets it; the server derives nothing from it, and claims neither Quantum Safe Capability nor the profile Quantum Safe Server.\n"
+        .to_owned()
 }
 
 fn macs() -> String {
