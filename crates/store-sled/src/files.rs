@@ -22,6 +22,7 @@ const JOURNAL: &str = "journal";
 const LOG: &str = "log";
 const SNAPSHOT: &str = "snapshot";
 const INDEX: &str = "index";
+const AHEAD: &str = "ahead";
 
 /// A key file of this release has 187 bytes; one with a thousand epochs has 50 KB.
 const MAX_KEY_FILE: u64 = 1 << 20;
@@ -61,6 +62,11 @@ pub(crate) fn indexes(directory: &Path) -> PathBuf {
     directory.join(INDEX)
 }
 
+/// Where log entries are until the journal has them.
+pub(crate) fn ahead(directory: &Path) -> PathBuf {
+    directory.join(AHEAD)
+}
+
 /// Makes the directory if it is not there; only its owner may enter it.
 pub(crate) fn make_directory(directory: &Path) -> Result<(), OpenError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
@@ -88,7 +94,7 @@ pub(crate) fn begin(directory: &Path) -> Result<(), OpenError> {
     }
     File::create(directory.join(CREATING)).and_then(|mark| mark.sync_all()).map_err(failed)?;
     sync_directory(directory).map_err(failed)?;
-    for part in [OBJECTS, JOURNAL, LOG, SNAPSHOT, INDEX] {
+    for part in [OBJECTS, JOURNAL, LOG, SNAPSHOT, INDEX, AHEAD] {
         remove_all(&directory.join(part)).map_err(failed)?;
     }
     for part in [JOURNAL, LOG, SNAPSHOT, INDEX] {

@@ -22,11 +22,13 @@
 //! DIR/creating    there while the store is being made for the first time
 //! DIR/journal/    segments of frames
 //! DIR/log/        the log stream
+//! DIR/ahead/      log entries of reads that are not in the journal yet
 //! DIR/snapshot/   all records at one moment
 //! DIR/index/      the find index, saved
 //! DIR/objects/    sled: trees "records" and "head"
 //! ```
 
+mod ahead;
 mod anchor;
 mod answer;
 mod apply;
@@ -140,6 +142,7 @@ impl Drop for SledStore {
             // A thread that panicked has said so already.
             let _ = thread.join();
         }
+        self.shared.ahead.close();
     }
 }
 
@@ -171,13 +174,21 @@ impl Store for SledStore {
         answer.await
     }
 
-    /// Durable with the next commit, or after 50 ms. While the disk is full for commits, half of the reserve is left for
-    /// these: reads go on, and what is read is logged.
+    /// With the kernel at once, so that the entries survive the end of the process, and durable with the next commit, or after
+    /// 50 ms; with [`Options::durable_log`], durable. While the disk is full for commits, half of the reserve is left for these:
+    /// reads go on, and what is read is logged.
     async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
         self.shared.loggable()?;
         let commit = Commit { log: entries, ..Commit::default() };
         check_limits(&commit)?;
-        self.shared.queue.push_log(tenant, commit.log)
+        if commit.log.is_empty() {
+            return Ok(());
+        }
+        match self.shared.write_ahead(&commit.log) {
+            Some(file) => self.shared.log_soon(file, commit.log),
+            // Where that is not wanted, or not possible, the journal is waited for.
+            None => self.commit(tenant, commit).await.map(|_| ()),
+        }
     }
 
     async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {

@@ -9,6 +9,7 @@ use store::StoreError;
 use store::index::Index;
 use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError};
 
+use crate::ahead::Ahead;
 use crate::anchor::{self, Anchor};
 use crate::engine::{Engine, EngineError};
 use crate::head::{Head, Where};
@@ -16,7 +17,7 @@ use crate::journal::{Frame, Journal, START, scan};
 use crate::keep::Marks;
 use crate::log_stream::LogStream;
 use crate::lull::Lull;
-use crate::shared::{Published, Shared};
+use crate::shared::{Published, Shared, read_log};
 use crate::{SledStore, files, history, saved_index, snapshot};
 
 /// How a store uses the machine.
@@ -44,6 +45,9 @@ pub struct Options {
     pub snapshot_bytes: u64,
     /// Who tells the writer that no commit is about to arrive.
     pub lull: Option<Lull>,
+    /// Log entries of what changed nothing are durable when [`store::Store::log`] returns. Otherwise they survive the end of the process
+    /// then, and a power cut some 50 ms later.
+    pub durable_log: bool,
 }
 
 impl Default for Options {
@@ -59,9 +63,13 @@ impl Default for Options {
             index_bytes: 32 << 20,
             snapshot_bytes: 64 << 20,
             lull: None,
+            durable_log: false,
         }
     }
 }
+
+/// Log entries that a start reads at a time, to find those that are not there.
+const LOG_PAGE: usize = 1_000;
 
 /// Why a store could not be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +192,7 @@ pub(crate) fn create(
     let log = LogStream::open(&files::log(directory), options.log_segment_bytes, 0)?;
     let anchor = Anchor::create(directory, &keyring, &head)?;
     files::finish(directory, &key_file)?;
+    let (ahead, _) = Ahead::open(directory, &keyring, |_| Ok(Vec::new()))?;
     let published = Published {
         index: Index::new(keyring.term_hasher()),
         overlay: HashMap::new(),
@@ -193,7 +202,7 @@ pub(crate) fn create(
         applied: Some((head, START)),
     };
     let segments = journal.segments().clone();
-    let shared = Shared::new(engine, keyring, log, segments, published, directory, options);
+    let shared = Shared::new(engine, keyring, log, ahead, segments, published, directory, options);
     Ok(Opened { shared, journal, anchor, marks: Marks::default(), lock })
 }
 
@@ -304,7 +313,13 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     behind.iter().for_each(|frame| published.overlay(frame));
     let marks = Marks::at(index_mark, snapshot.as_ref(), journal.segments());
     let segments = journal.segments().clone();
-    let shared = Shared::new(engine, keyring, log, segments, published, directory, options);
+    let blocks: Vec<_> = published.log.iter().cloned().collect();
+    let (ahead, reads) = Ahead::open(directory, &keyring, |from| read_log(&log, &blocks, &keyring, from, LOG_PAGE))?;
+    let shared = Shared::new(engine, keyring, log, ahead, segments, published, directory, options);
+    if !reads.is_empty() {
+        tracing::info!(entries = reads.len(), "log entries of reads that the journal did not have yet are logged now");
+        shared.queue.put_back(reads);
+    }
     for frame in behind {
         let bytes = frame.changes.iter().map(|change| change.sealed.as_deref().map_or(0, <[u8]>::len)).sum::<usize>();
         shared.pending.push(frame, bytes);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use store::index::Facets;
 use store::{Commit, MAX_COMMIT, Revision, StoreError, Tenant};
 
+use crate::ahead::Entry;
 use crate::answer::{self, Receiver, Sender};
 use crate::lull::Lull;
 
@@ -38,7 +39,7 @@ pub(crate) struct Queue {
 struct Waiting {
     jobs: VecDeque<Job>,
     /// Log entries nobody waits for.
-    log: Vec<(Tenant, Vec<u8>)>,
+    log: Vec<Entry>,
     log_size: usize,
     /// Since when the first of them waits.
     log_since: Option<Instant>,
@@ -149,21 +150,19 @@ impl Queue {
     }
 
     /// Takes log entries without a promise to say when they are durable.
-    pub(crate) fn push_log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(());
-        }
+    pub(crate) fn push_log(&self, entries: impl Iterator<Item = Entry>) -> Result<(), StoreError> {
+        let entries: Vec<Entry> = entries.collect();
         let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(refused("the store is closing"));
         }
-        let size = waiting.log_size + entries.iter().map(Vec::len).sum::<usize>();
+        let size = waiting.log_size + entries.iter().map(|entry| entry.bytes.len()).sum::<usize>();
         if size > LOG_WAITING_MAX {
             return Err(refused("the disk is too far behind"));
         }
         waiting.log_size = size;
-        waiting.log.extend(entries.into_iter().map(|entry| (tenant, entry)));
+        waiting.log.extend(entries);
         let first = waiting.log_since.is_none();
         if first {
             waiting.log_since = Some(Instant::now());
@@ -182,14 +181,17 @@ impl Queue {
         jobs.rev().for_each(|job| waiting.jobs.push_front(job));
     }
 
-    /// Puts log entries back that could not be written: they are the oldest.
-    pub(crate) fn put_back(&self, log: Vec<(Tenant, Vec<u8>)>) {
+    /// Puts log entries back that could not be written, or were left by an earlier process: they are the oldest.
+    pub(crate) fn put_back(&self, log: Vec<Entry>) {
         let mut waiting = self.lock();
         if waiting.closed && !log.is_empty() {
-            tracing::error!(entries = log.len(), "the store closes with a full disk: log entries of reads are lost");
+            tracing::error!(
+                entries = log.len(),
+                "the store closes with a full disk: log entries of reads are logged at the next start"
+            );
             return;
         }
-        waiting.log_size += log.iter().map(|(_, entry)| entry.len()).sum::<usize>();
+        waiting.log_size += log.iter().map(|entry| entry.bytes.len()).sum::<usize>();
         waiting.log.splice(0..0, log);
         if !waiting.log.is_empty() {
             waiting.log_since = Some(Instant::now());
@@ -247,7 +249,7 @@ impl Queue {
 pub(crate) struct Taken {
     pub(crate) jobs: Vec<Job>,
     /// Log entries that are older.
-    pub(crate) log: Vec<(Tenant, Vec<u8>)>,
+    pub(crate) log: Vec<Entry>,
 }
 
 #[cfg(test)]
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn a_lone_small_commit_gets_the_turn_and_the_log_entries_before_it() {
         let queue = queue_of_a_quick_disk();
-        queue.push_log(Tenant::DEFAULT, vec![vec![1]]).expect("log");
+        queue.push_log(std::iter::once(Entry { bytes: vec![1], file: 1 })).expect("log");
         let taken = queue.push(job(10), true).expect("push").expect("the turn");
         assert_eq!((taken.jobs.len(), taken.log.len()), (1, 1));
         // Others wait for its end, and are then the writer's.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use store::sealing::{DecodedRecord, Keyring, decode_record};
 use store::{Commit, Found, LogRecord, Page, Query, Record, StoreError, Tenant};
 
 use crate::Options;
+use crate::ahead::{Ahead, Entry};
 use crate::engine::{Engine, EngineError};
 use crate::files;
 use crate::head::Head;
@@ -45,6 +46,9 @@ pub(crate) struct Shared {
     pub(crate) log: LogStream,
     /// The last entry that the log stream has on the disk.
     pub(crate) log_synced: AtomicU64,
+    pub(crate) ahead: Ahead,
+    /// A log entry could not be given to the kernel, and the log of the server says so.
+    ahead_failed: AtomicBool,
     pub(crate) segments: Arc<Segments>,
     published: RwLock<Published>,
     pub(crate) queue: Queue,
@@ -106,6 +110,7 @@ impl Shared {
         engine: Engine,
         keyring: Keyring,
         log: LogStream,
+        ahead: Ahead,
         segments: Arc<Segments>,
         published: Published,
         directory: &Path,
@@ -117,6 +122,8 @@ impl Shared {
             keyring,
             log_synced: AtomicU64::new(log.end()),
             log,
+            ahead,
+            ahead_failed: AtomicBool::new(false),
             segments,
             published: RwLock::new(published),
             queue: Queue::new(options.lull.clone()),
@@ -248,25 +255,40 @@ impl Shared {
     pub(crate) fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         // First what is in memory: what leaves it meanwhile is in the stream by then.
         let blocks: Vec<LogBlock> = self.published().log.iter().cloned().collect();
-        let newest = blocks.first().map_or(u64::MAX, |block| block.first);
-        let mut records = if from < newest { self.log.read(from, limit, &self.keyring)? } else { Vec::new() };
-        records.retain(|record| record.sequence < newest);
-        for block in blocks.iter().filter(|block| block.last() >= from) {
-            if records.len() >= limit {
-                break;
-            }
-            let opened = open_block(&self.keyring, block.first, block.count, &block.sealed);
-            let opened = opened.map_err(|error| damaged(&log_name(block.first), error))?;
-            records.extend(opened.into_iter().filter(|record| record.sequence >= from));
+        read_log(&self.log, &blocks, &self.keyring, from, limit)
+    }
+
+    /// Gives log entries of what changed nothing to the kernel; the number of the file that has them. `None`: the journal has to be
+    /// waited for.
+    pub(crate) fn write_ahead(&self, entries: &[Vec<u8>]) -> Option<u64> {
+        if self.options.durable_log {
+            return None;
         }
-        records.truncate(limit);
-        if let Some((first, rest)) = records.split_first() {
-            let mut end = LogEnd { sequence: first.sequence, hash: first.hash };
-            if let Some(broken) = first_unchained(&mut end, rest) {
-                return Err(damaged(&log_name(broken), "it does not follow the entry before it"));
+        let written = self.ahead.write(&self.keyring, entries, || self.published().head.log.sequence);
+        match written {
+            Ok(file) => {
+                if self.ahead_failed.load(Ordering::Relaxed) && self.ahead_failed.swap(false, Ordering::Relaxed) {
+                    tracing::info!("log entries of reads are written ahead of the journal again");
+                }
+                Some(file)
+            }
+            Err(cause) => {
+                if !self.ahead_failed.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%cause, "log entries of reads cannot be written ahead of the journal: reads wait for it");
+                }
+                None
             }
         }
-        Ok(records)
+    }
+
+    /// Logs entries that the kernel has, with the next frame.
+    pub(crate) fn log_soon(&self, file: u64, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let count = entries.len();
+        let pushed = self.queue.push_log(entries.into_iter().map(|bytes| Entry { bytes, file }));
+        if pushed.is_err() {
+            self.ahead.done(std::iter::repeat_n(file, count));
+        }
+        pushed
     }
 
     /// Makes the journal so far needless, since not all of it can be read any more: a snapshot is written that has what it told, and
@@ -357,6 +379,35 @@ impl Published {
         };
         Some((place, source))
     }
+}
+
+/// Reads the log: from the stream, and from blocks that it does not have yet.
+pub(crate) fn read_log(
+    log: &LogStream,
+    blocks: &[LogBlock],
+    keyring: &Keyring,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<LogRecord>, StoreError> {
+    let newest = blocks.first().map_or(u64::MAX, |block| block.first);
+    let mut records = if from < newest { log.read(from, limit, keyring)? } else { Vec::new() };
+    records.retain(|record| record.sequence < newest);
+    for block in blocks.iter().filter(|block| block.last() >= from) {
+        if records.len() >= limit {
+            break;
+        }
+        let opened = open_block(keyring, block.first, block.count, &block.sealed);
+        let opened = opened.map_err(|error| damaged(&log_name(block.first), error))?;
+        records.extend(opened.into_iter().filter(|record| record.sequence >= from));
+    }
+    records.truncate(limit);
+    if let Some((first, rest)) = records.split_first() {
+        let mut end = LogEnd { sequence: first.sequence, hash: first.hash };
+        if let Some(broken) = first_unchained(&mut end, rest) {
+            return Err(damaged(&log_name(broken), "it does not follow the entry before it"));
+        }
+    }
+    Ok(records)
 }
 
 pub(crate) fn damaged(what: &str, cause: impl ToString) -> StoreError {

@@ -92,36 +92,43 @@ impl Writer {
         let mut log = taken.log;
         // After a failure nothing is written any more; commits are refused below.
         if shared.has_failed() && !log.is_empty() {
-            tracing::error!(entries = log.len(), "log entries of reads are lost: the store is read-only");
+            tracing::error!(entries = log.len(), "the store is read-only: log entries of reads are logged at the next start");
             log.clear();
         }
         if !has_room && !log.is_empty() {
             shared.queue.put_back(std::mem::take(&mut log));
         }
-        for (_, entry) in &log {
-            group.log(entry.clone());
+        for entry in &log {
+            group.log(entry.bytes.clone());
         }
         let mut answers = Vec::with_capacity(taken.jobs.len());
         let mut jobs = taken.jobs.into_iter();
         // Once it was found that a commit can be made, so can those after it.
-        let mut accepting = false;
+        let (mut accepting, mut logging) = (false, false);
         while let Some(Job { tenant, commit, facets, answer }) = jobs.next() {
             if !group.has_room_for(&commit) {
                 let job = Job { tenant, commit, facets, answer };
                 shared.queue.put_back_jobs(std::iter::once(job).chain(jobs));
                 break;
             }
-            let accepted = match accepting {
+            // What was read is logged in a part of the reserve.
+            let only_logs = commit.changes.is_empty() && !commit.log.is_empty();
+            let accepted = match accepting || (only_logs && logging) {
                 true => Ok(()),
-                false => shared.writable().and_then(|()| if has_room { Ok(()) } else { Err(behind()) }),
+                false => {
+                    let accepted = if only_logs { shared.loggable() } else { shared.writable() };
+                    accepted.and_then(|()| if has_room { Ok(()) } else { Err(behind()) })
+                }
             };
-            accepting = accepted.is_ok();
+            logging |= accepted.is_ok();
+            accepting |= accepted.is_ok() && !only_logs;
             answers.push((answer, accepted.and_then(|()| group.stage(tenant, commit, facets))));
         }
         // A refused commit is answered after the group, too: what it was in conflict with is visible then.
         let written = if group.is_empty() { Ok(()) } else { self.make_durable(group) };
         let error = match written {
             Ok(()) => {
+                shared.ahead.done(log.iter().map(|entry| entry.file));
                 answers.into_iter().for_each(|(answer, staged)| answer.send(staged));
                 return;
             }

@@ -70,3 +70,73 @@ fn a_log_that_is_too_far_behind_takes_nothing_more() {
     assert!(wait(store.log(Tenant::DEFAULT, vec![entry])).is_err());
     assert!(wait(store.log(Tenant::DEFAULT, vec![b"small".to_vec()])).is_ok());
 }
+
+/// The files of entries that the journal may lack, by their names.
+fn ahead(data: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let files = std::fs::read_dir(data.join("ahead")).expect("directory").map(|entry| entry.expect("entry").path());
+    files.map(|path| (path.clone(), std::fs::read(path).expect("file"))).collect()
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).expect("directory");
+    for entry in std::fs::read_dir(from).expect("directory").map(|entry| entry.expect("entry")) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().expect("type").is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).expect("copy")),
+        }
+    }
+}
+
+#[test]
+fn an_entry_survives_the_end_of_the_process_from_the_moment_it_is_taken_and_is_there_once() {
+    let directory = tempfile::tempdir().expect("directory");
+    let (data, killed) = (directory.path().join("data"), directory.path().join("killed"));
+    let root = RootKey::generate().expect("root key");
+    drop(SledStore::create(&data, &root, &Options::default()).expect("create"));
+    // As the files are when nothing of what follows is in the journal.
+    copy(&data, &killed);
+
+    let store = SledStore::open(&data, &root, &Options::default()).expect("open");
+    for entry in [b"one", b"two", b"one"] {
+        assert!(ready(store.log(Tenant::DEFAULT, vec![entry.to_vec()])));
+    }
+    let given = ahead(&data);
+    assert!(given.iter().any(|(_, bytes)| bytes.starts_with(b"kmipdahd")));
+    // A process that is killed leaves these and an older journal ...
+    std::fs::create_dir_all(killed.join("ahead")).expect("directory");
+    for (path, bytes) in &given {
+        std::fs::write(killed.join("ahead").join(path.file_name().expect("name")), bytes).expect("write");
+    }
+    // ... or a newer one.
+    drop(store);
+    assert_eq!(
+        std::fs::read_dir(data.join("ahead")).expect("directory").count(),
+        0,
+        "nothing is left of a store that was closed"
+    );
+    given.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).expect("write"));
+
+    let all = [b"one", b"two", b"one"].map(|entry| entry.to_vec());
+    for path in [&killed, &data] {
+        for _ in 0..2 {
+            let store = SledStore::open(path, &root, &Options::default()).expect("open");
+            let started = Instant::now();
+            while entries(&store).len() < all.len() && started.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            std::thread::sleep(Duration::from_millis(120));
+            assert_eq!(entries(&store), all, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn where_that_is_wanted_an_entry_is_durable_when_it_is_taken() {
+    let directory = tempfile::tempdir().expect("directory");
+    let root = RootKey::generate().expect("root key");
+    let options = Options { durable_log: true, ..Options::default() };
+    let store = SledStore::create(&directory.path().join("data"), &root, &options).expect("create");
+    wait(store.log(Tenant::DEFAULT, vec![b"one".to_vec()])).expect("log");
+    assert_eq!(entries(&store), [b"one"]);
+}

@@ -17,6 +17,7 @@ pub mod sealing;
 pub use limits::{MAX_BODY, MAX_COMMIT, MAX_FACETS, MAX_IDENTIFIER, MAX_LOG_ENTRY, MAX_OWNER, check_limits};
 
 use std::future::Future;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A tenant. Every key of the store starts with it; one server without tenants uses [`Tenant::DEFAULT`].
@@ -302,4 +303,43 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether writes are accepted, for `/readyz`.
     fn writable(&self) -> Result<(), StoreError>;
+}
+
+/// A store that several parts of a server share.
+impl<S: Store> Store for Arc<S> {
+    async fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
+        S::load(self, tenant, identifiers).await
+    }
+
+    async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
+        S::find(self, tenant, query, page).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        S::tenants(self).await
+    }
+
+    async fn commit(&self, tenant: Tenant, commit: Commit) -> Result<Revision, StoreError> {
+        S::commit(self, tenant, commit).await
+    }
+
+    async fn settle(&self, tenant: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
+        S::settle(self, tenant, token).await
+    }
+
+    async fn log(&self, tenant: Tenant, entries: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        S::log(self, tenant, entries).await
+    }
+
+    async fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
+        S::read_log(self, from, limit).await
+    }
+
+    async fn drop_log(&self, before: u64) -> Result<(), StoreError> {
+        S::drop_log(self, before).await
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        S::writable(self)
+    }
 }

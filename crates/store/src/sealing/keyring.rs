@@ -227,7 +227,7 @@ impl Keyring {
     fn keys(&self, kind: Kind) -> &WrappingKeys {
         match kind {
             Kind::Record | Kind::Head => &self.epochs,
-            Kind::LogEntry => &self.logs,
+            Kind::LogEntry | Kind::LogAhead => &self.logs,
         }
     }
 }

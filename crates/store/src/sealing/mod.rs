@@ -52,6 +52,8 @@ pub enum Kind {
     LogEntry = 2,
     /// The head: what the store must hold.
     Head = 3,
+    /// Entries of the log that have no sequence number yet.
+    LogAhead = 4,
 }
 
 /// What a sealed value is and where it belongs; authenticated with it.
