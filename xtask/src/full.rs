@@ -21,12 +21,16 @@ const KEYS: usize = 50;
 const RECOVERY: Duration = Duration::from_secs(5);
 
 /// A mounted tmpfs, gone when dropped.
-struct Mount<'a>(&'a Path);
+pub(crate) struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
-    fn new(path: &'a Path) -> Result<Self, String> {
+    /// Mounts one of so many KiB.
+    ///
+    /// # Errors
+    /// When that is not allowed.
+    pub(crate) fn new(path: &'a Path, kib: u32) -> Result<Self, String> {
         let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={SIZE_MIB}m"), "tmpfs"]).arg(path);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]).arg(path);
         run::run(&mut mount).map_err(|error| format!("mounting a tmpfs, which needs root: {error}"))?;
         Ok(Self(path))
     }
@@ -47,7 +51,7 @@ pub(crate) fn full() -> Outcome {
     let place = directory.path().join("full");
     std::fs::create_dir(&place).map_err(|error| format!("{}: {error}", place.display()))?;
     // The server is gone before the file system is.
-    let _mount = Mount::new(&place)?;
+    let _mount = Mount::new(&place, SIZE_MIB << 10)?;
     let port = free_port()?;
     let server = DevServer::start(&place, port, &[])?;
     let told = |error: String| format!("{error}; the log ends:\n{}", server.log_end());

@@ -9,6 +9,7 @@
 //! pykmip       the life cycle of a key with the stock PyKMIP client, in six protocol versions
 //! conformance  the conformance program on a directory of cases, against a server of our own
 //! crash        kill -9 under eight writers; a trace of the system calls behind an acknowledgement; time to be ready again
+//! audit        kill -9 under readers, and audit sinks that fail: every answer that released a key has its record
 //! powercut     power cuts under eight writers, on a file system that forgets what was not synced
 //! faults       every write, fsync, rename and open fails once
 //! full         a file system filled to the last byte under the server, and room again
@@ -26,6 +27,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod access;
+mod audit;
 mod bench;
 mod bitflips;
 mod clock;
@@ -56,7 +58,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|matrix|tenants [--attempts N]|cost|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|audit [--rounds N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|matrix|tenants [--attempts N]|cost|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         ["docs", "--check"] => docs::docs(true),
         ["bench", arguments @ ..] => bench::bench(arguments),
         ["crash", arguments @ ..] => crash::crash(arguments),
+        ["audit", arguments @ ..] => audit::audit(arguments),
         ["scale", arguments @ ..] => scale::scale(arguments),
         ["creates", arguments @ ..] => creates::creates(arguments),
         ["matrix", arguments @ ..] => access::matrix::matrix(arguments),

@@ -113,6 +113,16 @@ impl DevServer {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
+    /// SIGTERM: it finishes what it has begun and ends.
+    ///
+    /// # Errors
+    /// When the process is gone already.
+    pub(crate) fn signal_stop(&self) -> Result<(), String> {
+        let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let process = process.ok_or("the process has no number")?;
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(|error| format!("SIGTERM: {error}"))
+    }
+
     /// kill -9: no handler runs, nothing is flushed by the process.
     pub(crate) fn kill(mut self) {
         self.end();

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::run::{cargo, run};
-use crate::{access, bitflips, clock, crash, docs, faults, full, powercut, pykmip, setup, spec_diff, tidy};
+use crate::{access, audit, bitflips, clock, crash, docs, faults, full, powercut, pykmip, setup, spec_diff, tidy};
 use std::time::Instant;
 
 /// Runs every step; stops at the first that fails. Prints how long each took.
@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     ("clock", || clock::clock(&[])),
     ("bitflips", || bitflips::bitflips(&[])),
     ("crash", || crash::crash(&[])),
+    ("audit", || audit::audit(&[])),
     ("powercut", || powercut::powercut(powercut::Arguments::short())),
     ("faults", || faults::faults(faults::Arguments::short())),
     ("full", full::full),

@@ -324,6 +324,12 @@ impl<S: Store> Engine<S> {
             }
             let telling = notice.telling(channel.version, &correlation, now, may(Permission::Get));
             let Some(telling) = telling else { continue };
+            if telling.operation == Code::Put
+                && let Err(error) = self.check_release()
+            {
+                tracing::error!(%error, "an object is not put: its client loses the connection, and looks for it later");
+                return Sending::End("no key material is released now");
+            }
             let identifier = telling.identifier;
             let record = AuditRecord {
                 time_us: now_us,

@@ -121,6 +121,10 @@ pub(crate) async fn finish<S: Store>(
     answer: &mut Answer,
     reply: Reply,
 ) -> Result<bool> {
+    // What a Poll returns may be material.
+    if run.item.operation == Code::Poll && reply.payload.is_some() {
+        engine.check_release()?;
+    }
     let version = run.request.message.version;
     let start = answer.writer.len();
     let (item, status_at) = answer.begin_item(run, reply.operation);

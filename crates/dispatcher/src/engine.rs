@@ -54,10 +54,14 @@ pub struct Engine<S> {
     pub(crate) channels: Channels,
     pub(crate) rotation_failures: Failures,
     pub(crate) replaced: Replaced,
+    /// Why nothing that releases key material is answered, if it is not.
+    release_gate: Option<Box<ReleaseGate>>,
     /// What Server Correlation Values of this server begin with, and how many there were.
     correlation_start: OnceLock<u64>,
     requests: AtomicU64,
 }
+
+type ReleaseGate = dyn Fn() -> Option<String> + Send + Sync;
 
 /// The answer to one request.
 pub struct Response {
@@ -136,6 +140,7 @@ impl<S: Store> Engine<S> {
             channels: Channels::default(),
             rotation_failures: Failures::default(),
             replaced: Replaced::default(),
+            release_gate: None,
             correlation_start: OnceLock::new(),
             requests: AtomicU64::new(0),
         }
@@ -161,6 +166,25 @@ impl<S: Store> Engine<S> {
         let Some(object) = object else { return Ok(vec!["absent: the tenant of the actor has no such object".to_owned()]) };
         let now = self.environment.clock.now_us().div_euclid(1_000_000);
         Ok(explain(actor, permission, &object, now))
+    }
+
+    /// Refuses what releases key material as long as a function tells a cause: somewhere a record of it could not be kept.
+    pub fn refuse_releases_while(&mut self, cause: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.release_gate = Some(Box::new(cause));
+    }
+
+    /// That key material may be released.
+    ///
+    /// # Errors
+    /// General Failure, with a text that says what the operator of the server has to look at.
+    pub(crate) fn check_release(&self) -> Result<()> {
+        match self.release_gate.as_ref().and_then(|gate| gate()) {
+            None => Ok(()),
+            Some(cause) => {
+                let text = "The audit trail of the server cannot be written; until it can, no key material is released";
+                Err(Error::new(ResultReason::GeneralFailure, text).because(cause))
+            }
+        }
     }
 
     /// Answers one request.

@@ -190,6 +190,9 @@ async fn perform<O: Operation, S: Store>(
     batch: &mut Batch,
     answer: &mut Answer,
 ) -> Result<()> {
+    if O::RELEASES_MATERIAL {
+        engine.check_release()?;
+    }
     let version = run.request.message.version;
     let payload = Arc::new(O::Request::read(&run.item.payload, version)?);
     let start = answer.writer.len();

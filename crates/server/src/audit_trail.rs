@@ -373,7 +373,8 @@ fn outcome(outcome: Outcome) -> String {
     }
 }
 
-fn json(sequence: u64, hash: &[u8; 32], record: &AuditRecord) -> String {
+/// A record as a JSON object in one line.
+pub(crate) fn json(sequence: u64, hash: &[u8; 32], record: &AuditRecord) -> String {
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let (result, reason) = match record.outcome {
         Outcome::Success => ("success", None),

@@ -2,6 +2,7 @@
 
 use crate::identity::IdentityRule;
 use crate::limits::Limits;
+use crate::sink::config::{self as sink_config, SinkConfig};
 use dispatcher::{AsynchronousSettings, StreamSettings, TicketSettings};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -305,6 +306,23 @@ pub struct AuditConfig {
     pub checkpoints: PathBuf,
     /// Seconds between checkpoints while there are new entries.
     pub checkpoint_s: u64,
+    /// When the record of what was read has to be where before the answer leaves.
+    pub reads: ReadRecords,
+    /// The folder in which sinks note up to where they have delivered the log.
+    pub positions: PathBuf,
+    /// Copies of the log outside the store.
+    #[serde(rename = "sink", skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkConfig>,
+}
+
+/// Where the record of what was read is before the answer leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadRecords {
+    /// With the kernel: it survives the end of the process, and a power cut some 50 ms later.
+    Kernel,
+    /// On the disk: each read waits for a sync.
+    Durable,
 }
 
 /// Days that entries of the audit log are kept: a year, and the weeks in which somebody looks back at it.
@@ -326,6 +344,9 @@ impl Default for AuditConfig {
             key: PathBuf::from("audit.key"),
             checkpoints: PathBuf::from("audit.checkpoints"),
             checkpoint_s: CHECKPOINT_S,
+            reads: ReadRecords::Kernel,
+            positions: PathBuf::from("audit.positions"),
+            sinks: Vec::new(),
         }
     }
 }
@@ -503,6 +524,7 @@ impl Config {
                 return Err(value(format!("store.{key} = {mib}: must be from {} to {}", range.start(), range.end())));
             }
         }
+        sink_config::check(&config.audit.sinks).map_err(value)?;
         let folder = config.folder().to_owned();
         for path in config.paths_mut() {
             *path = folder.join(&*path);
@@ -530,8 +552,10 @@ impl Config {
             &mut self.admin.socket,
             &mut self.audit.key,
             &mut self.audit.checkpoints,
+            &mut self.audit.positions,
         ];
         paths.extend(&mut self.policy);
+        paths.extend(self.audit.sinks.iter_mut().filter_map(|sink| sink.path.as_mut()));
         paths.extend(&mut self.tls.crls);
         if let Some(authority) = &mut self.authority {
             paths.push(&mut authority.certificate);
@@ -580,6 +604,9 @@ mod tests {
             ("[asynchronous]\nworkers = 0\n", "asynchronous.workers = 0"),
             ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
             ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
+            ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
+            ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),
+            ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\npath = \"/dev/log\"\n", "an address"),
             ("[tickets]\nlease_time_s = 7\nlease_time_max_s = 6\n", "tickets.lease_time_s = 7"),
         ] {
             let error = parse(&format!("{LEAST}{addition}")).unwrap_err().to_string();

@@ -8,6 +8,7 @@ use crate::operated::{self, OperatedStore, RETENTION_PERIOD};
 use crate::policies::Policies;
 use crate::registrar::{self, ConfiguredAuthority};
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
+use crate::sink::Sinks;
 use crate::tls::CurrentTrust;
 use crate::users::{Claim, Users};
 use crate::work::{Queues, Workshop};
@@ -44,11 +45,12 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// The engine over a store.
 pub struct EngineService<S> {
-    engine: Engine<S>,
+    engine: Engine<Arc<S>>,
     health: Health,
     audit: AuditConfig,
     checkpoints: Option<Checkpoints>,
     authority: Arc<ConfiguredAuthority>,
+    sinks: Arc<Sinks>,
 }
 
 impl<S: OperatedStore> EngineService<S> {
@@ -123,14 +125,44 @@ impl<S: OperatedStore> EngineService<S> {
                 SeedPolicy::Refuse => RngSeed::Refuse,
             },
         };
-        let engine = Engine::new(store, settings, environment);
-        Self { engine, health: Health::default(), audit: config.audit.clone(), checkpoints: None, authority }
+        let engine = Engine::new(Arc::new(store), settings, environment);
+        Self {
+            engine,
+            health: Health::default(),
+            audit: config.audit.clone(),
+            checkpoints: None,
+            authority,
+            sinks: Arc::default(),
+        }
     }
 
     /// The same, with checkpoints of its audit log.
     #[must_use]
     pub fn with_checkpoints(self, checkpoints: Checkpoints) -> Self {
         Self { checkpoints: Some(checkpoints), ..self }
+    }
+
+    /// The same, with copies of its audit log. While one of them has failed or is behind, what releases key material is refused.
+    ///
+    /// # Errors
+    /// When their positions cannot be read.
+    pub fn with_sinks(mut self, runtime: &Handle) -> Result<Self, String> {
+        let sinks = Sinks::start(self.engine.store(), &self.audit.sinks, &self.audit.positions, runtime)?;
+        self.sinks = Arc::new(sinks);
+        if !self.sinks.is_empty() {
+            let sinks = Arc::clone(&self.sinks);
+            self.engine.refuse_releases_while(move || sinks.refusal());
+        }
+        Ok(self)
+    }
+
+    /// What the copies of the audit log are, by name.
+    fn observe_sinks(&self) -> Vec<(String, Result<(), String>)> {
+        self.sinks.observe(self.log_end())
+    }
+
+    fn log_end(&self) -> u64 {
+        self.engine.store().status().map_or(0, |status| status.log_entries)
     }
 }
 
@@ -204,7 +236,16 @@ impl<S: OperatedStore> Service for EngineService<S> {
         let objects = self.engine.store().status().and_then(|status| status.rebuild_failure);
         let objects =
             objects.map_or(Ok(()), |cause| Err(format!("the objects' files are damaged and cannot be made again: {cause}")));
-        vec![("store", self.health.observe(self.engine.store().writable())), ("objects", objects)]
+        let mut checks = vec![("store", self.health.observe(self.engine.store().writable())), ("objects", objects)];
+        if !self.sinks.is_empty() {
+            let failed: Vec<String> = self
+                .observe_sinks()
+                .into_iter()
+                .filter_map(|(name, state)| state.err().map(|cause| format!("{name}: {cause}")))
+                .collect();
+            checks.push(("audit sinks", if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }));
+        }
+        checks
     }
 
     fn measures(&self) -> Vec<Measure> {
@@ -228,6 +269,14 @@ impl<S: OperatedStore> Service for EngineService<S> {
             counter("kmipd_store_log_entries_total", "Entries the audit log ever had.", status.log_entries),
             counter("kmipd_store_log_dropped_total", "Entries of it that were dropped.", status.log_dropped),
         ]);
+        if !self.sinks.is_empty() {
+            let failed = self.observe_sinks().iter().filter(|(_, state)| state.is_err()).count();
+            let behind = self.sinks.behind(status.log_entries);
+            measures.extend([
+                gauge("kmipd_audit_sinks_failed", "Audit sinks that have failed or are behind.", failed as f64),
+                gauge("kmipd_audit_sink_behind_entries", "Entries that the audit sink farthest behind lacks.", behind as f64),
+            ]);
+        }
         measures.extend(
             status.free_bytes.map(|bytes| gauge("kmipd_store_free_bytes", "Room on the store's file system.", bytes as f64)),
         );
@@ -242,7 +291,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
         runtime: &Handle,
         progress: &mut Progress,
     ) -> Result<Outcome, String> {
-        database::work_on(self.engine.store(), config, actor, work, runtime, progress)
+        database::work_on(&**self.engine.store(), config, actor, work, runtime, progress)
     }
 
     async fn work(&self) {
@@ -264,7 +313,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
     }
 
     async fn tend(&self) {
-        let store = self.engine.store();
+        let store = &**self.engine.store();
         let mut next_retention = Instant::now();
         let mut next_checkpoint = Instant::now() + Duration::from_secs(self.audit.checkpoint_s);
         let mut next_sweep = Instant::now() + SWEEP_PERIOD;
@@ -272,6 +321,9 @@ impl<S: OperatedStore> Service for EngineService<S> {
         loop {
             // What changed is in the log; who asks gets it from `/readyz`.
             let _ = self.health.observe(store.writable());
+            if !self.sinks.is_empty() {
+                let _ = self.observe_sinks();
+            }
             if !resumed {
                 match self.engine.resume().await {
                     Ok(0) => resumed = true,
@@ -294,7 +346,12 @@ impl<S: OperatedStore> Service for EngineService<S> {
                 next_retention += RETENTION_PERIOD;
                 // It waits for the disk.
                 let dropped = tokio::task::block_in_place(|| {
-                    Handle::current().block_on(operated::drop_old_log(store, &self.audit, SystemTime::now()))
+                    Handle::current().block_on(operated::drop_old_log(
+                        store,
+                        &self.audit,
+                        self.sinks.first_undelivered(),
+                        SystemTime::now(),
+                    ))
                 });
                 if let Err(cause) = dropped {
                     tracing::warn!(%cause, "old entries of the audit log are not dropped; it is tried again in an hour");
@@ -308,8 +365,13 @@ impl<S: OperatedStore> Service for EngineService<S> {
         }
     }
 
+    fn reopen(&self) {
+        self.sinks.reopen();
+    }
+
     async fn finish(&self) {
         self.note_checkpoint().await;
+        tokio::task::block_in_place(|| self.sinks.stop());
     }
 }
 
@@ -317,7 +379,7 @@ impl<S: OperatedStore> EngineService<S> {
     /// Signs how far the audit log reaches.
     async fn note_checkpoint(&self) {
         let Some(checkpoints) = &self.checkpoints else { return };
-        let noting = checkpoints.note(self.engine.store(), SystemClock.now_us());
+        let noting = checkpoints.note(&**self.engine.store(), SystemClock.now_us());
         // It waits for the disk.
         if let Err(cause) = tokio::task::block_in_place(|| Handle::current().block_on(noting)) {
             tracing::warn!(%cause, "the audit log has no new checkpoint");

@@ -32,6 +32,7 @@ pub mod report;
 pub mod run;
 pub mod service;
 pub mod setup;
+pub mod sink;
 pub mod socket;
 pub mod throttle;
 pub mod tls;

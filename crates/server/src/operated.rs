@@ -6,6 +6,7 @@ use crate::live;
 use audit::Outcome;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use store::memory::MemoryStore;
 use store::sealing::RootKey;
@@ -63,6 +64,34 @@ pub trait OperatedStore: Store {
 
 impl OperatedStore for MemoryStore {}
 
+impl<S: OperatedStore> OperatedStore for Arc<S> {
+    fn status(&self) -> Option<Status> {
+        S::status(self)
+    }
+
+    fn log_segments(&self) -> Result<Vec<LogSegment>, StoreError> {
+        S::log_segments(self)
+    }
+
+    fn contains(&self, tenant: Tenant, identifier: &str) -> bool {
+        S::contains(self, tenant, identifier)
+    }
+
+    fn check(&self, progress: &mut dyn FnMut(Step)) -> Result<Report, String> {
+        S::check(self, progress)
+    }
+
+    fn export(
+        &self,
+        key: &RootKey,
+        file: &File,
+        damaged: Option<&mut Vec<String>>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<u64, String> {
+        S::export(self, key, file, damaged, progress)
+    }
+}
+
 impl OperatedStore for SledStore {
     fn status(&self) -> Option<Status> {
         Some(Self::status(self))
@@ -97,12 +126,23 @@ impl OperatedStore for SledStore {
     }
 }
 
-/// Drops the entries of the audit log that are old enough, whole segments of them, and notes that in the log itself first.
+/// Drops the entries of the audit log that are old enough, whole segments of them, and notes that in the log itself first. What some
+/// sink lacks, from the entry `undelivered` on, is kept.
 ///
 /// # Errors
 /// When the store fails, or does not take the note.
-pub async fn drop_old_log<S: OperatedStore>(store: &S, config: &AuditConfig, now: SystemTime) -> Result<(), StoreError> {
-    let segments = store.log_segments()?;
+pub async fn drop_old_log<S: OperatedStore>(
+    store: &S,
+    config: &AuditConfig,
+    undelivered: Option<u64>,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    let mut segments = store.log_segments()?;
+    if let Some(undelivered) = undelivered {
+        // The last one stays in any case.
+        let delivered = segments.iter().take_while(|segment| segment.last < undelivered).count();
+        segments.truncate(delivered + 1);
+    }
     let Some((first, last)) = droppable(&segments, config, now) else { return Ok(()) };
     let about = format!("entries {first} to {last}");
     // The hash of the last of them is where the chain of what stays begins.
@@ -229,10 +269,13 @@ mod tests {
             file.set_modified(now - 300 * DAY).unwrap();
         }
         let keep = AuditConfig { keep_days: 400, keep_mib: 0, ..AuditConfig::default() };
-        drop_old_log(&store, &keep, now + 99 * DAY).await.unwrap();
+        drop_old_log(&store, &keep, None, now + 99 * DAY).await.unwrap();
         assert_eq!(store.log_segments().unwrap().len(), segments.len(), "nothing is old enough");
 
-        drop_old_log(&store, &keep, now + 101 * DAY).await.unwrap();
+        drop_old_log(&store, &keep, Some(segments[0].last), now + 101 * DAY).await.unwrap();
+        assert_eq!(store.log_segments().unwrap().len(), segments.len(), "a sink lacks the last entry of the oldest");
+
+        drop_old_log(&store, &keep, Some(u64::MAX), now + 101 * DAY).await.unwrap();
         let kept = store.read_log(1, 1000).await.unwrap();
         let last_dropped = segments[segments.len() - 2].last;
         assert!(kept[0].sequence == last_dropped + 1, "{} {segments:?}", kept[0].sequence);

@@ -3,7 +3,7 @@
 use crate::admin::Administration;
 use crate::aside::Aside;
 use crate::checkpoints::Checkpoints;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, ReadRecords, StoreKind};
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
 use crate::listener::Server;
@@ -85,17 +85,20 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     let result = match config.store.kind {
         StoreKind::Sled => {
             let key = RootKey::read_file(&config.store.root_key).map_err(|error| error.to_string())?;
-            let options = Options { lull: Some(lull), ..config.store.options() };
+            let durable_log = config.audit.reads == ReadRecords::Durable;
+            let options = Options { lull: Some(lull), durable_log, ..config.store.options() };
             let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
             let checkpoints = Checkpoints::open(&config.audit)?;
             let service =
                 EngineService::new(store, config, Arc::clone(&users), Arc::clone(&policies)).with_checkpoints(checkpoints);
+            let service = service.with_sinks(runtime.handle())?;
             runtime.block_on(serve(service, (users, policies), plan, metrics))
         }
         StoreKind::Memory => {
             warn!("the store is in memory: everything is gone when the server stops");
             let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users), Arc::clone(&policies));
+            let service = service.with_sinks(runtime.handle())?;
             runtime.block_on(serve(service, (users, policies), plan, metrics))
         }
     };
@@ -240,6 +243,7 @@ fn signals<S: Service>(server: Arc<Server<S>>, live: Arc<Live>) -> Result<impl F
                         break;
                     }
                     let live = Arc::clone(&live);
+                    server.service().reopen();
                     // The result is in the log; a reload that panics must not end the server.
                     let reloading = tokio::task::spawn_blocking(move || {
                         let done = live.reload().is_ok();

@@ -110,6 +110,9 @@ pub trait Service: Send + Sync + 'static {
         std::future::ready(())
     }
 
+    /// Lets go of the files it writes beside the store, and opens them again: they may have been moved.
+    fn reopen(&self) {}
+
     /// Does what is to be done from time to time, beside requests, until it is dropped.
     fn tend(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()
