@@ -32,7 +32,7 @@ const KILL_WITHIN_MS: usize = 300;
 /// How soon a server notices that a sink has failed, or is back, on a slow and busy machine.
 const NOTICE: Duration = Duration::from_secs(30);
 /// The size of the file system of a sink, in KiB.
-const SMALL_KIB: u32 = 256;
+const SMALL_KIB: u32 = 4_096;
 
 /// `--rounds N`: so many kills. `--seed N`: the moments.
 pub(crate) fn audit(arguments: &[&str]) -> Outcome {
@@ -251,6 +251,7 @@ fn in_trouble(server: &DevServer, small: &Path, socket: &Path, listener: UnixLis
     }
     wait_for(&mut client, &identifier, false, "that is full")?;
     key(&mut client)?;
+    drop(ballast);
     std::fs::remove_file(small.join("ballast")).map_err(io)?;
     wait_for(&mut client, &identifier, true, "that has room again")?;
 

@@ -209,6 +209,10 @@ impl<S: Store> Engine<S> {
         let actor = match (ended, &message.header.authentication) {
             (Some(error), _) => Err(error),
             (None, Some(authentication)) => self.authenticate(session, authentication, now_us, generation).await,
+            (None, None) if self.needs_credential(&session.certificate_actor) => {
+                let text = "This client has to send a credential with its requests, beside its certificate";
+                Err(Error::new(ResultReason::AuthenticationNotSuccessful, text))
+            }
             (None, None) => Ok((session.certificate_actor.clone(), None)),
         };
         let ((actor, grant), refused) = match actor {
@@ -240,6 +244,11 @@ impl<S: Store> Engine<S> {
             session.channel = Some(self.channels.begin(request.actor, message.version, request.proved_under));
         }
         Response { hold: Some(request.hold), correlation: request.correlation, close: response.close || is_ended, ..response }
+    }
+
+    /// Whether the certificate alone does not do.
+    fn needs_credential(&self, client: &Actor) -> bool {
+        self.settings.credential_required_for.iter().any(|name| name == "*" || *name == client.name)
     }
 
     /// What the request is called. A Server Correlation Value is given to those alone that use such values: there are clients of
@@ -331,7 +340,10 @@ impl<S: Store> Engine<S> {
                     let actor = actor.map_err(|cause| refused().because(cause.0))?;
                     // What it knows, beside what it has: the key of its certificate.
                     let actor = Actor { second_factor: true, ..actor };
-                    session.remember(credential.clone(), actor.clone(), generation);
+                    // A one-time password proves once: whoever goes on uses Login.
+                    if !matches!(credential, Credential::OneTimePassword(_)) {
+                        session.remember(credential.clone(), actor.clone(), generation);
+                    }
                     actor
                 }
             };

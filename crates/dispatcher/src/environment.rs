@@ -141,6 +141,8 @@ pub struct Settings {
     pub object_size: usize,
     /// Attribute values of one object that are not the server's own.
     pub attributes_per_object: usize,
+    /// The clients, by their certificates, whose requests need a credential, too; `*`: all.
+    pub credential_required_for: Vec<String>,
     /// How far the time stamp of a request may be from the server's clock, in seconds; `None`: not checked.
     pub time_stamp_tolerance_s: Option<u64>,
     /// Whether the Interop operation is offered: for tests only, since it removes objects.
@@ -268,6 +270,7 @@ impl Default for Settings {
             object_size: 1 << 20,
             // Tape libraries keep 30 and more custom attributes with a key.
             attributes_per_object: 1_000,
+            credential_required_for: Vec::new(),
             time_stamp_tolerance_s: None,
             interop: false,
             vendor_identification: concat!("kmipd ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -88,6 +88,18 @@ pub enum Command {
         /// The password.
         password: Password,
     },
+    /// Gives a user a second factor, or takes it away.
+    UserTotp {
+        /// The name.
+        name: String,
+        /// Whether it is taken away.
+        remove: bool,
+    },
+    /// Ends the delays after a user's failures.
+    UserUnlock {
+        /// The name.
+        name: String,
+    },
     /// Lists the users.
     UserList,
     /// Removes a user.
@@ -156,6 +168,8 @@ impl Command {
             }
             Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
             Self::UserRemove { name } => ("user remove", Some(name.clone())),
+            Self::UserTotp { name, .. } => ("user totp", Some(name.clone())),
+            Self::UserUnlock { name } => ("user unlock", Some(name.clone())),
             Self::Reload => ("admin reload", None),
             Self::ClientRequests
             | Self::ClientList
@@ -228,6 +242,9 @@ pub struct UserLine {
     pub role: Option<String>,
     /// The Device Serial Number, if any.
     pub device_serial: Option<String>,
+    /// Whether it has a second factor.
+    #[serde(default)]
+    pub totp: bool,
 }
 
 /// What commands work on.
@@ -348,8 +365,28 @@ impl Administration {
                     name: user.name.clone(),
                     role: user.role.clone(),
                     device_serial: user.device_serial.clone(),
+                    totp: user.totp.is_some(),
                 };
                 Ok(Reply::Users { users: self.users.list().iter().map(line).collect() })
+            }
+            Command::UserTotp { name, remove: true } => {
+                self.users.set_totp(&name, None).map_err(|error| error.to_string())?;
+                Ok(done(format!("user {name:?} needs no one-time password any more")))
+            }
+            Command::UserTotp { name, remove: false } => {
+                let secret = crate::totp::generate()?;
+                self.users.set_totp(&name, Some(&secret)).map_err(|error| error.to_string())?;
+                let messages = vec![
+                    format!("secret: {}", *secret),
+                    crate::totp::uri(&name, &secret).to_string(),
+                    format!("user {name:?} needs a one-time password with the password; this is shown once"),
+                ];
+                Ok(Reply::Done { messages })
+            }
+            Command::UserUnlock { name } => {
+                // The delays are in the memory of a server: where none runs, there are none.
+                let was_locked = self.users.unlock(&name).map_err(|error| error.to_string())?;
+                Ok(done(format!("user {name:?} {}", if was_locked { "can try again" } else { "had no failures" })))
             }
             Command::UserRemove { name } => {
                 self.users.remove(&name).map_err(|error| error.to_string())?;

@@ -306,6 +306,8 @@ pub(crate) fn user(command: UserCommand) -> Result<(), String> {
         UserCommand::Add { name, config, role, device_serial, password_stdin: _ } => {
             (config.config, Command::UserAdd { name, role, device_serial, password: read_password()? })
         }
+        UserCommand::Totp { name, config, remove } => (config.config, Command::UserTotp { name, remove }),
+        UserCommand::Unlock { name, config } => (config.config, Command::UserUnlock { name }),
         UserCommand::List(config) => (config.config, Command::UserList),
         UserCommand::Remove { name, config } => (config.config, Command::UserRemove { name }),
     };
@@ -448,7 +450,8 @@ fn show(file: &Path, command: Command) -> Result<(), String> {
         Reply::Users { users } => {
             for user in users {
                 let of = |what: &str, value: Option<String>| value.map_or(String::new(), |value| format!("  {what} {value}"));
-                say(&format!("{}{}{}", user.name, of("role", user.role), of("device-serial", user.device_serial)));
+                let totp = if user.totp { "  totp" } else { "" };
+                say(&format!("{}{}{}{totp}", user.name, of("role", user.role), of("device-serial", user.device_serial)));
             }
         }
         Reply::Certificate { certificate_pem, .. } => say(&certificate_pem),

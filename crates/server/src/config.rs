@@ -46,6 +46,9 @@ pub struct Config {
     /// How long the audit log is kept.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// Credentials in messages.
+    #[serde(default)]
+    pub credentials: CredentialsConfig,
     /// The administrative socket.
     #[serde(default)]
     pub admin: AdminConfig,
@@ -349,6 +352,14 @@ impl Default for AuditConfig {
             sinks: Vec::new(),
         }
     }
+}
+
+/// Credentials in messages, beside certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CredentialsConfig {
+    /// The names of clients, by their certificates, whose requests need a credential, too; `*`: all.
+    pub required_for: Vec<String>,
 }
 
 /// The administrative socket.

@@ -1,5 +1,6 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
+use crate::authentication::Passwords;
 use crate::checkpoints::Checkpoints;
 use crate::config::{AuditConfig, Config, SeedPolicy};
 use crate::database::{self, Outcome, Progress, Work};
@@ -10,30 +11,19 @@ use crate::registrar::{self, ConfiguredAuthority};
 use crate::service::{Hold, ItemLog, Measure, Response, Service};
 use crate::sink::Sinks;
 use crate::tls::CurrentTrust;
-use crate::users::{Claim, Users};
-use crate::work::{Queues, Workshop};
+use crate::users::Users;
+use crate::work::Workshop;
 use dispatcher::{
-    AsynchronousSettings, Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Registrar, RngSeed, Rotations,
-    Sending, Session, Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, Clock, Engine, Environment, HeavyWork, Pending, Registrar, RngSeed, Rotations, Sending, Session,
+    Settings, StreamSettings, TicketSettings,
 };
-use kmip::credential::Credential;
-use policy::{Actor, Membership, Permission};
+use policy::{Actor, Permission};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::{Commit, Tenant};
 use tokio::runtime::Handle;
-
-/// Passwords that may wait for their turn; more clients at once with new credentials are turned away.
-const PASSWORDS_WAITING_MAX: usize = 1_024;
-
-/// Passwords of one client, by its certificate, that may wait among the others' for their turn. More of them wait behind these:
-/// a client with a thousand connections is served in turn with one that has a single one.
-const PASSWORDS_PER_CLIENT_MAX: usize = 4;
-
-/// How long the answer to a wrong password waits: guessing over one connection is slow, a typing mistake is not punished.
-const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
 /// How often keys are looked for that are to be rotated. Intervals of rotation are days; looking costs nothing where nothing is due.
 const ROTATION_PERIOD: Duration = Duration::from_secs(5);
@@ -68,12 +58,7 @@ impl<S: OperatedStore> EngineService<S> {
                     limits.heavy_work_waiting_max,
                 ),
             }),
-            authenticator: Box::new(Passwords {
-                users,
-                policies,
-                workshop: Workshop::new(limits.password_work_max, PASSWORDS_WAITING_MAX),
-                queues: Queues::new(PASSWORDS_PER_CLIENT_MAX),
-            }),
+            authenticator: Box::new(Passwords::new(users, policies, limits.password_work_max)),
             registrar: Arc::clone(&authority) as Arc<dyn Registrar>,
             random: match config.services.rng_seed {
                 SeedPolicy::Accept => Arc::new(crypto::SeededRandom::new(crypto::SystemRandom::default())),
@@ -95,6 +80,7 @@ impl<S: OperatedStore> EngineService<S> {
             derivation_iterations: limits.derivation_iterations_max,
             interop: config.protocol.interop,
             vendor_identification: config.protocol.vendor.clone(),
+            credential_required_for: config.credentials.required_for.clone(),
             time_stamp_tolerance_s: config.protocol.time_stamp_tolerance_s,
             lease_time_s: config.protocol.lease_time_s,
             asynchronous: AsynchronousSettings {
@@ -423,62 +409,5 @@ impl HeavyWork for Workers {
 
     fn run_brief(&self, work: Box<dyn FnOnce() + Send>) -> Pending<'_, ()> {
         Box::pin(work_in(&self.brief, work))
-    }
-}
-
-/// The users' passwords.
-struct Passwords {
-    users: Arc<Users>,
-    policies: Arc<Policies>,
-    workshop: Workshop,
-    queues: Queues,
-}
-
-impl Authenticator for Passwords {
-    fn generation(&self) -> u64 {
-        self.users.generation()
-    }
-
-    fn user(&self, client: &Actor, name: String) -> Result<Actor, Refused> {
-        let users = self.users.list();
-        let role = users.iter().find(|user| user.name == name).and_then(|user| user.role.as_deref());
-        self.policies.current().user(&name, role, client.tenant).map_err(|error| Refused(error.to_string()))
-    }
-
-    fn member(&self, name: &str, tenant: u32, membership: &Membership) -> Result<Actor, Refused> {
-        self.policies.current().member(name, tenant, membership.clone()).map_err(|error| Refused(error.to_string()))
-    }
-
-    fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
-        Box::pin(async move {
-            let refused = |cause: &str| Err(Refused(cause.to_owned()));
-            let (device, name, password) = match credential {
-                Credential::UsernameAndPassword(credential) => (false, credential.username.clone(), &credential.password),
-                Credential::Device(device) => match &device.device_serial_number {
-                    Some(serial) => (true, serial.clone(), &device.password),
-                    None => return refused("the Device credential has no Device Serial Number"),
-                },
-                _ => return refused("credentials of this type are not verified by this server"),
-            };
-            let Some(password) = password else { return refused("the credential has no password") };
-            let password = zeroize::Zeroizing::new(password.0.expose().to_vec());
-            let users = Arc::clone(&self.users);
-            let cause = format!("no user {name:?} with this password");
-            let turn = self.queues.enter(&client.name).await;
-            let verified = self.workshop.run(move || {
-                let claim = if device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
-                users.verify(claim, &password)
-            });
-            let verified = verified.await;
-            drop(turn);
-            match verified {
-                Ok(Some(name)) => Ok(name),
-                Ok(None) => {
-                    tokio::time::sleep(REFUSAL_DELAY).await;
-                    refused(&cause)
-                }
-                Err(error) => refused(&error.to_string()),
-            }
-        })
     }
 }

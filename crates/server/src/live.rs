@@ -247,6 +247,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             ("authority", format!("{:?}", config.authority)),
             ("store", format!("{:?}", config.store)),
             ("audit", format!("{:?}", config.audit)),
+            ("credentials", format!("{:?}", config.credentials)),
             ("admin", format!("{:?}", config.admin)),
             ("log", format!("{:?}", config.log)),
             ("monitoring", format!("{:?}", config.monitoring)),

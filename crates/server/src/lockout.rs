@@ -1,8 +1,9 @@
 //! Delays after failures to prove who one is, so that nobody guesses passwords.
 //!
-//! Failures are counted for each client (by its certificate) and name together, for each client, and for each name. The count of a
-//! name holds only for clients that have not proved it before: nobody who guesses keeps somebody out whose client is known. It is
-//! counted for what was claimed, so that names that do not exist behave like those that do. A certificate alone is never locked.
+//! Failures are counted for each client (by its certificate) and name together, for each client, and for each name. The last two
+//! hold only for a client and name that have not proved themselves before: nobody who guesses, or has an old password, keeps
+//! somebody out who is known. It is counted for what was claimed, so that names that do not exist behave like those that do. A
+//! certificate alone is never locked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Failures of one client with many names, and of many clients with one name, after which they wait.
 const MANY: u32 = 20;
-/// What many clients with one name wait at the most: they may be one that guesses and one that is in a hurry.
-const NAME_MAX: Duration = Duration::from_secs(60);
+/// What these wait at the most: they may be one that guesses and one that is in a hurry.
+const MANY_MAX: Duration = Duration::from_secs(60);
 /// Entries that are kept of each kind.
 const ENTRIES_MAX: usize = 10_000;
 
@@ -58,9 +59,10 @@ impl Lockout {
     pub fn check(&self, client: &str, name: &str, now: Instant) -> Result<(), Duration> {
         let state = self.state();
         let pair = (client.to_owned(), name.to_owned());
-        let of_name = state.names.get(name).filter(|_| !state.known.contains(&pair));
-        let found = [state.pairs.get(&pair), state.clients.get(client), of_name];
-        let wait = found.into_iter().flatten().map(|failures| failures.until.saturating_duration_since(now)).max();
+        let many = [state.clients.get(client), state.names.get(name)];
+        let many = many.into_iter().filter(|_| !state.known.contains(&pair));
+        let found = many.chain([state.pairs.get(&pair)]);
+        let wait = found.flatten().map(|failures| failures.until.saturating_duration_since(now)).max();
         wait.filter(|wait| !wait.is_zero()).map_or(Ok(()), Err)
     }
 
@@ -69,15 +71,13 @@ impl Lockout {
         let mut state = self.state();
         let pair = (client.to_owned(), name.to_owned());
         let is_known = state.known.contains(&pair);
-        let mut waits = vec![
-            count(&mut state.pairs, pair, self.after, self.longest, now),
-            count(&mut state.clients, client.to_owned(), MANY.max(self.after), self.longest, now),
-        ];
+        let mut wait = count(&mut state.pairs, pair, self.after, self.longest, now);
         if !is_known {
-            let longest = self.longest.min(NAME_MAX);
-            waits.push(count(&mut state.names, name.to_owned(), MANY.max(self.after), longest, now));
+            let (many, longest) = (MANY.max(self.after), self.longest.min(MANY_MAX));
+            wait = wait.max(count(&mut state.clients, client.to_owned(), many, longest, now));
+            wait = wait.max(count(&mut state.names, name.to_owned(), many, longest, now));
         }
-        waits.into_iter().max().filter(|wait| !wait.is_zero())
+        Some(wait).filter(|wait| !wait.is_zero())
     }
 
     /// Takes note of a success.
@@ -106,7 +106,7 @@ impl Lockout {
 }
 
 /// Counts a failure; how long to wait from now.
-fn count<K: Eq + std::hash::Hash + Clone>(
+fn count<K: Eq + std::hash::Hash>(
     entries: &mut HashMap<K, Failures>,
     key: K,
     after: u32,
@@ -114,13 +114,13 @@ fn count<K: Eq + std::hash::Hash + Clone>(
     now: Instant,
 ) -> Duration {
     if entries.len() >= ENTRIES_MAX && !entries.contains_key(&key) {
-        // What is over goes; else what is over soonest.
-        entries.retain(|_, failures| failures.until + longest > now);
-        if entries.len() >= ENTRIES_MAX
-            && let Some(soonest) = entries.iter().min_by_key(|(_, failures)| failures.until).map(|(key, _)| key.clone())
-        {
-            entries.remove(&soonest);
-        }
+        // What is over goes, and every other of the rest: whoever fails ten thousand times makes room for himself, at the price of the
+        // delays that are bought with each.
+        let mut keep = false;
+        entries.retain(|_, failures| {
+            keep = !keep;
+            keep && failures.until + longest > now
+        });
     }
     let failures = entries.entry(key).or_insert(Failures { count: 0, until: now });
     // Whoever has waited long after the last one begins anew.
@@ -170,7 +170,7 @@ mod tests {
         for number in 0..100 {
             lockout.failed(&format!("client {number}"), "alice", now);
         }
-        assert_eq!(lockout.check("stranger", "alice", now), Err(NAME_MAX));
+        assert_eq!(lockout.check("stranger", "alice", now), Err(MANY_MAX));
         assert_eq!(lockout.check("array-1", "alice", now), Ok(()));
         assert!(lockout.unlock(&["alice".to_owned()]) && !lockout.unlock(&["alice".to_owned()]));
         assert_eq!(lockout.check("stranger", "alice", now), Ok(()));
@@ -183,6 +183,8 @@ mod tests {
             lockout.failed("c", &format!("name {number}"), now);
         }
         assert!(lockout.check("c", "another", now).is_err());
+        lockout.succeeded("c", "known");
+        assert_eq!(lockout.check("c", "known", now), Ok(()));
         for number in 0..3 * ENTRIES_MAX {
             lockout.failed(&format!("client {number}"), &format!("name {number}"), now);
         }
@@ -193,7 +195,9 @@ mod tests {
     #[test]
     fn a_success_ends_the_count() {
         let (lockout, now) = (lockout(), Instant::now());
-        (0..4).for_each(|_| drop(lockout.failed("c", "alice", now)));
+        for _ in 0..4 {
+            assert_eq!(lockout.failed("c", "alice", now), None);
+        }
         lockout.succeeded("c", "alice");
         assert_eq!(lockout.failed("c", "alice", now), None);
     }

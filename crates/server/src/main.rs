@@ -198,6 +198,23 @@ enum UserCommand {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Give a user a one-time password by the time (TOTP) as a second factor: prints its secret once.
+    Totp {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+        /// Take it away.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// End the delays after a user's failures to authenticate.
+    Unlock {
+        /// The user's name.
+        name: String,
+        #[command(flatten)]
+        config: ConfigArguments,
+    },
     /// List the users.
     List(ConfigArguments),
     /// Remove a user.

@@ -51,12 +51,15 @@ pub fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 /// What an authenticator takes as a link or a picture of squares.
 pub fn uri(name: &str, secret: &str) -> Zeroizing<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let name: String = name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
-    Zeroizing::new(format!("otpauth://totp/kmipd:{name}?secret={secret}&issuer=kmipd&algorithm=SHA1&digits={DIGITS}&period={STEP}"))
+    let name: String =
+        name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
+    Zeroizing::new(format!(
+        "otpauth://totp/kmipd:{name}?secret={secret}&issuer=kmipd&algorithm=SHA1&digits={DIGITS}&period={STEP}"
+    ))
 }
 
-/// The code of a step.
-fn code(secret: &[u8], step: u64) -> [u8; DIGITS] {
+/// The code of a step: a half minute, counted from 1970.
+pub fn code(secret: &[u8], step: u64) -> [u8; DIGITS] {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
     let tag = hmac::sign(&key, &step.to_be_bytes());
     let tag = tag.as_ref();
@@ -92,9 +95,13 @@ mod tests {
     /// RFC 6238, appendix B, whose codes have eight digits: the last six.
     #[test]
     fn the_vectors_of_the_rfc() {
-        for (time, expected) in
-            [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (2_000_000_000, "279037"), (20_000_000_000, "353130")]
-        {
+        for (time, expected) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_234_567_890, "005924"),
+            (2_000_000_000, "279037"),
+            (20_000_000_000, "353130"),
+        ] {
             assert_eq!(code(b"12345678901234567890", time / STEP), expected.as_bytes(), "{time}");
         }
     }

@@ -1,15 +1,23 @@
 //! Users with passwords: for KMIP's Username and Password and Device credentials.
 //!
 //! They live in a TOML file beside kmipd.toml, mode 0600, with one Argon2id hash each (RFC 9106), and in memory while the server runs.
+//!
+//! A user can have a second factor, a code by the time (totp.rs). Its secret is in the same file in clear: whoever reads the files of
+//! the server's own user reads the root key, too, and needs no password. Codes that were used are in a file beside it, on the disk
+//! before they prove anything, so that none proves anything twice, whatever ends the server.
 
 use crate::files::{self, FileError};
+use crate::lockout::Lockout;
+use crate::totp;
 use arc_swap::ArcSwap;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Bytes of a user's name: as of an actor's.
 const NAME_LENGTH_MAX: usize = 256;
@@ -17,6 +25,10 @@ const NAME_LENGTH_MAX: usize = 256;
 pub const PASSWORD_LENGTH_MAX: usize = 1024;
 /// Characters of an acceptable password, unless `protocol.weak_passwords` is set.
 pub const PASSWORD_LENGTH_MIN: usize = 12;
+/// Failures of one client with one name after which it waits: nobody mistypes a password more often.
+const LOCK_AFTER: u32 = 5;
+/// What it waits at the most: a hundred guesses a day.
+const LOCK_LONGEST: Duration = Duration::from_secs(900);
 /// Users in one file. Beyond it, a directory service is the better place.
 const USERS_MAX: usize = 100_000;
 /// What a hash from elsewhere may ask for: KiB of memory, passes, lanes. Our own hashes ask for 19 MiB, 2 and 1.
@@ -38,6 +50,15 @@ pub struct User {
     pub device_serial: Option<String>,
     /// Argon2id, in PHC string form.
     pub password_hash: String,
+    /// The secret of the second factor, in base 32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<String>,
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.totp);
+    }
 }
 
 impl std::fmt::Debug for User {
@@ -47,6 +68,7 @@ impl std::fmt::Debug for User {
             .field("name", &self.name)
             .field("role", &self.role)
             .field("device_serial", &self.device_serial)
+            .field("totp", &self.totp.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -77,6 +99,36 @@ pub enum UserError {
     Refused(String),
 }
 
+/// Why somebody is not who he says he is. For the log: clients are all told the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproved {
+    /// There is no such user, or the password or the code is wrong.
+    Wrong,
+    /// The code was right, and has been used.
+    Replayed,
+    /// That the code was used cannot be kept.
+    NotKept,
+}
+
+impl std::fmt::Display for Unproved {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Wrong => "no such user, or a wrong password or one-time password",
+            Self::Replayed => "the one-time password has been used before",
+            Self::NotKept => "it cannot be noted that the one-time password was used",
+        })
+    }
+}
+
+/// What a client shows to prove who it is.
+#[derive(Clone, Copy)]
+pub struct Proof<'a> {
+    /// The password; of a user with a second factor, followed by the code where there is no other place for it.
+    pub password: &'a [u8],
+    /// The code, from a credential that has a place for it.
+    pub code: Option<&'a [u8]>,
+}
+
 /// What a client says about itself in a message.
 #[derive(Clone, Copy)]
 pub enum Claim<'a> {
@@ -84,6 +136,15 @@ pub enum Claim<'a> {
     Username(&'a str),
     /// Device: the device's serial number.
     DeviceSerial(&'a str),
+}
+
+impl std::fmt::Display for Claim<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Username(name) => write!(formatter, "user {name}"),
+            Self::DeviceSerial(serial) => write!(formatter, "device {serial}"),
+        }
+    }
 }
 
 /// All users: the file, and what it says in memory.
@@ -97,6 +158,9 @@ pub struct Users {
     generation: AtomicU64,
     /// Verified against when there is no such user, so that the time of the answer does not tell.
     decoy: String,
+    /// The step of the last code that each user has used, as it is in the file.
+    used: Mutex<BTreeMap<String, u64>>,
+    lockout: Lockout,
 }
 
 impl Users {
@@ -112,6 +176,8 @@ impl Users {
             changing: Mutex::new(()),
             generation: AtomicU64::new(1),
             decoy: hash(b"decoy")?,
+            used: Mutex::new(read_used(&used_path(file))?),
+            lockout: Lockout::new(LOCK_AFTER, LOCK_LONGEST),
         })
     }
 
@@ -166,14 +232,18 @@ impl Users {
             role: role.map(str::to_owned),
             device_serial: device_serial.map(str::to_owned),
             password_hash: hash(password.as_bytes())?,
+            totp: None,
         };
         self.change(|users| {
+            let mut user = user;
             let other = users
                 .iter()
                 .find(|other| other.name != name && other.device_serial.is_some() && other.device_serial == user.device_serial);
             if let Some(other) = other {
                 return Err(UserError::Refused(format!("the device serial number belongs to the user {:?}", other.name)));
             }
+            // A new password leaves the second factor as it is.
+            user.totp = users.iter().find(|other| other.name == name).and_then(|other| other.totp.clone());
             users.retain(|other| other.name != name);
             if users.len() >= USERS_MAX {
                 return Err(UserError::Refused(format!("there are {USERS_MAX} users already")));
@@ -196,19 +266,93 @@ impl Users {
         })
     }
 
-    /// Verifies a password; the name of the user it proves. Takes some 20 ms of a processor whether or not there is such a user:
-    /// never call it on a thread that serves sockets.
+    /// Gives a user a second factor, in the place of an earlier one, or takes it away.
+    ///
+    /// # Errors
+    /// When there is none of that name, the secret is none, or the file cannot be written.
+    pub fn set_totp(&self, name: &str, secret: Option<&str>) -> Result<(), UserError> {
+        if secret.is_some_and(|secret| totp::decode(secret).is_none()) {
+            return Err(UserError::Refused("the secret is no base 32 of 16 bytes at least".to_owned()));
+        }
+        self.change(|users| {
+            let user = users.iter_mut().find(|user| user.name == name);
+            let user = user.ok_or_else(|| UserError::Refused(format!("there is no user {name:?}")))?;
+            user.totp = secret.map(str::to_owned);
+            Ok(())
+        })
+    }
+
+    /// The delays after failures.
     #[must_use]
-    pub fn verify(&self, claim: Claim<'_>, password: &[u8]) -> Option<String> {
+    pub const fn lockout(&self) -> &Lockout {
+        &self.lockout
+    }
+
+    /// Ends the delays of a user; whether there were any.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn unlock(&self, name: &str) -> Result<bool, UserError> {
+        let users = self.list();
+        let user = users.iter().find(|user| user.name == name);
+        let user = user.ok_or_else(|| UserError::Refused(format!("there is no user {name:?}")))?;
+        let mut names = vec![Claim::Username(name).to_string()];
+        names.extend(user.device_serial.as_deref().map(|serial| Claim::DeviceSerial(serial).to_string()));
+        Ok(self.lockout.unlock(&names))
+    }
+
+    /// Verifies what a client shows; the name of the user it proves. Takes some 20 ms of a processor whether or not there is such a
+    /// user, and the disk for a one-time password: never call it on a thread that serves sockets.
+    ///
+    /// # Errors
+    /// [`Unproved`].
+    pub fn verify(&self, claim: Claim<'_>, proof: Proof<'_>, now_s: u64) -> Result<String, Unproved> {
         let users = self.list();
         let user = users.iter().find(|user| match claim {
             Claim::Username(name) => user.name == name,
             Claim::DeviceSerial(serial) => user.device_serial.as_deref() == Some(serial),
         });
+        let secret = user.and_then(|user| user.totp.as_deref()).and_then(totp::decode);
+        let (password, code) = match (&secret, proof.code) {
+            (Some(_), None) => match proof.password.len().checked_sub(totp::DIGITS) {
+                Some(at) => (&proof.password[..at], Some(&proof.password[at..])),
+                None => (proof.password, None),
+            },
+            (_, code) => (proof.password, code),
+        };
         let password = if password.len() > PASSWORD_LENGTH_MAX { &[] } else { password };
         let hash = user.map_or(self.decoy.as_str(), |user| &user.password_hash);
         let right = PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
-        user.filter(|_| right).map(|user| user.name.clone())
+        let user = user.filter(|_| right).ok_or(Unproved::Wrong)?;
+        match (secret, code) {
+            (None, None) if user.totp.is_none() => {}
+            (Some(secret), Some(code)) => {
+                let step = totp::step_of(&secret, code, now_s).ok_or(Unproved::Wrong)?;
+                self.use_up(&user.name, step)?;
+            }
+            // A code that proves nothing is not ignored.
+            _ => return Err(Unproved::Wrong),
+        }
+        Ok(user.name.clone())
+    }
+
+    /// Takes note that a user has used the code of a step: on the disk before it counts. Earlier codes are used up with it.
+    fn use_up(&self, name: &str, step: u64) -> Result<(), Unproved> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.get(name).is_some_and(|last| step <= *last) {
+            return Err(Unproved::Replayed);
+        }
+        let mut next = used.clone();
+        // Those that are over by far need no note: a hundred steps are an hour.
+        next.retain(|_, last| *last + 100 > step);
+        next.insert(name.to_owned(), step);
+        let text = toml::to_string(&next).map_err(|_| Unproved::NotKept)?;
+        files::replace(&used_path(&self.file), text.as_bytes(), files::SECRET).map_err(|error| {
+            tracing::error!(%error, "one-time passwords are refused");
+            Unproved::NotKept
+        })?;
+        *used = next;
+        Ok(())
     }
 
     fn change(&self, change: impl FnOnce(&mut Vec<User>) -> Result<(), UserError>) -> Result<(), UserError> {
@@ -228,6 +372,19 @@ impl Users {
     }
 }
 
+/// Where the codes that were used are: beside the users.
+fn used_path(file: &Path) -> PathBuf {
+    file.with_extension("used")
+}
+
+fn read_used(path: &Path) -> Result<BTreeMap<String, u64>, UserError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).map_err(|error| UserError::Syntax { file: path.to_owned(), text: error.to_string() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(FileError::new("read", path)(error).into()),
+    }
+}
+
 fn read_file(file: &Path) -> Result<Vec<User>, UserError> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -237,6 +394,9 @@ fn read_file(file: &Path) -> Result<Vec<User>, UserError> {
     let syntax = |text: String| UserError::Syntax { file: file.to_owned(), text };
     let users = toml::from_str::<UsersFile>(&text).map_err(|error| syntax(error.to_string()))?.users;
     for user in &users {
+        if user.totp.as_deref().is_some_and(|secret| totp::decode(secret).is_none()) {
+            return Err(syntax(format!("user {:?}: totp is no secret; set it with kmipd user totp", user.name)));
+        }
         if !user.password_hash.starts_with("$argon2id$") || PasswordHash::new(&user.password_hash).is_err() {
             return Err(syntax(format!("user {:?}: password_hash is no Argon2id hash; set it with kmipd user add", user.name)));
         }
@@ -291,6 +451,10 @@ mod tests {
 
     const PASSWORD: &str = "correct horse battery";
 
+    fn proves(users: &Users, claim: Claim<'_>, password: &[u8]) -> Option<String> {
+        users.verify(claim, Proof { password, code: None }, 59).ok()
+    }
+
     fn users() -> (tempfile::TempDir, Users) {
         let directory = tempfile::tempdir().unwrap();
         let users = Users::read(&directory.path().join("users.toml")).unwrap();
@@ -301,8 +465,8 @@ mod tests {
     fn a_password_proves_its_user_and_no_other_does() {
         let (_directory, users) = users();
         users.add("alice", Some("operator"), Some("SN-1"), PASSWORD, false).unwrap();
-        assert_eq!(users.verify(Claim::Username("alice"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
-        assert_eq!(users.verify(Claim::DeviceSerial("SN-1"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
+        assert_eq!(proves(&users, Claim::Username("alice"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
+        assert_eq!(proves(&users, Claim::DeviceSerial("SN-1"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
         for (claim, password) in [
             (Claim::Username("alice"), "wrong"),
             (Claim::Username("alice"), ""),
@@ -311,7 +475,7 @@ mod tests {
             (Claim::DeviceSerial("alice"), PASSWORD),
             (Claim::Username("SN-1"), PASSWORD),
         ] {
-            assert_eq!(users.verify(claim, password.as_bytes()), None);
+            assert_eq!(proves(&users, claim, password.as_bytes()), None);
         }
     }
 
@@ -324,7 +488,7 @@ mod tests {
         assert!(text.contains("$argon2id$") && !text.contains(PASSWORD));
         assert!(!files::is_exposed(&path));
         let again = Users::read(&path).unwrap();
-        assert_eq!(again.verify(Claim::Username("alice"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
+        assert_eq!(proves(&again, Claim::Username("alice"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
     }
 
     #[test]
@@ -336,7 +500,7 @@ mod tests {
         users.remove("alice").unwrap();
         assert!(users.generation() > generation);
         assert!(users.remove("alice").is_err());
-        assert_eq!(users.verify(Claim::Username("alice"), PASSWORD.as_bytes()), None);
+        assert_eq!(proves(&users, Claim::Username("alice"), PASSWORD.as_bytes()), None);
         std::fs::write(directory.path().join("users.toml"), "[[user]]\nname = \"x\"\npassword_hash = \"plain\"\n").unwrap();
         assert!(users.reload().unwrap_err().to_string().contains("Argon2id"));
         assert_eq!(users.list().len(), 1, "the users before the bad file stay");
@@ -367,5 +531,49 @@ mod tests {
         assert!(users.add("", None, None, PASSWORD, false).is_err());
         assert!(users.add("a\nb", None, None, PASSWORD, false).is_err());
         assert!(users.add("a", None, None, &"x".repeat(1025), false).is_err());
+    }
+
+    #[test]
+    fn a_second_factor_is_asked_for_and_a_code_proves_once() {
+        // RFC 6238, appendix B: at 59 s, the code is 287082.
+        const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+        let (directory, users) = users();
+        users.add("alice", None, Some("SN-1"), PASSWORD, false).unwrap();
+        users.add("bob", None, None, PASSWORD, false).unwrap();
+        users.set_totp("alice", Some(SECRET)).unwrap();
+        assert!(users.set_totp("carol", Some(SECRET)).is_err() && users.set_totp("bob", Some("short")).is_err());
+        let alice = Claim::Username("alice");
+        let verify = |users: &Users, claim, password: &str, code: Option<&str>, now_s| {
+            users.verify(claim, Proof { password: password.as_bytes(), code: code.map(str::as_bytes) }, now_s)
+        };
+        let with_code = format!("{PASSWORD}287082");
+        for (claim, password, code) in [
+            (alice, PASSWORD, None),
+            (alice, PASSWORD, Some("287083")),
+            (alice, "wrong", Some("287082")),
+            (alice, "287082", None),
+            (alice, &format!("{PASSWORD}287083"), None),
+            (Claim::Username("bob"), PASSWORD, Some("287082")),
+            (Claim::Username("carol"), PASSWORD, Some("287082")),
+        ] {
+            assert_eq!(verify(&users, claim, password, code, 59), Err(Unproved::Wrong), "{password}");
+        }
+        assert_eq!(verify(&users, alice, PASSWORD, Some("287082"), 59).as_deref(), Ok("alice"));
+        for users in [&users, &Users::read(&directory.path().join("users.toml")).unwrap()] {
+            for claim in [alice, Claim::DeviceSerial("SN-1")] {
+                assert_eq!(verify(users, claim, &with_code, None, 60), Err(Unproved::Replayed), "also after a restart");
+            }
+        }
+        assert!(!std::fs::read_to_string(directory.path().join("users.used")).unwrap().contains(SECRET));
+        // The next step's code, at the end of the line: 081804 at 1,111,111,109 s.
+        assert_eq!(
+            verify(&users, Claim::DeviceSerial("SN-1"), &format!("{PASSWORD}081804"), None, 1_111_111_109).as_deref(),
+            Ok("alice")
+        );
+        users.add("alice", None, None, "another password", false).unwrap();
+        assert_eq!(verify(&users, alice, "another password", None, 59), Err(Unproved::Wrong), "the second factor stays");
+        users.set_totp("alice", None).unwrap();
+        assert_eq!(verify(&users, alice, "another password", None, 59).as_deref(), Ok("alice"));
+        assert_eq!(proves(&users, Claim::Username("bob"), PASSWORD.as_bytes()).as_deref(), Some("bob"));
     }
 }

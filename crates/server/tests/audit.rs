@@ -150,3 +150,50 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn a_copy_of_the_audit_log_that_fails_stops_reads_of_keys_until_it_is_back_and_lacks_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("server");
+    drop(Program::dev(&folder));
+    let copies = root.path().join("copies");
+    std::fs::create_dir(&copies).unwrap();
+    let lines = copies.join("audit.jsonl");
+    let file = folder.join("kmipd.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let sink = format!("[[audit.sink]]\nname = \"copy\"\nkind = \"file\"\npath = \"{}\"\nfrom_start = true\n", lines.display());
+    std::fs::write(&file, format!("{config}\n[monitoring]\nlisten = \"127.0.0.1:0\"\n\n{sink}")).unwrap();
+    let mut server = Program::dev(&folder);
+    let mut client = Client::connect(server.address, &settings(&folder.join("clients/demo"))).unwrap();
+    let identifier = text(&client.exchange(&create()).unwrap(), tag::UniqueIdentifier).unwrap();
+    let mut until = |what: &str, wanted: fn(&ttlv_codec::Tree) -> bool| {
+        let begun = std::time::Instant::now();
+        loop {
+            let answer = client.exchange(&get(&identifier)).unwrap();
+            if wanted(&answer) {
+                return;
+            }
+            assert!(begun.elapsed().as_secs() < 30, "{what}: {answer:?}\n{}", server.log());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    let refused = |answer: &ttlv_codec::Tree| {
+        program::reason(answer) == Some(0x100) && text(answer, tag::ResultMessage).unwrap().contains("audit trail")
+    };
+    until("it works", program::succeeded);
+    std::fs::rename(&copies, root.path().join("away")).unwrap();
+    until("its folder is gone", refused);
+    server.logged("an audit sink has failed");
+    let mut other = Client::connect(server.address, &settings(&folder.join("clients/demo"))).unwrap();
+    assert!(program::succeeded(&other.exchange(&create()).unwrap()), "a change has its record in the store");
+    std::fs::rename(root.path().join("away"), &copies).unwrap();
+    until("it is back", program::succeeded);
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+    // At the end, the copy has what the store has.
+    let shown = kmipd_ok(&["audit", "show", "--config", file.to_str().unwrap(), "--json", "--limit", "100000"], "");
+    let copied = std::fs::read_to_string(&lines).unwrap();
+    // What is recorded when the server ends may come after the copies have ended; the next start delivers it.
+    assert!(!copied.is_empty() && shown.starts_with(&copied), "{copied}\n\n{shown}");
+    assert!(shown.lines().count() <= copied.lines().count() + 1);
+}

@@ -379,7 +379,9 @@ mod tests {
     fn what_is_torn_ends_a_file_and_nothing_is_in_clear() {
         let (directory, keyring) = (tempfile::tempdir().expect("directory"), keyring());
         let (ahead, _) = open(directory.path(), &keyring, &[]);
-        (0..3).for_each(|number| drop(ahead.write(&keyring, &[entry(number)], || 7).expect("write")));
+        for number in 0..3 {
+            ahead.write(&keyring, &[entry(number)], || 7).expect("write");
+        }
         drop(ahead);
         let folder = files::ahead(directory.path());
         let file = path(&folder, list(&folder).expect("list")[0]);
