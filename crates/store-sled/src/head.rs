@@ -15,7 +15,9 @@ pub(crate) const SEALED: usize = LENGTH + OVERHEAD;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Where {
     Engine = 0,
+    /// Of stores that an earlier release wrote.
     Anchor = 1,
+    /// Likewise: in a frame of format 1.
     Journal = 2,
     Index = 3,
     Snapshot = 4,
@@ -57,20 +59,38 @@ impl Head {
     }
 
     pub(crate) fn seal_with(&self, keyring: &Keyring, random: &mut Randomness, place: Where) -> Result<Vec<u8>, SealingError> {
-        let mut contents = Vec::with_capacity(LENGTH);
-        contents.extend_from_slice(&self.frame.to_be_bytes());
-        contents.extend_from_slice(&self.revision.0.to_be_bytes());
-        contents.extend_from_slice(&self.count.to_be_bytes());
-        contents.extend_from_slice(&self.set);
-        contents.extend_from_slice(&self.log.sequence.to_be_bytes());
-        contents.extend_from_slice(&self.log.hash);
-        keyring.seal_with(random, &label(place, self.revision), &contents)
+        keyring.seal_with(random, &label(place, self.revision), &self.contents())
+    }
+
+    /// Seals it with the rest of its frame, which stands beside it: nobody can change a byte of that without the keys.
+    pub(crate) fn seal_frame(&self, keyring: &Keyring, random: &mut Randomness, rest: &[u8]) -> Result<Vec<u8>, SealingError> {
+        keyring.seal_beside(random, Kind::Head, self.revision, rest, &self.contents())
+    }
+
+    fn contents(&self) -> [u8; LENGTH] {
+        let mut contents = [0; LENGTH];
+        let (numbers, rest) = contents.split_at_mut(24);
+        for (place, number) in numbers.chunks_exact_mut(8).zip([self.frame, self.revision.0, self.count]) {
+            place.copy_from_slice(&number.to_be_bytes());
+        }
+        let (set, log) = rest.split_at_mut(32);
+        set.copy_from_slice(&self.set);
+        log[..8].copy_from_slice(&self.log.sequence.to_be_bytes());
+        log[8..].copy_from_slice(&self.log.hash);
+        contents
     }
 
     pub(crate) fn open(keyring: &Keyring, place: Where, sealed: &[u8]) -> Result<Self, SealingError> {
         let revision = store::sealing::revision_of(sealed).unwrap_or(Revision(0));
         let contents = keyring.open(&label(place, revision), sealed)?;
-        Self::read(&contents).ok_or(SealingError::Damaged("its contents do not have the form of a head"))
+        Self::read(&contents).ok_or(FORM)
+    }
+
+    /// Opens the one of a frame, of which the rest is as it was written if this is no error.
+    pub(crate) fn open_frame(keyring: &Keyring, rest: &[u8], sealed: &[u8]) -> Result<Self, SealingError> {
+        let revision = store::sealing::revision_of(sealed).unwrap_or(Revision(0));
+        let contents = keyring.open_beside(Kind::Head, revision, rest, sealed)?;
+        Self::read(&contents).filter(|head| head.revision == revision).ok_or(FORM)
     }
 
     fn read(contents: &[u8]) -> Option<Self> {
@@ -88,6 +108,8 @@ impl Head {
         })
     }
 }
+
+const FORM: SealingError = SealingError::Damaged("its contents do not have the form of a head");
 
 fn label(place: Where, revision: Revision) -> Label {
     Label { kind: Kind::Head, tenant: Tenant::DEFAULT, number: place as u64, position: 0, revision }

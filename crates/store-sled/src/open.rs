@@ -10,7 +10,7 @@ use store::index::Index;
 use store::sealing::{Keyring, KeyringError, RootKey, RootKeyIdentifier, SealingError};
 
 use crate::ahead::Ahead;
-use crate::anchor::{self, Anchor};
+use crate::anchor::{self, Anchor, Anchored};
 use crate::engine::{Engine, EngineError};
 use crate::head::{Head, Where};
 use crate::journal::{Frame, Journal, START, scan};
@@ -190,7 +190,7 @@ pub(crate) fn create(
     let failed = |cause| OpenError::failed(format!("making the journal in {}", directory.display()), cause);
     let journal = Journal::create(&files::journal(directory), options.segment_bytes).map_err(failed)?;
     let log = LogStream::open(&files::log(directory), options.log_segment_bytes, 0)?;
-    let anchor = Anchor::create(directory, &keyring, &head)?;
+    let anchor = Anchor::create(directory, &keyring, 0, &START)?;
     files::finish(directory, &key_file)?;
     let (ahead, _) = Ahead::open(directory, &keyring, |_| Ok(Vec::new()))?;
     let published = Published {
@@ -230,7 +230,7 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     files::remove_all(&files::new_objects(directory)).map_err(failed("the directory of the store"))?;
     let found = Anchor::open(directory, &keyring)?;
     let anchored = match &found {
-        anchor::Found::Known(_, head) => Some(head.clone()),
+        anchor::Found::Known(_, anchored) => Some(anchored.clone()),
         anchor::Found::Lost(_) => None,
     };
     let scan = scan::open(&files::journal(directory))?;
@@ -297,7 +297,7 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
                 %cause, frame = head.frame,
                 "THE ANCHOR IS LOST. Journal, sled, index and log agree, so nothing is missing, and it is made anew; look after the disk"
             );
-            Anchor::create(directory, &keyring, &head)?
+            Anchor::create(directory, &keyring, head.frame, &hash)?
         }
     };
     let journal = scan.resume(&end, options.segment_bytes)?;
@@ -364,7 +364,7 @@ impl Tail {
         engine: OpenedEngine,
         saved: Option<(Head, Index, u64)>,
         log_end: u64,
-        anchored: Option<&Head>,
+        anchored: Option<&Anchored>,
     ) -> Result<Self, OpenError> {
         let durable = anchored.map_or(0, |anchored| anchored.frame);
         // What the journal no longer has cannot be brought up.
@@ -383,7 +383,7 @@ impl Tail {
         let mut applied = sled.as_ref().filter(|sled| sled.frame == 0).map(|sled| (sled.clone(), START));
         let (mut behind, mut last) = (Vec::new(), None);
         let end = scan.read(keyring, from.max(1), u64::MAX, durable, |mut frame| {
-            if frame.sequence == durable && anchored.is_some_and(|anchored| frame.head != *anchored) {
+            if frame.sequence == durable && anchored.is_some_and(|anchored| !anchored.is(&frame.head, &frame.hash)) {
                 let cause = format!("frame {} is not the one that was durable", frame.sequence);
                 return Err(OpenError::Damaged { what: "the journal".into(), cause });
             }

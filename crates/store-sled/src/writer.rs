@@ -12,7 +12,7 @@ use store::sealing::{Randomness, encode_record};
 use store::{Change, Commit, Guard, LogRecord, Revision, StoreError, Tenant};
 
 use crate::anchor::Anchor;
-use crate::head::{Head, Where};
+use crate::head::Head;
 use crate::journal::{self, AppendError, Changed, Frame, Journal, LogBlock, MAX_FRAME};
 use crate::layout::{self, Number};
 use crate::log_stream::seal_block;
@@ -58,6 +58,8 @@ pub(crate) struct Writer {
     head: Head,
     journal: Journal,
     anchor: Anchor,
+    /// Where its frames are made.
+    buffer: journal::frame::Buffer,
     /// How many frames in a row were quickly on the disk.
     quick_frames: u32,
 }
@@ -79,16 +81,16 @@ enum GroupError {
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, journal: Journal, anchor: Anchor) -> Self {
         let head = shared.published().head.clone();
-        Self { shared, head, journal, anchor, quick_frames: 0 }
+        Self { shared, head, journal, anchor, buffer: journal::frame::Buffer::default(), quick_frames: 0 }
     }
 
     fn write(&mut self, taken: Taken) {
         // The background keeps up, or nothing more is taken.
         let has_room = self.shared.pending.wait_for_room();
         let shared = Arc::clone(&self.shared);
-        // What is sealed besides the changes: log entries, the head in the frame, the head in the anchor.
-        let seals = 3 + taken.jobs.iter().map(|job| job.commit.changes.len()).sum::<usize>();
-        let mut group = Group::new(&shared, self.head.clone(), seals);
+        // What is sealed besides the changes: log entries, the head.
+        let seals = 2 + taken.jobs.iter().map(|job| job.commit.changes.len()).sum::<usize>();
+        let mut group = Group::new(&shared, self.head.clone(), seals, taken.jobs.len());
         let mut log = taken.log;
         // After a failure nothing is written any more; commits are refused below.
         if shared.has_failed() && !log.is_empty() {
@@ -165,10 +167,12 @@ impl Writer {
         };
         let (sequence, previous) = self.journal.next();
         head.frame = sequence;
-        let sealed = head.seal_with(keyring, &mut random, Where::Journal).map_err(failed)?;
-        let (bytes, hash) = journal::frame::encode(keyring, &previous, sequence, &sealed, &changes, log.as_ref());
+        let buffer = &mut self.buffer;
+        let hash = journal::frame::encode(buffer, keyring, &mut random, &previous, &head, &changes, log.as_ref());
+        let hash = hash.map_err(failed)?;
+        let bytes = self.buffer.frame();
         let begun = Instant::now();
-        self.journal.append(&bytes, hash).map_err(|error| match error {
+        self.journal.append(bytes, hash).map_err(|error| match error {
             AppendError::Full => GroupError::Full,
             AppendError::Refused(cause) => GroupError::Refused(format!("writing the journal: {cause}")),
             AppendError::Failed(cause) => GroupError::Failed(format!("writing the journal: {cause}")),
@@ -194,7 +198,7 @@ impl Writer {
             published.hash = hash;
         }
         shared.pending.push(frame, bytes.len());
-        match self.anchor.write(keyring, &mut random, &self.head) {
+        match self.anchor.write(keyring, sequence, &hash) {
             Ok(()) => {}
             // The group is durable. The anchor says less until the next group.
             Err(cause) if journal::is_full(&cause) => tracing::warn!(%cause, "the anchor could not be written"),
@@ -220,8 +224,8 @@ pub(crate) fn behind() -> StoreError {
 struct Group<'a> {
     shared: &'a Shared,
     head: Head,
-    /// What the group did to a record so far: where it is now, or that it is gone.
-    staged: HashMap<(Tenant, String), Option<Place>>,
+    /// What the group did to a record so far: where it is now, or that it is gone. Kept where another commit may follow.
+    staged: Option<HashMap<(Tenant, String), Option<Place>>>,
     changes: Vec<Changed>,
     index: Vec<IndexChange>,
     entries: Vec<LogRecord>,
@@ -245,12 +249,12 @@ struct Sealed {
 }
 
 impl<'a> Group<'a> {
-    /// A group with about so much to seal.
-    fn new(shared: &'a Shared, head: Head, seals: usize) -> Self {
+    /// A group of so many commits at the most, with about so much to seal.
+    fn new(shared: &'a Shared, head: Head, seals: usize, commits: usize) -> Self {
         Self {
             shared,
             head,
-            staged: HashMap::new(),
+            staged: (commits > 1).then(HashMap::new),
             changes: Vec::new(),
             index: Vec::new(),
             entries: Vec::new(),
@@ -281,11 +285,14 @@ impl<'a> Group<'a> {
 
     /// Adds a commit to the group, all of it or, with an error, nothing.
     fn stage(&mut self, tenant: Tenant, commit: Commit, facets: Vec<Facets>) -> Result<Revision, StoreError> {
+        let mut places = Vec::with_capacity(commit.changes.len());
         for change in &commit.changes {
             let identifier = change.identifier();
-            if self.place(tenant, identifier).map(|place| place.revision) != change.expected() {
+            let place = self.place(tenant, identifier);
+            if place.map(|place| place.revision) != change.expected() {
                 return Err(StoreError::Conflict { identifier: identifier.into() });
             }
+            places.push(place);
         }
         for guard in &commit.guards {
             if self.is_taken(tenant, guard, &commit.changes) {
@@ -295,8 +302,8 @@ impl<'a> Group<'a> {
         let revision = Revision(self.head.revision.0 + 1);
         let mut changes = Vec::with_capacity(commit.changes.len());
         let mut size = 0;
-        for (position, (change, facets)) in (0..).zip(commit.changes.into_iter().zip(facets)) {
-            let sealed = self.seal(tenant, revision, position, change, facets)?;
+        for (position, ((change, before), facets)) in (0..).zip(commit.changes.into_iter().zip(places).zip(facets)) {
+            let sealed = self.seal(tenant, revision, position, before, change, facets)?;
             size += journal::frame::size_of_change(sealed.change.sealed.as_deref().map(<[u8]>::len));
             changes.push(sealed);
         }
@@ -316,7 +323,8 @@ impl<'a> Group<'a> {
     }
 
     fn place(&self, tenant: Tenant, identifier: &str) -> Option<Place> {
-        match self.staged.get(&(tenant, identifier.to_owned())) {
+        let staged = self.staged.as_ref().filter(|staged| !staged.is_empty());
+        match staged.and_then(|staged| staged.get(&(tenant, identifier.to_owned()))) {
             Some(staged) => *staged,
             None => self.shared.published().index.place(tenant, identifier),
         }
@@ -338,7 +346,9 @@ impl<'a> Group<'a> {
             IndexChange::Remove { .. } => false,
         });
         // A record that the group changed counts as it is after the change.
-        let excepted = |identifier: &str| own.contains(identifier) || self.staged.contains_key(&(tenant, identifier.to_owned()));
+        let is_staged =
+            |identifier: &str| self.staged.as_ref().is_some_and(|staged| staged.contains_key(&(tenant, identifier.to_owned())));
+        let excepted = |identifier: &str| own.contains(identifier) || is_staged(identifier);
         given || published.index.taken(tenant, guard, excepted)
     }
 
@@ -347,10 +357,10 @@ impl<'a> Group<'a> {
         tenant: Tenant,
         revision: Revision,
         position: u32,
+        before: Option<Place>,
         change: Change,
         facets: Facets,
     ) -> Result<Sealed, StoreError> {
-        let before = self.place(tenant, change.identifier());
         let put = match (change, before) {
             (Change::Put(put), _) => put,
             (Change::Remove { identifier, .. }, Some(place)) => {
@@ -379,10 +389,10 @@ impl<'a> Group<'a> {
         if let Some(place) = &sealed.after {
             self.head.enter(keyring, tenant, place);
         }
-        let identifier = match &sealed.index {
-            IndexChange::Put { identifier, .. } | IndexChange::Remove { identifier, .. } => identifier.clone(),
-        };
-        self.staged.insert((tenant, identifier), sealed.after);
+        if let Some(staged) = &mut self.staged {
+            let (IndexChange::Put { identifier, .. } | IndexChange::Remove { identifier, .. }) = &sealed.index;
+            staged.insert((tenant, identifier.clone()), sealed.after);
+        }
         self.changes.push(sealed.change);
         self.index.push(sealed.index);
     }

@@ -312,7 +312,7 @@ fn with_journal_behind_the_snapshot() -> (Fixture, PathBuf, usize) {
     for path in fixture.files("journal") {
         let bytes = fs::read(&path).expect("read");
         let found =
-            (0..bytes.len()).step_by(4096).find(|at| bytes[*at..].starts_with(b"kmjf") && bytes[at + 12..at + 20] == wanted);
+            (0..bytes.len()).step_by(4096).find(|at| bytes[*at..].starts_with(b"kmjg") && bytes[at + 12..at + 20] == wanted);
         if let Some(at) = found {
             return (fixture, path, at);
         }

@@ -433,12 +433,12 @@ fn an_anchor_is_missing_torn_or_damaged() {
         fs::write(&path, bytes).expect("write");
     };
     // One copy may be torn.
-    for at in [100, 4096 + 100] {
+    for at in [0, 5, 30, 70, 4096, 4096 + 8, 4096 + 40, 4096 + 72] {
         damage(&[at]);
         fixture.open().expect("the other copy");
     }
     // Both are lost, and everything else agrees: it is made anew.
-    damage(&[100, 4096 + 100]);
+    damage(&[70, 4096 + 30]);
     assert_heals(&fixture.open().expect("made anew"));
     fs::remove_file(&path).expect("remove");
     let store = fixture.open().expect("made anew");
@@ -468,7 +468,7 @@ fn a_lost_anchor_hides_no_lost_frame() {
     assert_damaged(fixture.open(), "nobody knows");
     // It is gone without a trace, and sled has what it told.
     let mut bytes = whole.clone();
-    let last = (0..used).step_by(4096).rfind(|at| bytes[*at..].starts_with(b"kmjf")).expect("frame");
+    let last = (0..used).step_by(4096).rfind(|at| bytes[*at..].starts_with(b"kmjg")).expect("frame");
     bytes[last..].fill(0);
     fs::write(&journal, &bytes).expect("write");
     assert_damaged(fixture.open(), "sled has not all");

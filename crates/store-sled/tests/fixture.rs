@@ -66,7 +66,7 @@ fn check(store: &SledStore) {
 /// another kind.
 #[test]
 fn a_store_of_each_format_opens() {
-    for format in ["format-1", "format-2"] {
+    for format in ["format-1", "format-2", "format-3"] {
         let (root, _directory, data) = fixture(format);
         for _ in 0..2 {
             check(&SledStore::open(&data, &root, &Options::default()).expect("open"));

@@ -38,7 +38,7 @@ pub(super) struct Told {
 impl Check<'_> {
     pub(super) fn run(&mut self) -> Result<(), OpenError> {
         let (anchored, lost_anchor) = match Anchor::open(self.directory, self.keyring)? {
-            anchor::Found::Known(_, head) => (Some(head), None),
+            anchor::Found::Known(_, anchored) => (Some(anchored), None),
             anchor::Found::Lost(cause) => (None, Some(cause)),
         };
         let (snapshot, mut snapshot_damage) = self.snapshot()?;
@@ -85,7 +85,7 @@ impl Check<'_> {
             self.report.add("the journal", cause, Consequence::Heals);
         }
         if let Some(anchored) = &anchored
-            && told.named.get(&anchored.frame).is_some_and(|(head, _)| head != anchored)
+            && told.named.get(&anchored.frame).is_some_and(|(head, mark)| !anchored.is(head, mark))
         {
             let cause = format!("frame {} is not the one that was durable", anchored.frame);
             self.report.add("the journal", cause, Consequence::NeedsBackup);

@@ -12,7 +12,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -219,7 +218,7 @@ impl Journal {
                 cause => AppendError::Failed(cause),
             })?;
         }
-        if let Err(cause) = self.segment.file.write_all_at(frame, self.offset) {
+        if let Err(cause) = self.segment.write(frame, self.offset) {
             if !is_full(&cause) {
                 return Err(AppendError::Failed(cause));
             }

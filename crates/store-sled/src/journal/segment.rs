@@ -8,6 +8,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Advice, OFlags, fadvise};
+use rustix::io::Errno;
+
 use super::frame::BLOCK;
 use crate::files;
 
@@ -24,6 +27,9 @@ const ZEROS: usize = 64 << 10;
 pub(crate) struct Segment {
     pub(super) ordinal: u64,
     pub(super) file: File,
+    /// The same file, written to without the page cache: a frame goes from where it was made to the disk. `None` where the file
+    /// system does not do that.
+    direct: Option<File>,
 }
 
 /// The path of a segment.
@@ -80,7 +86,7 @@ impl Segment {
             Ok(file)
         })();
         match made {
-            Ok(file) => Ok(Self { ordinal, file }),
+            Ok(file) => Ok(Self::new(ordinal, file, &path)),
             Err(cause) => {
                 // Whatever is left is taken away at the next start, too.
                 let _ = fs::remove_file(&new);
@@ -90,8 +96,37 @@ impl Segment {
     }
 
     pub(super) fn open(directory: &Path, ordinal: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path(directory, ordinal))?;
-        Ok(Self { ordinal, file })
+        let path = path(directory, ordinal);
+        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        Ok(Self::new(ordinal, file, &path))
+    }
+
+    fn new(ordinal: u64, file: File, path: &Path) -> Self {
+        let direct = OpenOptions::new().write(true).custom_flags(OFlags::DIRECT.bits().cast_signed()).open(path).ok();
+        if direct.is_some() {
+            // Its pages are on the disk; where none is in memory, the kernel has none to look for when a frame is written. It is a hint.
+            let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        }
+        Self { ordinal, file, direct }
+    }
+
+    /// Writes a frame, which counts once the file is synced. What lies at a multiple of [`BLOCK`] in memory goes straight to
+    /// the disk where the file system lets it.
+    pub(super) fn write(&mut self, frame: &[u8], offset: u64) -> io::Result<()> {
+        let written = match self.direct.as_ref().map(|direct| direct.write_at(frame, offset)) {
+            Some(Ok(written)) => written,
+            // It can be opened so and not written so.
+            Some(Err(cause)) if cause.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+                self.direct = None;
+                0
+            }
+            Some(Err(cause)) if cause.kind() != io::ErrorKind::Interrupted => return Err(cause),
+            Some(Err(_)) | None => 0,
+        };
+        match frame.get(written..) {
+            None | Some([]) => Ok(()),
+            Some(rest) => self.file.write_all_at(rest, offset + written as u64),
+        }
     }
 
     /// Writes the header again, and syncs.

@@ -162,14 +162,31 @@ impl Keyring {
     /// # Errors
     /// [`SealingError::Failed`] when there are no random bytes.
     pub fn seal_with(&self, random: &mut Randomness, label: &Label, contents: &[u8]) -> Result<Vec<u8>, SealingError> {
+        let (epoch, _) = self.wrapping_key(label.kind);
+        self.seal_beside(random, label.kind, label.revision, &label.associated(FORMAT, epoch), contents)
+    }
+
+    /// Seals a value under a data key of its own, with what stands beside it in clear instead of a label: it opens beside the same
+    /// bytes alone, and whoever opens it knows that nobody changed them. They must not begin as a label does.
+    ///
+    /// # Errors
+    /// [`SealingError::Failed`] when there are no random bytes.
+    pub fn seal_beside(
+        &self,
+        random: &mut Randomness,
+        kind: Kind,
+        revision: Revision,
+        beside: &[u8],
+        contents: &[u8],
+    ) -> Result<Vec<u8>, SealingError> {
         let (data_key, nonce) = random.next()?.split_at(DATA_KEY);
-        let (epoch, wrapping) = self.wrapping_key(label.kind);
+        let (epoch, wrapping) = self.wrapping_key(kind);
 
         let mut sealed = Vec::with_capacity(OVERHEAD + contents.len());
         sealed.push(self.format());
-        sealed.push(label.kind as u8);
+        sealed.push(kind as u8);
         sealed.extend_from_slice(&epoch.to_be_bytes());
-        sealed.extend_from_slice(&label.revision.0.to_be_bytes());
+        sealed.extend_from_slice(&revision.0.to_be_bytes());
         let mut wrapped = [0; WRAPPED_KEY];
         wrapping.wrap_key(data_key, &mut wrapped).map_err(|_| SealingError::Failed("wrapping a data key"))?;
         sealed.extend_from_slice(&wrapped);
@@ -183,8 +200,7 @@ impl Keyring {
         }
         // The data key is new, so the nonce could be a constant; a random one costs nothing and asks for no proof.
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealingError::Failed("making a nonce"))?;
-        let associated = Aad::from(label.associated(FORMAT, epoch));
-        let tag = cipher(data_key)?.seal_in_place_separate_tag(nonce, associated, &mut sealed[HEADER..]);
+        let tag = cipher(data_key)?.seal_in_place_separate_tag(nonce, Aad::from(beside), &mut sealed[HEADER..]);
         sealed.extend_from_slice(tag.map_err(|_| SealingError::Failed("sealing"))?.as_ref());
         Ok(sealed)
     }
@@ -194,6 +210,30 @@ impl Keyring {
     /// # Errors
     /// [`SealingError`] says what is wrong with it.
     pub fn open(&self, label: &Label, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealingError> {
+        self.open_with(label.kind, label.revision, sealed, |epoch| label.associated(FORMAT, epoch))
+    }
+
+    /// Opens a value that was sealed beside these bytes.
+    ///
+    /// # Errors
+    /// [`SealingError`] says what is wrong with it, or with what stands beside it.
+    pub fn open_beside(
+        &self,
+        kind: Kind,
+        revision: Revision,
+        beside: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealingError> {
+        self.open_with(kind, revision, sealed, |_| beside)
+    }
+
+    fn open_with<A: AsRef<[u8]>>(
+        &self,
+        kind: Kind,
+        revision: Revision,
+        sealed: &[u8],
+        associated: impl FnOnce(u32) -> A,
+    ) -> Result<Zeroizing<Vec<u8>>, SealingError> {
         let Some((header, contents)) = sealed.split_at_checked(HEADER) else {
             return Err(SealingError::Damaged("it is too short"));
         };
@@ -206,10 +246,10 @@ impl Keyring {
         if header[0] != self.format() {
             return Err(SealingError::Damaged("it is not sealed"));
         }
-        if header[1] != label.kind as u8 {
+        if header[1] != kind as u8 {
             return Err(SealingError::Damaged("it is of another kind"));
         }
-        if revision_of(sealed) != Some(label.revision) {
+        if revision_of(sealed) != Some(revision) {
             return Err(SealingError::Damaged("it has another revision"));
         }
         #[cfg(feature = "insecure-unsealed-for-tests")]
@@ -217,15 +257,14 @@ impl Keyring {
             return Ok(Zeroizing::new(contents.to_vec()));
         }
         let epoch = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
-        let wrapping = self.unwrapping_key(label.kind, epoch).ok_or(SealingError::NoEpochKey(epoch))?;
+        let wrapping = self.unwrapping_key(kind, epoch).ok_or(SealingError::NoEpochKey(epoch))?;
         let (wrapped, nonce) = header[14..].split_at(WRAPPED_KEY);
         let mut data_key = Zeroizing::new([0; DATA_KEY]);
         wrapping.unwrap_key(wrapped, &mut *data_key).map_err(|_| SealingError::Damaged("its data key cannot be unwrapped"))?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealingError::Failed("making a nonce"))?;
-        let associated = Aad::from(label.associated(FORMAT, epoch));
         let mut opened = Zeroizing::new(vec![0; contents.len()]);
         cipher(&*data_key)?
-            .open_separate_gather(nonce, associated, contents, tag, &mut opened)
+            .open_separate_gather(nonce, Aad::from(associated(epoch)), contents, tag, &mut opened)
             .map_err(|_| SealingError::Damaged("it cannot be authenticated"))?;
         Ok(opened)
     }
@@ -312,6 +351,22 @@ mod tests {
             fitted[1] = other.kind as u8;
             fitted[6..14].copy_from_slice(&other.revision.0.to_be_bytes());
             assert!(keyring.open(&other, &fitted).is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_beside_bytes_opens_beside_them_alone() {
+        let keyring = keyring();
+        let (kind, revision) = (Kind::Head, Revision(9));
+        for length in [1, 44, 5000] {
+            let mut beside = vec![0x17; length];
+            let mut random = Randomness::default();
+            let sealed = keyring.seal_beside(&mut random, kind, revision, &beside, b"contents").expect("seal");
+            assert_eq!(*keyring.open_beside(kind, revision, &beside, &sealed).expect("open"), b"contents");
+            assert!(keyring.open_beside(kind, revision, &beside[1..], &sealed).is_err());
+            assert!(keyring.open(&Label { kind, revision, ..LABEL }, &sealed).is_err());
+            beside[length / 2] ^= 1;
+            assert!(keyring.open_beside(kind, revision, &beside, &sealed).is_err());
         }
     }
 
