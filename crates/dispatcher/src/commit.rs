@@ -90,8 +90,11 @@ impl<S: Store> Engine<S> {
         Err(StoreError::UnknownOutcome { cause })
     }
 
-    /// Without random bytes there is no token: a commit that succeeds or fails needs none.
+    /// Without random bytes there is no token: a commit that succeeds or fails needs none. Nor does one whose outcome is always known.
     fn token(&self) -> Option<Token> {
+        if !self.store.has_unknown_outcomes() {
+            return None;
+        }
         let mut bytes = [0; 16];
         let filled = catch_unwind(AssertUnwindSafe(|| self.environment.random.fill(&mut bytes).is_ok())).unwrap_or(false);
         filled.then_some(Token(bytes))

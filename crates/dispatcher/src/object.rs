@@ -45,6 +45,16 @@ pub(crate) struct StoredObject {
     pub(crate) spelling: ProtocolVersion,
 }
 
+/// Whether two values are of one attribute. Of the standard's attributes, each is a variant.
+fn is_value_of_the_same(one: &Attribute, other: &Attribute) -> bool {
+    match (one, other) {
+        (Attribute::Vendor(one), Attribute::Vendor(other)) => {
+            one.vendor_identification == other.vendor_identification && one.attribute_name == other.attribute_name
+        }
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
 impl StoredObject {
     /// The indices that values may have.
     pub(crate) const INDICES: RangeInclusive<i32> = 0..=65_535;
@@ -180,8 +190,7 @@ impl StoredObject {
 
     /// Gives a single-valued attribute its value, in place of any other.
     pub(crate) fn set(&mut self, attribute: Attribute) {
-        let reference = attribute.reference();
-        match self.instances.iter_mut().find(|instance| instance.attribute.is(&reference)) {
+        match self.instances.iter_mut().find(|instance| is_value_of_the_same(&instance.attribute, &attribute)) {
             Some(instance) => instance.attribute = attribute,
             None => self.instances.push(Instance { index: 0, attribute }),
         }
@@ -189,8 +198,8 @@ impl StoredObject {
 
     /// Gives an attribute a value unless it has one.
     pub(crate) fn set_if_absent(&mut self, attribute: Attribute) {
-        if self.values(&attribute.reference()).next().is_none() {
-            self.set(attribute);
+        if !self.attributes().any(|other| is_value_of_the_same(other, &attribute)) {
+            self.instances.push(Instance { index: 0, attribute });
         }
     }
 

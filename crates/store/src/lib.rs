@@ -279,6 +279,11 @@ pub trait Store: Send + Sync + 'static {
     /// Makes changes and log entries durable, all or none, and returns the revision all changed records now have.
     fn commit(&self, tenant: Tenant, commit: Commit) -> impl Future<Output = Result<Revision, StoreError>> + Send;
 
+    /// Whether a commit can end in [`StoreError::UnknownOutcome`], so that each is given a token to settle it by.
+    fn has_unknown_outcomes(&self) -> bool {
+        false
+    }
+
     /// Finds out what became of a commit that ended in [`StoreError::UnknownOutcome`]: the revision it made, or `None`: it was
     /// not made and never will be, even if it is still on its way to the store. Called soon afterwards, with the token of the
     /// commit: a store remembers outcomes for a while only (the one in memory, the newest 100,000).

@@ -317,6 +317,10 @@ impl Store for Unreliable {
         self.inner.commit(tenant, commit).await
     }
 
+    fn has_unknown_outcomes(&self) -> bool {
+        true
+    }
+
     async fn settle(&self, tenant: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
         if take_one(&self.trouble.silent) {
             return Err(StoreError::Failed { what: "asking".to_owned(), cause: "nobody answers".to_owned() });

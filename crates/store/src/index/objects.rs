@@ -54,8 +54,8 @@ impl Objects {
             HashEntry::Vacant(entry) => {
                 entry.insert(next);
                 self.owners.get_mut(owner).records.insert(next);
-                self.post(owner, next, &facets.terms, &facets.numbers);
-                let packed = self.pack(identifier, owner, place, facets, None);
+                let counts = self.post(owner, next, &facets.terms, &facets.numbers);
+                let packed = self.pack(identifier, owner, place, facets, None, Some(&counts));
                 self.entries.push(packed);
                 return;
             }
@@ -80,16 +80,32 @@ impl Objects {
             self.unpost(owner, number, &gone_terms, &gone_numbers);
             self.post(owner, number, &new_terms, &new_numbers);
         }
-        self.entries[number as usize] = self.pack(identifier, owner, place, facets, (former == owner).then_some(known));
+        self.entries[number as usize] = self.pack(identifier, owner, place, facets, (former == owner).then_some(known), None);
         self.shapes.release(known);
     }
 
-    /// Makes an entry of a record whose terms are posted. What was common in the shape it had stays common.
-    fn pack(&mut self, identifier: Identifier<'_>, owner: u32, place: Place, facets: &Facets, known: Option<u32>) -> Packed {
+    /// Makes an entry of a record whose terms are posted: so many records have each of them, if that is known already. What was common
+    /// in the shape it had stays common.
+    fn pack(
+        &mut self,
+        identifier: Identifier<'_>,
+        owner: u32,
+        place: Place,
+        facets: &Facets,
+        known: Option<u32>,
+        counts: Option<&[usize]>,
+    ) -> Packed {
         let least = COMMON.max(self.owners.get(owner).records.len() / COMMON_PART);
         let known = known.map_or(&[][..], |known| &self.shapes.get(known).terms);
-        let is_common = |term: &u64| known.binary_search(term).is_ok() || self.postings.count(owner, *term) >= least;
-        let (common, own): (Vec<u64>, Vec<u64>) = facets.terms.iter().partition(|term| is_common(term));
+        let count = |at: usize| match counts {
+            Some(counts) => counts[at],
+            None => self.postings.count(owner, facets.terms[at]),
+        };
+        let (mut common, mut own) = (Vec::with_capacity(facets.terms.len()), Vec::new());
+        for (at, term) in facets.terms.iter().enumerate() {
+            let is_common = known.binary_search(term).is_ok() || count(at) >= least;
+            if is_common { common.push(*term) } else { own.push(*term) }
+        }
         let fields: Vec<u32> = facets.numbers.iter().map(|number| number.field).collect();
         let shape = self.shapes.hold(&common, &fields);
         Packed::new(identifier, owner, place, shape, &own, &facets.numbers)
@@ -116,10 +132,12 @@ impl Objects {
         true
     }
 
-    fn post(&mut self, owner: u32, number: u32, terms: &[u64], numbers: &[Number]) {
-        self.postings.insert_all(owner, terms, number);
+    /// Enters a record, and returns how many have each of the terms now.
+    fn post(&mut self, owner: u32, number: u32, terms: &[u64], numbers: &[Number]) -> Vec<usize> {
+        let counts = self.postings.insert_all(owner, terms, number);
         let owner = self.owners.get_mut(owner);
         numbers.iter().for_each(|of| owner.insert_number(of.field, Dated::new(of.value, number)));
+        counts
     }
 
     fn unpost(&mut self, owner: u32, number: u32, terms: &[u64], numbers: &[Number]) {

@@ -85,12 +85,12 @@ impl Postings {
         })
     }
 
-    /// Enters a record in several postings.
-    pub(super) fn insert_all(&mut self, owner: u32, terms: &[u64], number: u32) {
+    /// Enters a record in several postings, and returns how many records each has now.
+    pub(super) fn insert_all(&mut self, owner: u32, terms: &[u64], number: u32) -> Vec<usize> {
         // Most of the time goes by waiting for memory. Looking first at all that will be needed lets the waits overlap.
         let newest = terms.iter().filter_map(|term| self.get(owner, *term)?.last());
         std::hint::black_box(newest.fold(0, u32::wrapping_add));
-        terms.iter().for_each(|term| self.insert(key(owner, *term), number));
+        terms.iter().map(|term| self.insert(key(owner, *term), number)).collect()
     }
 
     /// How many records of an owner have a term.
@@ -131,14 +131,17 @@ impl Postings {
         [(key >> 32) as u32, key as u32, value]
     }
 
-    fn insert(&mut self, key: u64, number: u32) {
+    fn insert(&mut self, key: u64, number: u32) -> usize {
         match self.table.entry(key, |element| key_of(element) == key, key_of) {
-            Entry::Vacant(entry) => drop(entry.insert([(key >> 32) as u32, key as u32, number])),
+            Entry::Vacant(entry) => {
+                entry.insert([(key >> 32) as u32, key as u32, number]);
+                1
+            }
             Entry::Occupied(mut entry) => {
                 let value = &mut entry.get_mut()[2];
                 if *value & SEVERAL == 0 {
                     if *value == number {
-                        return;
+                        return 1;
                     }
                     let mut numbers = Sorted::default();
                     numbers.insert(*value);
@@ -154,7 +157,9 @@ impl Postings {
                     };
                     *value = SEVERAL | place;
                 }
-                self.several[(*value & !SEVERAL) as usize].insert(number);
+                let numbers = &mut self.several[(*value & !SEVERAL) as usize];
+                numbers.insert(number);
+                numbers.len()
             }
         }
     }

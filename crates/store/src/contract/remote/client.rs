@@ -215,6 +215,10 @@ impl Store for RemoteStore {
         }
     }
 
+    fn has_unknown_outcomes(&self) -> bool {
+        true
+    }
+
     async fn settle(&self, tenant: Tenant, token: Token) -> Result<Option<Revision>, StoreError> {
         match self.ask(Request::Settle { tenant, token }).await? {
             Reply::Settled { made } => Ok(made),
