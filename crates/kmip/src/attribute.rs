@@ -231,8 +231,25 @@ impl Attribute {
 /// The rules of the attribute with this tag.
 #[must_use]
 pub fn rules_of(tag: Tag) -> Option<&'static AttributeRules> {
-    crate::attributes::ATTRIBUTES.iter().find(|rules| rules.tag == tag)
+    let number = NUMBERS.get(usize::try_from(tag.0.checked_sub(FIRST_TAG)?).ok()?)?;
+    crate::attributes::ATTRIBUTES.get(usize::from(*number))
 }
+
+/// Before the first tag of the standard.
+const FIRST_TAG: u32 = 0x42_0000;
+
+/// The place of each tag among the attributes: objects have dozens of values, whose rules are looked up again and again.
+static NUMBERS: [u8; 512] = {
+    let attributes = crate::attributes::ATTRIBUTES;
+    assert!(attributes.len() < 255, "a place takes a byte");
+    let mut numbers = [u8::MAX; 512];
+    let mut place = 0;
+    while place < attributes.len() {
+        numbers[(attributes[place].tag.0 - FIRST_TAG) as usize] = place as u8;
+        place += 1;
+    }
+    numbers
+};
 
 structure! {
     /// A vendor attribute (2.1, section 4): what 1.x calls a custom attribute, `x-Name` having vendor `x`.

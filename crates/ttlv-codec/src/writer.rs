@@ -91,12 +91,12 @@ impl Writer {
 
     /// An Integer.
     pub fn integer(&mut self, tag: Tag, value: i32) {
-        self.value(tag, ItemType::Integer, &value.to_be_bytes());
+        self.four(tag, ItemType::Integer, value.to_be_bytes());
     }
 
     /// A Long Integer.
     pub fn long_integer(&mut self, tag: Tag, value: i64) {
-        self.value(tag, ItemType::LongInteger, &value.to_be_bytes());
+        self.eight(tag, ItemType::LongInteger, value.to_be_bytes());
     }
 
     /// A Big Integer: two's complement, big-endian, sign-extended here to a multiple of 8 bytes.
@@ -110,12 +110,12 @@ impl Writer {
 
     /// An Enumeration.
     pub fn enumeration(&mut self, tag: Tag, value: u32) {
-        self.value(tag, ItemType::Enumeration, &value.to_be_bytes());
+        self.four(tag, ItemType::Enumeration, value.to_be_bytes());
     }
 
     /// A Boolean.
     pub fn boolean(&mut self, tag: Tag, value: bool) {
-        self.value(tag, ItemType::Boolean, &u64::from(value).to_be_bytes());
+        self.eight(tag, ItemType::Boolean, u64::from(value).to_be_bytes());
     }
 
     /// A Text String.
@@ -130,17 +130,17 @@ impl Writer {
 
     /// A Date-Time, seconds since 1970.
     pub fn date_time(&mut self, tag: Tag, value: i64) {
-        self.value(tag, ItemType::DateTime, &value.to_be_bytes());
+        self.eight(tag, ItemType::DateTime, value.to_be_bytes());
     }
 
     /// An Interval in seconds.
     pub fn interval(&mut self, tag: Tag, value: u32) {
-        self.value(tag, ItemType::Interval, &value.to_be_bytes());
+        self.four(tag, ItemType::Interval, value.to_be_bytes());
     }
 
     /// A Date-Time Extended, micro-seconds since 1970.
     pub fn date_time_extended(&mut self, tag: Tag, value: i64) {
-        self.value(tag, ItemType::DateTimeExtended, &value.to_be_bytes());
+        self.eight(tag, ItemType::DateTimeExtended, value.to_be_bytes());
     }
 
     /// An Identifier.
@@ -191,11 +191,27 @@ impl Writer {
         self.buffer.resize(padded(self.buffer.len()), 0);
     }
 
+    /// An item of four bytes, in one go with its header and padding.
+    fn four(&mut self, tag: Tag, item_type: ItemType, [a, b, c, d]: [u8; 4]) {
+        self.whole(tag, item_type, 4, [a, b, c, d, 0, 0, 0, 0]);
+    }
+
+    fn eight(&mut self, tag: Tag, item_type: ItemType, value: [u8; 8]) {
+        self.whole(tag, item_type, 8, value);
+    }
+
+    fn whole(&mut self, tag: Tag, item_type: ItemType, length: usize, value: [u8; 8]) {
+        let mut item = [0; HEADER_LENGTH + 8];
+        let (header, rest) = item.split_at_mut(HEADER_LENGTH);
+        header.copy_from_slice(&header_of(tag, item_type, length));
+        rest.copy_from_slice(&value);
+        self.reserve(item.len());
+        self.buffer.extend_from_slice(&item);
+    }
+
     fn header(&mut self, tag: Tag, item_type: ItemType, length: usize) {
         self.reserve(HEADER_LENGTH + padded(length));
-        let [_, a, b, c] = tag.0.to_be_bytes();
-        self.buffer.extend_from_slice(&[a, b, c, item_type as u8]);
-        self.buffer.extend_from_slice(&wire_length(length));
+        self.buffer.extend_from_slice(&header_of(tag, item_type, length));
     }
 
     /// Grows by copying and wiping, because `Vec` would leave the old bytes behind on the heap.
@@ -218,6 +234,13 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.buffer.zeroize();
     }
+}
+
+/// The header of an item: tag, type, length.
+fn header_of(tag: Tag, item_type: ItemType, length: usize) -> [u8; HEADER_LENGTH] {
+    let [_, a, b, c] = tag.0.to_be_bytes();
+    let [d, e, f, g] = wire_length(length);
+    [a, b, c, item_type as u8, d, e, f, g]
 }
 
 /// A length as it stands on the wire.
