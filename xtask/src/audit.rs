@@ -229,6 +229,7 @@ fn in_trouble(server: &DevServer, small: &Path, socket: &Path, listener: UnixLis
     wait_for(&mut client, &identifier, true, "that works")?;
 
     // Removed: a file is made anew, a folder is not.
+    settled(&file)?;
     let lines = std::fs::read_to_string(&file).map_err(io)?;
     std::fs::remove_file(&file).map_err(io)?;
     std::fs::create_dir(&file).map_err(io)?;
