@@ -58,6 +58,8 @@ impl Target for LineFile {
     }
 
     fn write(&mut self, records: &[LogRecord]) -> Result<(), (usize, String)> {
+        // Nothing goes to a file that was removed a moment ago.
+        self.probe().map_err(|cause| (0, cause))?;
         let mut lines = String::new();
         for record in records {
             lines.push_str(&line(record).0);
