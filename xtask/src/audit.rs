@@ -16,10 +16,11 @@ use kmip::enumerations::CryptographicAlgorithm;
 use kmip::identifier::UniqueIdentifier;
 use kmip::operation::Operation;
 use kmip::result_reason::ResultReason;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -223,7 +224,7 @@ fn sinks() -> Outcome {
 fn in_trouble(server: &DevServer, small: &Path, socket: &Path, listener: UnixListener) -> Outcome {
     let io = |error: std::io::Error| format!("the place of a sink: {error}");
     let file = small.join("audit.jsonl");
-    let (mut syslog, _) = listener.accept().map_err(io)?;
+    let (syslog, _) = listener.accept().map_err(io)?;
     let mut client = connect(server)?;
     let identifier = key(&mut client)?;
     wait_for(&mut client, &identifier, true, "that works")?;
@@ -265,46 +266,56 @@ fn in_trouble(server: &DevServer, small: &Path, socket: &Path, listener: UnixLis
     }
     wait_for(&mut client, &identifier, false, "that takes nothing")?;
     // It is read again, and over every connection that follows.
-    let received = std::sync::Mutex::new(String::new());
+    // What came over each connection.
+    let received = Mutex::new(Vec::new());
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
+        let received = &received;
+        let hear = move |mut stream: UnixStream| {
+            let (mut buffer, poisoned) = ([0; 4096], |_| "poisoned".to_owned());
+            let at = {
+                let mut received = received.lock().map_err(poisoned)?;
+                received.push(Vec::new());
+                received.len() - 1
+            };
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                received.lock().map_err(|_| "poisoned".to_owned())?[at].extend_from_slice(&buffer[..count]);
+            }
+            Ok::<(), String>(())
+        };
+        let first = scope.spawn(move || hear(syslog));
+        let (listener, is_stopping) = (&listener, &stop);
+        let reader = scope.spawn(move || {
             // The file system of the socket lets a reader end: it is told to by a connection of our own.
-            let mut text = String::new();
-            let _ = syslog.read_to_string(&mut text);
-            received.lock().map_err(|_| "poisoned".to_owned())?.push_str(&text);
             for stream in listener.incoming() {
-                if stop.load(Ordering::SeqCst) {
+                if is_stopping.load(Ordering::SeqCst) {
                     break;
                 }
-                let mut stream = stream.map_err(io)?;
-                let mut buffer = [0; 4096];
-                while let Ok(count) = stream.read(&mut buffer) {
-                    if count == 0 {
-                        break;
-                    }
-                    received.lock().map_err(|_| "poisoned".to_owned())?.push_str(&String::from_utf8_lossy(&buffer[..count]));
-                }
+                hear(stream.map_err(io)?)?;
             }
             Ok::<(), String>(())
         });
         let checked =
-            wait_for(&mut client, &identifier, true, "that is read again").and_then(|()| caught_up(&received, &file, &lines));
+            wait_for(&mut client, &identifier, true, "that is read again").and_then(|()| caught_up(received, &file, &lines));
         stop.store(true, Ordering::SeqCst);
         server.signal_stop()?;
-        let _ = std::os::unix::net::UnixStream::connect(socket);
+        let _ = UnixStream::connect(socket);
+        first.join().map_err(|_| "the reader panicked".to_owned())??;
         reader.join().map_err(|_| "the reader panicked".to_owned())??;
         checked
     })
 }
 
 /// That both sinks have every record up to one that is made now.
-fn caught_up(received: &std::sync::Mutex<String>, file: &Path, before: &str) -> Outcome {
+fn caught_up(received: &Mutex<Vec<Vec<u8>>>, file: &Path, before: &str) -> Outcome {
     let begun = Instant::now();
     loop {
         let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let in_file = in_order(&format!("{before}{text}"))?;
-        let in_syslog = syslog_sequences(&received.lock().map_err(|_| "poisoned".to_owned())?);
+        let received = received.lock().map_err(|_| "poisoned".to_owned())?;
+        let in_syslog: BTreeSet<u64> =
+            received.iter().flat_map(|text| syslog_sequences(&String::from_utf8_lossy(text))).collect();
+        drop(received);
         if (1..=in_file).all(|sequence| in_syslog.contains(&sequence)) {
             println!("audit: both sinks have all {in_file} records");
             return Ok(());
@@ -317,7 +328,7 @@ fn caught_up(received: &std::sync::Mutex<String>, file: &Path, before: &str) -> 
     }
 }
 
-fn syslog_sequences(text: &str) -> std::collections::BTreeSet<u64> {
+fn syslog_sequences(text: &str) -> BTreeSet<u64> {
     let numbers = text.split("\"sequence\":").skip(1);
     numbers.filter_map(|rest| rest.split(|digit: char| !digit.is_ascii_digit()).next()?.parse().ok()).collect()
 }
