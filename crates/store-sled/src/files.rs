@@ -164,10 +164,21 @@ pub(crate) fn finish(directory: &Path, keys: &[u8]) -> Result<(), OpenError> {
     }
     replace(directory, KEYS_COPY, keys).map_err(failed)?;
     replace(directory, KEYS, keys).map_err(failed)?;
-    fs::remove_file(directory.join(CREATING)).map_err(failed)?;
-    sync_directory(directory).map_err(failed)?;
-    match directory.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => sync_directory(parent).map_err(failed),
+    make_sure(directory).map_err(failed)
+}
+
+/// Makes sure that the store is found again after a power cut: who made it may have ended, or failed, between the key file and the
+/// syncs that follow it.
+pub(crate) fn make_sure(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(CREATING)) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
+    sync_directory(directory)?;
+    match directory.parent().filter(|parent| !parent.as_os_str().is_empty()).map(sync_directory) {
+        // The directory was made by somebody else, who alone may read the one around it.
+        Some(Err(cause)) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Some(synced) => synced,
         None => Ok(()),
     }
 }
@@ -303,4 +314,25 @@ pub(crate) fn is_passing(cause: &io::Error) -> bool {
 /// An error of a sync, after which nobody knows what the disk has: trying again does not mend it, whatever the cause.
 pub(crate) fn final_error(cause: io::Error) -> io::Error {
     if is_passing(&cause) { io::Error::other(cause) } else { cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_whose_maker_ended_after_the_key_file_is_made_sure_of() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        fs::create_dir(&data).unwrap();
+        for name in [KEYS, KEYS_COPY, CREATING] {
+            fs::write(data.join(name), b"x").unwrap();
+        }
+        assert!(exists(&data));
+        make_sure(&data).unwrap();
+        assert!(exists(&data) && !data.join(CREATING).exists());
+        make_sure(&data).unwrap();
+        fs::remove_dir_all(&data).unwrap();
+        assert_eq!(make_sure(&data).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

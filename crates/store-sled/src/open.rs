@@ -213,6 +213,7 @@ pub(crate) fn open(directory: &Path, root: &RootKey, options: &Options) -> Resul
     let started = Instant::now();
     let lock = files::lock(directory)?;
     let (keyring, lost_keys) = files::read_keys(directory, root)?;
+    files::make_sure(directory).map_err(|cause| OpenError::failed(format!("syncing {}", directory.display()), cause))?;
     if let Some(lost) = lost_keys {
         let (path, cause) = (lost.path(directory), &lost.cause);
         match lost.is_new {

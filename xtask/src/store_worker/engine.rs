@@ -69,7 +69,9 @@ impl Engine {
     }
 
     pub(super) fn read_log(&self, from: u64, limit: usize) -> Result<Vec<LogRecord>, String> {
-        block_on(self.0.read_log(from, limit)).map_err(|error| error.to_string())
+        // A fault comes once: what met it is read again.
+        let read = || block_on(self.0.read_log(from, limit));
+        read().or_else(|_| read()).map_err(|error| error.to_string())
     }
 }
 
