@@ -88,9 +88,10 @@ impl Authenticator for Passwords {
             // Names are the client's to choose: what is kept of them is bounded.
             let counted: String = claim.chars().take(COUNTED_MAX).collect();
             let lockout = self.users.lockout();
-            let turn = self.queues.enter(&client.name).await;
+            let from = origin(client);
+            let turn = self.queues.enter(&from).await;
             // Whoever waits is not answered sooner: neither how long a refusal takes nor what it says tells that a name is locked.
-            if let Err(wait) = lockout.check(&client.name, &counted, Instant::now()) {
+            if let Err(wait) = lockout.check(&from, &counted, Instant::now()) {
                 drop(turn);
                 tokio::time::sleep(REFUSAL_DELAY).await;
                 let cause = format!("{claim:?}: too many failures; the next attempt counts in {} s", wait.as_secs() + 1);
@@ -106,9 +107,9 @@ impl Authenticator for Passwords {
             // Before the next of this client has its turn.
             if let Ok(verified) = &verified {
                 match verified {
-                    Ok(_) => lockout.succeeded(&client.name, &counted),
+                    Ok(_) => lockout.succeeded(&from, &counted),
                     Err(_) => {
-                        if let Some(wait) = lockout.failed(&client.name, &counted, Instant::now()) {
+                        if let Some(wait) = lockout.failed(&from, &counted, Instant::now()) {
                             tracing::warn!(
                                 client = client.name,
                                 claim,
@@ -134,3 +135,20 @@ impl Authenticator for Passwords {
 
 /// Characters of a claimed name by which failures are counted.
 const COUNTED_MAX: usize = 300;
+
+/// The client as failures are counted, and turns are taken: names are unique within a tenant only, and no tenant is to lock out
+/// another's client.
+fn origin(client: &Actor) -> String {
+    format!("{}/{}", client.tenant, client.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_one_name_in_two_tenants_are_two() {
+        assert_ne!(origin(&Actor::of("array-1", 1)), origin(&Actor::of("array-1", 2)));
+        assert_ne!(origin(&Actor::of("1/a", 1)), origin(&Actor::of("a", 11)));
+    }
+}
