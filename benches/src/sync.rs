@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What is written before each sync, and what the file is made of: the block of file systems.
@@ -20,36 +20,64 @@ pub enum Place {
     End,
 }
 
+/// A file in which blocks are written and synced; it is removed at the end.
+#[derive(Debug)]
+pub struct Syncs {
+    file: File,
+    path: PathBuf,
+    place: Place,
+    written: usize,
+}
+
+impl Syncs {
+    /// Makes the file in a directory.
+    ///
+    /// # Errors
+    /// If it cannot be made or written.
+    pub fn begin(directory: &Path, place: Place) -> io::Result<Self> {
+        let path = directory.join("sync-measurement");
+        let file = File::create_new(&path)?;
+        let syncs = Self { file, path, place, written: 0 };
+        for number in 0..BLOCKS {
+            syncs.file.write_all_at(&[0; BLOCK], (number * BLOCK) as u64)?;
+        }
+        syncs.file.sync_all()?;
+        Ok(syncs)
+    }
+
+    /// Writes a block and waits for fdatasync; how long that took.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn once(&mut self) -> io::Result<Duration> {
+        let block = match self.place {
+            Place::Existing => self.written % BLOCKS,
+            Place::End => BLOCKS + self.written,
+        };
+        self.written += 1;
+        let begun = Instant::now();
+        self.file.write_all_at(&[0xA5; BLOCK], (block * BLOCK) as u64)?;
+        self.file.sync_data()?;
+        Ok(begun.elapsed())
+    }
+}
+
+impl Drop for Syncs {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// Writes a block and waits for fdatasync, again and again for a time; each in nanoseconds.
-///
-/// The file is made in the directory, and removed.
 ///
 /// # Errors
 /// If the file cannot be made or written.
 pub fn measure(directory: &Path, place: Place, length: Duration) -> io::Result<Vec<u32>> {
-    let path = directory.join("sync-measurement");
-    let file = File::create_new(&path)?;
-    let measured = times(&file, place, length);
-    std::fs::remove_file(&path)?;
-    measured
-}
-
-fn times(file: &File, place: Place, length: Duration) -> io::Result<Vec<u32>> {
-    for number in 0..BLOCKS {
-        file.write_all_at(&[0; BLOCK], (number * BLOCK) as u64)?;
-    }
-    file.sync_all()?;
+    let mut syncs = Syncs::begin(directory, place)?;
     let mut times = Vec::new();
     let started = Instant::now();
     while started.elapsed() < length {
-        let block = match place {
-            Place::Existing => times.len() % BLOCKS,
-            Place::End => BLOCKS + times.len(),
-        };
-        let begun = Instant::now();
-        file.write_all_at(&[0xA5; BLOCK], (block * BLOCK) as u64)?;
-        file.sync_data()?;
-        times.push(u32::try_from(begun.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        times.push(u32::try_from(syncs.once()?.as_nanos()).unwrap_or(u32::MAX));
     }
     Ok(times)
 }
