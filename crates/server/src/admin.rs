@@ -1,18 +1,22 @@
 //! Administrative commands: one function, called through a Unix socket while the server runs and on the files while it does not.
 //!
-//! The socket speaks one JSON object a line: a command in, a reply out. Only the owner (and root) may connect: mode 0600, and the
-//! system is asked for the peer's user.
+//! The socket speaks one JSON object a line: a command in, a reply out. Only the owner (and root) may connect, mode 0600, unless the
+//! configuration names administrators and auditors; the system is asked for the peer's user either way.
+
+pub use crate::command::{Command, Password, Reply, UserLine, Who};
 
 use crate::config::{AuthorityConfig, Config};
-use crate::database::{Outcome, Progress, Work};
+use crate::database::Progress;
+use crate::duties::{Duties, Duty, LocalUser, Needed, NoDuty};
 use crate::enrolment::{self, Issued, Register};
 use crate::files::{self, FileError};
 use crate::identity;
 use crate::live::{AuditLog, Live};
 use crate::users::Users;
+use audit::Outcome;
 use certs::{Authority, Validity};
+use kmip::result_reason::ResultReason;
 use policy::Permission;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -25,226 +29,40 @@ const VALID_S: std::ops::RangeInclusive<u32> = 300..=3650 * 86_400;
 /// Why no certificate is made.
 const NO_AUTHORITY: &str = "the configuration has no [authority]: certificates come from elsewhere";
 
-/// An administrative command.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Command {
-    /// Signs a request for a client's certificate.
-    SignClient {
-        /// PKCS#10, PEM.
-        request_pem: String,
-        /// The common name, if not the request's.
-        name: Option<String>,
-        /// How long it is valid, in seconds.
-        valid_s: u64,
-    },
-    /// Signs a request for another certificate of a client that has one.
-    RenewClient {
-        /// PKCS#10, PEM.
-        request_pem: String,
-        /// The client.
-        name: String,
-        /// How long it is valid, in seconds.
-        valid_s: u64,
-    },
-    /// Puts a request into the queue of those that somebody has to approve.
-    RequestClient {
-        /// PKCS#10, PEM.
-        request_pem: String,
-    },
-    /// Lists the requests in the queue.
-    ClientRequests,
-    /// Signs a request of the queue.
-    ApproveRequest {
-        /// Which.
-        identifier: String,
-        /// The common name, if not the request's.
-        name: Option<String>,
-        /// How long it is valid, in seconds.
-        valid_s: u64,
-        /// With the rest of its subject and its alternative names.
-        as_requested: bool,
-    },
-    /// Takes a request out of the queue.
-    RejectRequest {
-        /// Which.
-        identifier: String,
-    },
-    /// Lists the certificates that were issued.
-    ClientList,
-    /// Revokes a client's certificate.
-    RevokeClient {
-        /// The certificate, PEM.
-        certificate_pem: String,
-    },
-    /// Adds a user, or changes one.
-    UserAdd {
-        /// The name.
-        name: String,
-        /// A role.
-        role: Option<String>,
-        /// The Device Serial Number of its Device credential.
-        device_serial: Option<String>,
-        /// The password.
-        password: Password,
-    },
-    /// Gives a user a second factor, or takes it away.
-    UserTotp {
-        /// The name.
-        name: String,
-        /// Whether it is taken away.
-        remove: bool,
-    },
-    /// Ends the delays after a user's failures.
-    UserUnlock {
-        /// The name.
-        name: String,
-    },
-    /// Lists the users.
-    UserList,
-    /// Removes a user.
-    UserRemove {
-        /// The name.
-        name: String,
-    },
-    /// Reads certificates, revocation lists, identity rules and users again.
-    Reload,
-    /// Tells how the server is.
-    Status,
-    /// Tells why the policy of the running server lets somebody do something with an object, or does not.
-    PolicyExplain {
-        /// Who.
-        who: Who,
-        /// What: a permission's name.
-        permission: String,
-        /// The object's identifier.
-        object: String,
-        /// Whether somebody proved who it is by more than a certificate.
-        second_factor: bool,
-    },
-    /// Does something with the whole store of a running server. What changes anything is recorded where it is done.
-    Db {
-        /// What.
-        work: Work,
-    },
-}
-
-/// Whom a question is about.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Who {
-    /// The holder of a certificate.
-    Certificate {
-        /// PEM.
-        certificate_pem: String,
-    },
-    /// A user that a credential proves.
-    User {
-        /// The name.
-        name: String,
-        /// The tenant of the client it comes over.
-        tenant: String,
-    },
-}
-
-/// Characters of what the audit log tells about a certificate or a user.
-const TOLD_LENGTH_MAX: usize = 512;
-
-impl Command {
-    /// For a command that changes something, its name on the command line and what it is about.
-    fn change(&self) -> Option<(&'static str, Vec<String>)> {
-        let (name, about) = match self {
-            Self::SignClient { name, .. } => ("client sign", name.clone()),
-            Self::RenewClient { name, .. } => ("client renew", Some(name.clone())),
-            Self::RequestClient { request_pem } => {
-                let facts = certs::RequestFacts::read(request_pem).ok();
-                ("client request", facts.map(|facts| format!("{} {}", identity::fingerprint(&facts.der), facts.subject)))
-            }
-            Self::ApproveRequest { identifier, .. } => ("client approve", Some(identifier.clone())),
-            Self::RejectRequest { identifier } => ("client reject", Some(identifier.clone())),
-            Self::RevokeClient { certificate_pem } => {
-                let parsed = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes());
-                ("client revoke", parsed.ok().map(|(_, block)| crate::tls::describe(&block.contents)))
-            }
-            Self::UserAdd { name, .. } => ("user add", Some(name.clone())),
-            Self::UserRemove { name } => ("user remove", Some(name.clone())),
-            Self::UserTotp { name, .. } => ("user totp", Some(name.clone())),
-            Self::UserUnlock { name } => ("user unlock", Some(name.clone())),
-            Self::Reload => ("admin reload", None),
-            Self::ClientRequests
-            | Self::ClientList
-            | Self::UserList
-            | Self::Status
-            | Self::PolicyExplain { .. }
-            | Self::Db { .. } => return None,
-        };
-        Some((name, about.iter().map(|text| text.chars().take(TOLD_LENGTH_MAX).collect()).collect()))
-    }
-}
-
-/// A password on its way to the server. Wiped when dropped, never shown.
-#[derive(Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
-#[serde(transparent)]
-pub struct Password(pub String);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Password({} bytes)", self.0.len())
-    }
-}
-
-/// The reply to a command.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "kebab-case")]
-pub enum Reply {
-    /// A signed certificate.
-    Certificate {
-        /// The common name in it.
-        name: String,
-        /// PEM.
-        certificate_pem: String,
-        /// The authority that signed it, PEM.
-        authority_pem: String,
-    },
-    /// The users.
-    Users {
-        /// By name.
-        users: Vec<UserLine>,
-    },
-    /// Done; what there is to say about it.
-    Done {
-        /// Sentences for people.
-        messages: Vec<String>,
-    },
-    /// What came of work on the whole store.
-    Db {
-        /// It.
-        outcome: Outcome,
-    },
-    /// How far it has come; the reply follows.
-    Progress {
-        /// In words.
-        line: String,
-    },
-    /// Not done, and why.
-    Refused {
-        /// For people.
-        error: String,
-    },
-}
-
-/// A user as listed.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct UserLine {
-    /// The name.
+/// Who gives a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// As the audit log names it.
     pub name: String,
-    /// The role, if any.
-    pub role: Option<String>,
-    /// The Device Serial Number, if any.
-    pub device_serial: Option<String>,
-    /// Whether it has a second factor.
-    #[serde(default)]
-    pub totp: bool,
+    /// What it may do.
+    pub duty: Duty,
+}
+
+impl Caller {
+    /// A local user, by what the configuration says of it.
+    ///
+    /// # Errors
+    /// When it may do nothing.
+    pub fn of(duties: &Duties, user: &LocalUser) -> Result<Self, NoDuty> {
+        let duty = duties.of(user, rustix::process::getuid().as_raw())?;
+        Ok(Self { name: format!("{} {user}", duty.name()), duty })
+    }
+
+    /// That it may do something.
+    ///
+    /// # Errors
+    /// What to tell it.
+    pub fn may(&self, what: &str, needed: Needed) -> Result<(), String> {
+        if self.duty.allows(needed) {
+            return Ok(());
+        }
+        Err(match needed {
+            Needed::Auditor => {
+                format!("{} must not give kmipd {what}: what was done is for auditors to read (admin.auditors)", self.name)
+            }
+            _ => format!("{} must not give kmipd {what}: it is for administrators (admin.administrators)", self.name),
+        })
+    }
 }
 
 /// What commands work on.
@@ -261,27 +79,44 @@ pub struct Administration {
 }
 
 impl Administration {
-    /// Performs a command for somebody. What changes something, or tries to, is recorded in the audit log.
+    /// Performs a command for somebody. What changes something, or tries to, and what somebody must not do is recorded in the audit log.
     #[must_use]
-    pub fn perform(&self, actor: &str, command: Command, progress: &mut Progress) -> Reply {
-        let change = command.change();
-        let mut reply = self.try_perform(actor, command, progress).unwrap_or_else(|error| Reply::Refused { error });
-        let log = self.live.as_ref().map(|live| &live.audit_log).or(self.audit_log.as_ref());
-        let (Some(log), Some((name, mut identifiers))) = (log, change) else { return reply };
+    pub fn perform(&self, caller: &Caller, command: Command, progress: &mut Progress) -> Reply {
+        let mut told = command.told();
+        if let Err(error) = caller.may(told.name, told.needed) {
+            return self.refuse(&caller.name, told.name, told.about, error);
+        }
+        let mut reply = self.try_perform(&caller.name, command, progress).unwrap_or_else(|error| Reply::Refused { error });
+        let (Some(log), true) = (self.log(), told.is_change) else { return reply };
         let done = !matches!(reply, Reply::Refused { .. });
         if let Reply::Certificate { name, certificate_pem, .. } = &reply {
             let serial = enrolment::der_of(certificate_pem).ok().and_then(|der| serial_of(&der));
             // What was given its name is told beside it: which request, which certificate.
-            identifiers.retain(|told| told != name);
-            identifiers.insert(0, name.clone());
-            identifiers.extend(serial.iter().map(|serial| format!("serial {serial}")));
+            told.about.retain(|told| told != name);
+            told.about.insert(0, name.clone());
+            told.about.extend(serial.iter().map(|serial| format!("serial {serial}")));
         }
-        let recorded = log.record(actor, name, identifiers, done);
+        let recorded = log.record(&caller.name, told.name, told.about, done);
         // What was done holds all the same: a revocation must not wait for a disk.
         if let (Err(cause), Reply::Done { messages }) = (recorded, &mut reply) {
             messages.push(format!("it is not in the audit log: {cause}"));
         }
         reply
+    }
+
+    /// Refuses a command that somebody must not give, and records that.
+    #[must_use]
+    pub fn refuse(&self, who: &str, command: &str, about: Vec<String>, error: String) -> Reply {
+        tracing::warn!(who, command, "an administrative command is refused: {error}");
+        if let Some(log) = self.log() {
+            // A failure is in the log of the server; it is refused either way.
+            let _ = log.record_as(who, command, about, Outcome::Failure(ResultReason::PermissionDenied.0));
+        }
+        Reply::Refused { error }
+    }
+
+    fn log(&self) -> Option<&AuditLog> {
+        self.live.as_ref().map(|live| &live.audit_log).or(self.audit_log.as_ref())
     }
 
     /// Who somebody is under the policy of now.
@@ -332,7 +167,7 @@ impl Administration {
             }
             Command::ClientRequests => {
                 let register = Register::read(&self.authority()?.register)?;
-                Ok(Reply::Done { messages: register.requests.iter().flat_map(enrolment::lines).collect() })
+                Ok(Reply::Waiting { waiting: register.requests })
             }
             Command::ApproveRequest { identifier, name, valid_s, as_requested } => {
                 let register = Register::read(&self.authority()?.register)?;
@@ -351,7 +186,7 @@ impl Administration {
             }),
             Command::ClientList => {
                 let register = Register::read(&self.authority()?.register)?;
-                Ok(Reply::Done { messages: register.issued.iter().map(issued_line).collect() })
+                Ok(Reply::Issued { issued: register.issued })
             }
             Command::RevokeClient { certificate_pem } => self.revoke_client(&certificate_pem),
             Command::UserAdd { name, role, device_serial, password } => {
@@ -491,18 +326,6 @@ fn take_out(register: &mut Register, fingerprint: &str) -> Result<(), String> {
 fn serial_of(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     Some(certificate.raw_serial_as_string())
-}
-
-fn issued_line(issued: &Issued) -> String {
-    let now = crate::tls::now();
-    let moment = |seconds: i64| crate::audit_trail::moment(seconds.saturating_mul(1_000_000));
-    let state = match issued.revoked {
-        Some(at) => format!("revoked {}", moment(at)),
-        None if issued.ends <= now => "ended".to_owned(),
-        None if issued.is_due(now) => "to be renewed".to_owned(),
-        None => "good".to_owned(),
-    };
-    format!("{}  serial {}  ends {}  {state}", issued.name.escape_debug(), issued.serial, moment(issued.ends))
 }
 
 fn done(message: String) -> Reply {

@@ -9,11 +9,12 @@ use server::audit_trail::{Filter, read_moment};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
 use server::database::Work;
+use server::duties::Duties;
 use server::policies::Policies;
 use server::report::{About, Ask, Format};
 use server::run::{self, Plan};
 use server::setup;
-use server::{files, socket, tls, users};
+use server::{enrolment, files, local_users, socket, tls, users};
 use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -174,6 +175,10 @@ pub(crate) fn check_config(file: &Path) -> Result<(), String> {
         Ok(policies) => say(&format!("# {}", policies.current().summary())),
         Err(error) => faults.push(error.to_string()),
     }
+    match local_users::check(&Duties::read(&config.admin)?) {
+        Ok(absent) => faults.extend(absent),
+        Err(both) => faults.push(format!("admin: {both}")),
+    }
     if config.authority.is_some() {
         faults.extend(server::admin::read_authority(&config).err());
     }
@@ -234,9 +239,9 @@ pub(crate) fn client(command: ClientCommand) -> Result<(), String> {
         ClientCommand::Request { csr, config } => {
             show(&config.config, Command::RequestClient { request_pem: read_request(&csr)? })
         }
-        ClientCommand::Requests(config) => show(&config.config, Command::ClientRequests),
+        ClientCommand::Requests(list) => show_as(&list.config.config, Command::ClientRequests, list.json),
         ClientCommand::Reject { identifier, config } => show(&config.config, Command::RejectRequest { identifier }),
-        ClientCommand::List(config) => show(&config.config, Command::ClientList),
+        ClientCommand::List(list) => show_as(&list.config.config, Command::ClientList, list.json),
     }
 }
 
@@ -308,7 +313,7 @@ pub(crate) fn user(command: UserCommand) -> Result<(), String> {
         }
         UserCommand::Totp { name, config, remove } => (config.config, Command::UserTotp { name, remove }),
         UserCommand::Unlock { name, config } => (config.config, Command::UserUnlock { name }),
-        UserCommand::List(config) => (config.config, Command::UserList),
+        UserCommand::List(list) => return show_as(&list.config.config, Command::UserList, list.json),
         UserCommand::Remove { name, config } => (config.config, Command::UserRemove { name }),
     };
     show(&file, command)
@@ -444,16 +449,31 @@ pub(crate) fn admin(command: &AdminCommand) -> Result<(), String> {
 }
 
 fn show(file: &Path, command: Command) -> Result<(), String> {
+    show_as(file, command, false)
+}
+
+/// Gives a command and writes what it lists: a line for each, or with `json` an object.
+fn show_as(file: &Path, command: Command, json: bool) -> Result<(), String> {
     let config = Config::read(file).map_err(text)?;
     match socket::give(&config, command).map_err(text)? {
         Reply::Done { messages } => messages.iter().for_each(|message| say(message)),
         Reply::Users { users } => {
             for user in users {
+                if json {
+                    say(&serde_json::to_string(&user).map_err(text)?);
+                    continue;
+                }
                 let of = |what: &str, value: Option<String>| value.map_or(String::new(), |value| format!("  {what} {value}"));
                 let totp = if user.totp { "  totp" } else { "" };
                 say(&format!("{}{}{}{totp}", user.name, of("role", user.role), of("device-serial", user.device_serial)));
             }
         }
+        Reply::Issued { issued } => {
+            let now = tls::now();
+            issued.iter().for_each(|issued| say(&if json { issued.json(now).to_string() } else { issued.line(now) }));
+        }
+        Reply::Waiting { waiting } if json => waiting.iter().for_each(|waiting| say(&waiting.json().to_string())),
+        Reply::Waiting { waiting } => waiting.iter().flat_map(enrolment::lines).for_each(|line| say(&line)),
         Reply::Certificate { certificate_pem, .. } => say(&certificate_pem),
         Reply::Db { outcome } => outcome.messages.iter().for_each(|message| say(message)),
         Reply::Progress { line } => say(&line),

@@ -1,5 +1,6 @@
 //! kmipd.toml: what can be configured, its defaults, and errors that name line and key.
 
+use crate::duties::Duties;
 use crate::identity::IdentityRule;
 use crate::limits::Limits;
 use crate::sink::config::{self as sink_config, SinkConfig};
@@ -362,17 +363,23 @@ pub struct CredentialsConfig {
     pub required_for: Vec<String>,
 }
 
-/// The administrative socket.
+/// The administrative socket, and who of the local users may do what over it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdminConfig {
     /// Its path.
     pub socket: PathBuf,
+    /// Local users (`alice`, `1000`) and groups (`@keyadmins`, `@1000`) that administer the server. They do not read the audit log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub administrators: Vec<String>,
+    /// Those that read the audit log and reports, and change nothing. Nobody is both.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub auditors: Vec<String>,
 }
 
 impl Default for AdminConfig {
     fn default() -> Self {
-        Self { socket: PathBuf::from("kmipd.sock") }
+        Self { socket: PathBuf::from("kmipd.sock"), administrators: Vec::new(), auditors: Vec::new() }
     }
 }
 
@@ -536,6 +543,7 @@ impl Config {
             }
         }
         sink_config::check(&config.audit.sinks).map_err(value)?;
+        Duties::read(&config.admin).map_err(value)?;
         let folder = config.folder().to_owned();
         for path in config.paths_mut() {
             *path = folder.join(&*path);
@@ -618,6 +626,8 @@ mod tests {
             ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\npath = \"/dev/log\"\n", "an address"),
+            ("[admin]\nadministrators = [\"a\", \"b\"]\nauditors = [\"b\"]\n", "both have \"b\": nobody is both"),
+            ("[admin]\nauditors = [\"a b\"]\n", "admin.auditors"),
             ("[tickets]\nlease_time_s = 7\nlease_time_max_s = 6\n", "tickets.lease_time_s = 7"),
         ] {
             let error = parse(&format!("{LEAST}{addition}")).unwrap_err().to_string();

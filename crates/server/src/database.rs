@@ -3,6 +3,7 @@
 
 use crate::audit_trail::{self, Filter};
 use crate::config::{Config, StoreKind};
+use crate::duties::Needed;
 use crate::files::{self, SECRET};
 use crate::live;
 use crate::operated::OperatedStore;
@@ -191,6 +192,23 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Its name on the command line, and whose it is.
+    #[must_use]
+    pub const fn told(&self) -> (&'static str, Needed) {
+        match self {
+            Self::Check => ("db check", Needed::Administrator),
+            Self::Export { .. } => ("db export", Needed::Administrator),
+            Self::Import { .. } => ("db import", Needed::Administrator),
+            Self::AuditVerify { .. } => ("audit verify", Needed::Either),
+            Self::AuditShow { .. } => ("audit show", Needed::Auditor),
+            // It tells who obtained a key, and when.
+            Self::Report { ask: report::Ask { about: report::About::Impact { .. }, .. } } => ("report impact", Needed::Auditor),
+            Self::Report { .. } => ("report", Needed::Either),
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -206,11 +224,11 @@ impl Outcome {
     }
 }
 
-/// Does something with the store of a server that does not run. The caller holds the lock of the server's folder.
+/// Does something with the store of a server that does not run, for somebody. The caller holds the lock of the server's folder.
 ///
 /// # Errors
 /// Why it was not done, or not all of it.
-pub fn work_on_files(config: &Config, work: &Work) -> Result<Outcome, String> {
+pub fn work_on_files(config: &Config, actor: &str, work: &Work) -> Result<Outcome, String> {
     if config.store.kind != StoreKind::Sled {
         return Err(IN_MEMORY.to_owned());
     }
@@ -226,14 +244,7 @@ pub fn work_on_files(config: &Config, work: &Work) -> Result<Outcome, String> {
     })?;
     drop(key);
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(text)?;
-    let actor = local_administrator();
-    work_on(&store, config, &actor, work, runtime.handle(), &mut progress)
-}
-
-/// Who works on the files.
-#[must_use]
-pub fn local_administrator() -> String {
-    format!("administrator (system user {})", rustix::process::getuid().as_raw())
+    work_on(&store, config, actor, work, runtime.handle(), &mut progress)
 }
 
 /// Makes an entry of the audit log durable in the store of a server that does not run. The caller holds the lock of its folder.

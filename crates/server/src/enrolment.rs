@@ -164,6 +164,58 @@ impl Issued {
         let third = (self.ends - self.issued) / 3;
         self.ends - now < third.min(RENEWAL_DAYS * DAY_S)
     }
+
+    fn state(&self, now: i64) -> &'static str {
+        match self.revoked {
+            Some(_) => "revoked",
+            None if self.ends <= now => "ended",
+            None if self.is_due(now) => "to be renewed",
+            None => "good",
+        }
+    }
+
+    /// A line that tells of it.
+    #[must_use]
+    pub fn line(&self, now: i64) -> String {
+        let state = self.state(now);
+        let when = self.revoked.map_or(String::new(), |at| format!(" {}", moment(at)));
+        format!("{}  serial {}  ends {}  {state}{when}", self.name.escape_debug(), self.serial, moment(self.ends))
+    }
+
+    /// The same for programs.
+    #[must_use]
+    pub fn json(&self, now: i64) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name,
+            "serial": self.serial,
+            "fingerprint": self.fingerprint,
+            "issued": moment(self.issued),
+            "ends": moment(self.ends),
+            "revoked": self.revoked.map(moment),
+            "state": self.state(now),
+        })
+    }
+}
+
+impl Waiting {
+    /// What is to be known of it before it is approved, for programs.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "identifier": self.identifier,
+            "fingerprint": self.fingerprint,
+            "subject": self.subject,
+            "alternative_names": self.alternative_names,
+            "key": self.key,
+            "by": self.by,
+            "received": moment(self.received),
+            "request_pem": self.request_pem,
+        })
+    }
+}
+
+fn moment(seconds: i64) -> String {
+    crate::audit_trail::moment(seconds.saturating_mul(1_000_000))
 }
 
 /// Changes the register of an authority; what the change returns.
@@ -222,7 +274,6 @@ pub fn find<'a>(register: &'a Register, identifier: &str) -> Result<&'a Waiting,
 /// The lines that tell of a request what is to be known before it is approved.
 #[must_use]
 pub fn lines(waiting: &Waiting) -> Vec<String> {
-    let moment = |seconds: i64| crate::audit_trail::moment(seconds.saturating_mul(1_000_000));
     // What the device chose is quoted: it cannot look like a line of its own.
     let names: Vec<String> = waiting.alternative_names.iter().map(|name| format!("{name:?}")).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

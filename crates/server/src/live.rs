@@ -117,6 +117,14 @@ impl AuditLog {
     /// When the log takes no entries.
     pub fn record(&self, actor: &str, command: &str, identifiers: Vec<String>, done: bool) -> Result<(), String> {
         let outcome = if done { Outcome::Success } else { Outcome::Failure(ResultReason::GeneralFailure.0) };
+        self.record_as(actor, command, identifiers, outcome)
+    }
+
+    /// Records a command of an administrator with what came of it. A failure is logged too.
+    ///
+    /// # Errors
+    /// When the log takes no entries.
+    pub fn record_as(&self, actor: &str, command: &str, identifiers: Vec<String>, outcome: Outcome) -> Result<(), String> {
         let record = administrative(actor, command, identifiers, outcome);
         (self.0)(record.encode()).inspect_err(|cause| error!(%cause, "not in the audit log: {record}"))
     }

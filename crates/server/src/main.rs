@@ -81,6 +81,15 @@ struct ConfigArguments {
     config: PathBuf,
 }
 
+#[derive(Args)]
+struct ListArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Subcommand)]
 enum ClientCommand {
     /// Make a key and a certificate, with settings for kmip and PyKMIP.
@@ -111,7 +120,7 @@ enum ClientCommand {
         life: LifeArguments,
     },
     /// List the certificates that were issued, when they end, and whether they were revoked.
-    List(ConfigArguments),
+    List(ListArguments),
     /// Hand in a request made on a device, for somebody else to decide about.
     Request {
         /// The request (PKCS#10, PEM); - reads standard input.
@@ -120,7 +129,7 @@ enum ClientCommand {
         config: ConfigArguments,
     },
     /// List the requests that wait, with what they ask for and their fingerprints.
-    Requests(ConfigArguments),
+    Requests(ListArguments),
     /// Sign a request that waits. Compare the fingerprint with what the device shows first.
     Approve {
         /// The request, by the beginning of its fingerprint.
@@ -216,7 +225,7 @@ enum UserCommand {
         config: ConfigArguments,
     },
     /// List the users.
-    List(ConfigArguments),
+    List(ListArguments),
     /// Remove a user.
     Remove {
         /// The user's name.

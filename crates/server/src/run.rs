@@ -4,6 +4,7 @@ use crate::admin::Administration;
 use crate::aside::Aside;
 use crate::checkpoints::Checkpoints;
 use crate::config::{Config, ReadRecords, StoreKind};
+use crate::duties::Duties;
 use crate::engine::EngineService;
 use crate::files::DirectoryLock;
 use crate::listener::Server;
@@ -13,7 +14,7 @@ use crate::policies::Policies;
 use crate::service::Service;
 use crate::tls::{CurrentTrust, Trust};
 use crate::users::Users;
-use crate::{expiry, logging, monitoring, socket};
+use crate::{expiry, local_users, logging, monitoring, socket};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
 use std::net::SocketAddr;
@@ -62,6 +63,9 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
         return Err(format!("another kmipd works in {}", plan.config.folder().display()));
     };
     forbid_core_dumps();
+    let duties = Duties::read(&plan.config.admin)?;
+    let absent = local_users::check(&duties).map_err(|both| format!("{}: admin: {both}", plan.config.file.display()))?;
+    absent.iter().for_each(|absent| warn!("{absent}"));
     plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
     let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
     let policies = Arc::new(Policies::read(&plan.config).map_err(|error| error.to_string())?);
@@ -138,12 +142,13 @@ async fn serve<S: Service>(
         decisions: decisions(Arc::clone(&server)),
     });
     let socket_path = config.admin.socket.clone();
-    let admin_listener = socket::bind(&socket_path).map_err(|error| error.to_string())?;
+    let admin_listener = socket::bind(&config.admin).map_err(|error| error.to_string())?;
+    let duties = Duties::read(&config.admin)?;
     let monitoring_listen = config.monitoring.as_ref().map(|monitoring| monitoring.listen);
     let workers = config.asynchronous.workers;
     let administration = Arc::new(Administration { config, users, live: Some(Arc::clone(&live)), audit_log: None });
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(socket::run(admin_listener, administration));
+    tasks.spawn(socket::run(admin_listener, administration, duties));
     if let Some(address) = monitoring_listen {
         let monitoring_listener = listen(address)?;
         let address = monitoring_listener.local_addr().map_err(|error| error.to_string())?;

@@ -1,10 +1,13 @@
 //! The administrative Unix socket: both ends.
 
-use crate::admin::{Administration, Command, Reply};
-use crate::config::Config;
+use crate::admin::{Administration, Caller, Command, Reply};
+use crate::config::{AdminConfig, Config};
 use crate::database::{self, Outcome, Progress, Work};
+use crate::duties::{Duties, NoDuty};
 use crate::files::{DirectoryLock, FileError};
 use crate::live::AuditLog;
+use crate::local_users;
+use crate::throttle::{Leave, Throttle};
 use crate::users::Users;
 use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -28,6 +31,12 @@ const REPLY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Commands at one time: an administrator and a script.
 const COMMANDS_MAX: usize = 8;
+/// Connections of users that are not known yet, at one time, beside those of the owner and root.
+const STRANGERS_MAX: usize = 16;
+/// Time for a command of somebody who may give none.
+const STRANGER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Records of strangers' attempts in one second: they must not fill the log. The rest is counted in the next one.
+const STRANGERS_RECORDED: u32 = 1;
 /// Lines of progress that wait to be sent.
 const PROGRESS_WAITING_MAX: usize = 4;
 /// Bytes of a socket's path the system takes on Linux, with its end.
@@ -42,8 +51,8 @@ pub enum CommandError {
     /// The users file.
     #[error(transparent)]
     Users(#[from] crate::users::UserError),
-    /// The server runs and does not answer.
-    #[error("the server runs, but its socket {} does not answer: {cause}", path.display())]
+    /// The server does not answer.
+    #[error("a server holds the files, or they are not for this user, and the socket {} does not answer: {cause}", path.display())]
     Socket {
         /// The socket.
         path: PathBuf,
@@ -67,11 +76,14 @@ fn short(path: &Path) -> io::Result<(PathBuf, Option<File>)> {
     Ok((Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name), Some(folder)))
 }
 
-/// Opens the socket for the owner alone. The caller holds the directory's lock: a socket that is there already is a dead server's.
+/// Opens the socket: for the owner alone, unless others are named; those that nobody named are told so. The caller holds the
+/// directory's lock: a socket that is there already is a dead server's.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn bind(path: &Path) -> Result<UnixListener, FileError> {
+pub fn bind(config: &AdminConfig) -> Result<UnixListener, FileError> {
+    let path = &config.socket;
+    let mode = if config.administrators.is_empty() && config.auditors.is_empty() { 0o600 } else { 0o666 };
     let opened = (|| {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -79,15 +91,17 @@ pub fn bind(path: &Path) -> Result<UnixListener, FileError> {
         }
         let (short, _folder) = short(path)?;
         let listener = UnixListener::bind(short)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(path, Permissions::from_mode(mode))?;
         Ok(listener)
     })();
     opened.map_err(FileError::new("open the administrative socket", path))
 }
 
 /// Serves commands until the task is aborted.
-pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
+pub async fn run(listener: UnixListener, administration: Arc<Administration>, duties: Duties) {
     let slots = Arc::new(Semaphore::new(COMMANDS_MAX));
+    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    let (duties, throttle) = (Arc::new(duties), Arc::new(Throttle::new(STRANGERS_RECORDED)));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -97,32 +111,66 @@ pub async fn run(listener: UnixListener, administration: Arc<Administration>) {
                 continue;
             }
         };
-        let actor = match check_peer(&stream) {
-            Ok(user) => format!("administrator (system user {user})"),
+        let (uid, gid) = match stream.peer_cred() {
+            Ok(peer) => (peer.uid(), peer.gid()),
             Err(error) => {
-                warn!(%error, "administrative connection refused");
+                warn!(%error, "administrative connection refused: the peer's user is unknown");
                 continue;
             }
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
-        let administration = Arc::clone(&administration);
+        // Whoever floods the socket does not keep the owner and root away.
+        let is_at_home = uid == 0 || uid == rustix::process::getuid().as_raw();
+        let waiting = if is_at_home { None } else { Some(Arc::clone(&strangers).try_acquire_owned()) };
+        let Ok(waiting) = waiting.transpose() else { continue };
+        let (slots, administration) = (Arc::clone(&slots), Arc::clone(&administration));
+        let (duties, throttle) = (Arc::clone(&duties), Arc::clone(&throttle));
         tokio::spawn(async move {
-            let _slot = slot;
-            if let Err(error) = exchange(stream, administration, actor).await {
+            // The system's users may be in a directory service.
+            let caller = tokio::task::spawn_blocking(move || Caller::of(&duties, &local_users::user(uid, Some(gid)))).await;
+            let served = match caller {
+                Ok(Ok(caller)) => {
+                    drop(waiting);
+                    let Ok(_slot) = slots.try_acquire_owned() else { return };
+                    exchange(stream, administration, caller).await
+                }
+                Ok(Err(cause)) => turn_away(stream, administration, cause, &throttle).await,
+                Err(error) => Err(io::Error::other(error)),
+            };
+            if let Err(error) = served {
                 debug!(%error, "administrative connection broke");
             }
         });
     }
 }
 
-/// The file's mode keeps others out already; this holds also where it was loosened, and over shared file systems.
-fn check_peer(stream: &UnixStream) -> Result<u32, String> {
-    let peer = stream.peer_cred().map_err(|error| format!("the peer's user is unknown: {error}"))?.uid();
-    let own = rustix::process::getuid().as_raw();
-    if peer == own || peer == 0 { Ok(peer) } else { Err(format!("user {peer} is neither {own} nor root")) }
+/// Tells somebody that he may do nothing here, and records what he tried.
+async fn turn_away(
+    mut stream: UnixStream,
+    administration: Arc<Administration>,
+    cause: NoDuty,
+    throttle: &Throttle,
+) -> io::Result<()> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    // What is not read at the end would break the answer.
+    let line = tokio::time::timeout(STRANGER_TIMEOUT, read_line(&mut stream)).await.map_err(late)??;
+    let reply = match throttle.ask() {
+        None => Reply::Refused { error: cause.to_string() },
+        Some(Leave { withheld }) => {
+            let refusing = tokio::task::spawn_blocking(move || {
+                let told = line.and_then(|line| serde_json::from_slice::<Command>(&line).ok()).map(|command| command.told());
+                let (name, mut about) = told.map_or(("admin connect", Vec::new()), |told| (told.name, told.about));
+                about.extend((withheld > 0).then(|| format!("and {withheld} attempts that have no record")));
+                let (NoDuty::Nobody(user) | NoDuty::Both { user, .. }) = &cause;
+                administration.refuse(&format!("local user {user}"), name, about, cause.to_string())
+            });
+            refusing.await.map_err(io::Error::other)?
+        }
+    };
+    send_reply(&mut stream, &reply).await?;
+    stream.shutdown().await
 }
 
-async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, actor: String) -> io::Result<()> {
+async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, caller: Caller) -> io::Result<()> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
     let Some(line) = tokio::time::timeout(COMMAND_TIMEOUT, read_line(&mut stream)).await.map_err(late)?? else { return Ok(()) };
     // Hashing a password and reading files take their time, a whole store may take minutes; not on a thread that serves sockets.
@@ -131,7 +179,7 @@ async fn exchange(mut stream: UnixStream, administration: Arc<Administration>, a
         // Where nobody takes it, the next line tells more.
         let mut progress = Progress::through(move |line| drop(tell.try_send(line)));
         match serde_json::from_slice::<Command>(&line) {
-            Ok(command) => administration.perform(&actor, command, &mut progress),
+            Ok(command) => administration.perform(&caller, command, &mut progress),
             Err(error) => Reply::Refused { error: format!("not a command of this version: {error}") },
         }
     });
@@ -169,23 +217,37 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<Option<Zeroizing<Vec<u
     }
 }
 
+/// The lock of a server's files; `None`: the server runs, or they are not for this user, who asks the server then.
+fn lock(config: &Config) -> Result<Option<DirectoryLock>, FileError> {
+    match DirectoryLock::take(config.folder()) {
+        Err(error) if error.cause.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        taken => taken,
+    }
+}
+
+/// Who this process works on the files for. The system guards these; a server that does not run asks the same of its owner.
+fn own_caller(config: &Config) -> Result<Caller, CommandError> {
+    let duties = Duties::read(&config.admin).map_err(CommandError::Refused)?;
+    Caller::of(&duties, &local_users::own()).map_err(|cause| CommandError::Refused(cause.to_string()))
+}
+
+/// Where commands are recorded that are given to the files.
+fn log_on_files(config: &Config) -> AuditLog {
+    let files = config.clone();
+    AuditLog::new(move |entry| database::note_on_files(&files, entry))
+}
+
 /// Gives a command to the server of a configuration if it runs, else performs it on the files, under the lock.
 ///
 /// # Errors
 /// When files or socket fail, or the command is refused.
 pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
-    let reply = match DirectoryLock::take(config.folder())? {
-        Some(_lock) => {
-            let users = Arc::new(Users::read(&config.users)?);
-            let files = config.clone();
-            let audit_log = Some(AuditLog::new(move |entry| database::note_on_files(&files, entry)));
-            let actor = database::local_administrator();
-            let administration = Administration { config: config.clone(), users, live: None, audit_log };
-            administration.perform(&actor, command, &mut Progress::silent())
-        }
-        None => return ask(config, &command, Some(COMMAND_TIMEOUT)),
-    };
-    accepted(reply)
+    let Some(_lock) = lock(config)? else { return ask(config, &command, Some(COMMAND_TIMEOUT)) };
+    let caller = own_caller(config)?;
+    let users = Arc::new(Users::read(&config.users)?);
+    let audit_log = Some(log_on_files(config));
+    let administration = Administration { config: config.clone(), users, live: None, audit_log };
+    accepted(administration.perform(&caller, command, &mut Progress::silent()))
 }
 
 /// Does something with the whole store: the running server does it, or this process on the files, under the lock.
@@ -193,8 +255,15 @@ pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
 /// # Errors
 /// When files or socket fail, or the command is refused.
 pub fn work_on_store(config: &Config, work: Work) -> Result<Outcome, CommandError> {
-    if let Some(_lock) = DirectoryLock::take(config.folder())? {
-        return database::work_on_files(config, &work).map_err(CommandError::Refused);
+    if let Some(_lock) = lock(config)? {
+        let caller = own_caller(config)?;
+        let (name, needed) = work.told();
+        if let Err(error) = caller.may(name, needed) {
+            let refused = ::audit::Outcome::Failure(kmip::result_reason::ResultReason::PermissionDenied.0);
+            let _ = log_on_files(config).record_as(&caller.name, name, Vec::new(), refused);
+            return Err(CommandError::Refused(error));
+        }
+        return database::work_on_files(config, &caller.name, &work).map_err(CommandError::Refused);
     }
     // However long it takes.
     match ask(config, &Command::Db { work }, None)? {

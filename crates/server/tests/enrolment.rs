@@ -114,7 +114,10 @@ fn a_device_is_let_in_when_somebody_has_approved_its_request() {
     assert_eq!((of("client reject", "success").len(), of("client approve", "failure").len()), (2, 2), "{audit}");
     let approved = &of("client approve", "success")[0];
     assert_eq!((&approved["objects"][0], &approved["objects"][1]), (&"array-1".into(), &identifier.into()));
-    assert!(approved["actor"].as_str().unwrap().starts_with("administrator (system user "), "{approved}");
+    assert!(
+        approved["actor"].as_str().unwrap().starts_with(&format!("administrator {}", server::local_users::own())),
+        "{approved}"
+    );
     assert!(approved["objects"][2].as_str().unwrap().starts_with("serial "), "{approved}");
 }
 
@@ -170,4 +173,55 @@ fn a_client_is_renewed_before_its_end_and_not_after_it_was_revoked() {
 
 fn time_now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+#[test]
+fn lists_are_for_programs_too_and_each_line_is_an_object() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("server");
+    let mut server = Program::dev(&folder);
+    let config = folder.join("kmipd.toml").display().to_string();
+    let bundle = root.path().join("array \"1\"");
+    kmipd_ok(&["client", "add", "array \"1\"", "--config", &config, "--out", bundle.to_str().unwrap()], "");
+    kmipd_ok(&["client", "revoke", bundle.join("cert.pem").to_str().unwrap(), "--config", &config], "");
+    let requested = request("array-2");
+    kmipd_ok(&["client", "request", "-", "--config", &config], &requested.request_pem);
+    for (name, more) in [("alice", &["--role", "auditor", "--device-serial", "SN 1"][..]), ("bob", &[])] {
+        kmipd_ok(&[&["user", "add", name, "--config", &config, "--password-stdin"], more].concat(), "correct horse battery");
+    }
+    kmipd_ok(&["user", "totp", "bob", "--config", &config], "");
+    let list = |what: [&str; 2]| -> Vec<serde_json::Value> {
+        let lines = kmipd_ok(&[what[0], what[1], "--json", "--config", &config], "");
+        lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    };
+    let all = || (list(["client", "list"]), list(["client", "requests"]), list(["user", "list"]));
+    let (issued, waiting, users) = all();
+    assert_eq!(
+        issued.iter().map(|issued| (&issued["name"], &issued["state"])).collect::<Vec<_>>(),
+        [(&"demo".into(), &"good".into()), (&"array \"1\"".into(), &"revoked".into())]
+    );
+    let fingerprint = with_certificate(&bundle.join("cert.pem"), |certificate| {
+        assert_eq!(issued[1]["serial"], certificate.raw_serial_as_string());
+        server::identity::fingerprint(
+            &server::enrolment::der_of(&std::fs::read_to_string(bundle.join("cert.pem")).unwrap()).unwrap(),
+        )
+    });
+    assert_eq!(issued[1]["fingerprint"], fingerprint);
+    for moment in ["issued", "ends", "revoked"] {
+        assert!(issued[1][moment].as_str().unwrap().ends_with('Z'), "{issued:?}");
+    }
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0]["request_pem"].as_str(), Some(requested.request_pem.as_str()));
+    assert!(waiting[0]["alternative_names"][0].as_str().unwrap().contains("root@example.org"), "{waiting:?}");
+    assert!(waiting[0]["fingerprint"].as_str().unwrap().starts_with(waiting[0]["identifier"].as_str().unwrap()));
+    let (alice, bob) = (&users[0], &users[1]);
+    assert_eq!(
+        (&alice["name"], &alice["role"], &alice["device_serial"], &alice["totp"]),
+        (&"alice".into(), &"auditor".into(), &"SN 1".into(), &false.into())
+    );
+    assert_eq!((&bob["name"], &bob["role"], &bob["totp"]), (&"bob".into(), &serde_json::Value::Null, &true.into()));
+    assert!(!users.iter().any(|user| user.to_string().contains("argon2")), "{users:?}");
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+    assert_eq!(all(), (issued, waiting, users), "the same on the files");
 }

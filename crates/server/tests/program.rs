@@ -445,7 +445,7 @@ fn what_administrators_change_is_in_the_audit_log() {
     let entries = tokio::runtime::Runtime::new().unwrap().block_on(store::Store::read_log(&data, 1, 1_000)).unwrap();
     let records: Vec<audit::AuditRecord> =
         entries.iter().map(|entry| audit::AuditRecord::decode(&entry.entry).unwrap()).collect();
-    let own = format!("administrator (system user {})", rustix::process::getuid().as_raw());
+    let own = format!("administrator {}", server::local_users::own());
     let mut found = records.iter().filter_map(|record| {
         let audit::Action::Administrative(command) = &record.action else { return None };
         assert!(record.actor == own || (record.actor == "SIGHUP" && command == "admin reload"), "{record}");
