@@ -200,7 +200,7 @@ impl Administration {
                     name: user.name.clone(),
                     role: user.role.clone(),
                     device_serial: user.device_serial.clone(),
-                    totp: user.totp.is_some(),
+                    totp: user.has_totp(),
                 };
                 Ok(Reply::Users { users: self.users.list().iter().map(line).collect() })
             }

@@ -168,7 +168,12 @@ pub(crate) fn check_config(file: &Path) -> Result<(), String> {
         Err(error) => faults.push(error.to_string()),
     }
     match users::Users::read(&config.users) {
-        Ok(users) => say(&format!("# {} user(s)", users.list().len())),
+        Ok(users) => {
+            say(&format!("# {} user(s)", users.list().len()));
+            for user in users.list().iter().filter(|user| user.totp.is_some()) {
+                say(&format!("# the second factor of {:?} is in clear; the server seals it at its next start", user.name));
+            }
+        }
         Err(error) => faults.push(error.to_string()),
     }
     match Policies::read(&config) {

@@ -8,6 +8,7 @@ use dispatcher::{AsynchronousSettings, StreamSettings, TicketSettings};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use store::sealing::{RootKey, SecretSeal};
 use store_sled::Options;
 
 /// The port the standard registers for KMIP.
@@ -486,6 +487,15 @@ impl Config {
     #[must_use]
     pub fn policy_file(&self) -> PathBuf {
         self.policy.clone().unwrap_or_else(|| self.folder().join(POLICY))
+    }
+
+    /// What seals secrets outside of the store, under the root key.
+    ///
+    /// # Errors
+    /// When the root key cannot be read.
+    pub fn secret_seal(&self) -> Result<SecretSeal, String> {
+        let key = RootKey::read_file(&self.store.root_key).map_err(|error| error.to_string())?;
+        SecretSeal::of(&key).map_err(|error| error.to_string())
     }
 
     /// Reads a configuration file.

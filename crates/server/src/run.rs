@@ -67,7 +67,7 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     let absent = local_users::check(&duties).map_err(|both| format!("{}: admin: {both}", plan.config.file.display()))?;
     absent.iter().for_each(|absent| warn!("{absent}"));
     plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
-    let users = Arc::new(Users::read(&plan.config.users).map_err(|error| error.to_string())?);
+    let users = Arc::new(Users::open(&plan.config.users, plan.config.secret_seal()).map_err(|error| error.to_string())?);
     let policies = Arc::new(Policies::read(&plan.config).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
     if !plan.dev {

@@ -2,9 +2,9 @@
 //!
 //! They live in a TOML file beside kmipd.toml, mode 0600, with one Argon2id hash each (RFC 9106), and in memory while the server runs.
 //!
-//! A user can have a second factor, a code by the time (totp.rs). Its secret is in the same file in clear: whoever reads the files of
-//! the server's own user reads the root key, too, and needs no password. Codes that were used are in a file beside it, on the disk
-//! before they prove anything, so that none proves anything twice, whatever ends the server.
+//! A user can have a second factor, a code by the time (totp.rs). Its secret is in the same file, sealed under a key that follows from
+//! the root key, and opened for as long as a code is compared. Codes that were used are in a file beside it, on the disk before they
+//! prove anything, so that none proves anything twice, whatever ends the server.
 
 use crate::files::{self, FileError};
 use crate::lockout::Lockout;
@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use store::sealing::SecretSeal;
+use zeroize::Zeroizing;
 
 /// Bytes of a user's name: as of an actor's.
 const NAME_LENGTH_MAX: usize = 256;
@@ -50,9 +52,20 @@ pub struct User {
     pub device_serial: Option<String>,
     /// Argon2id, in PHC string form.
     pub password_hash: String,
-    /// The secret of the second factor, in base 32.
+    /// The secret of the second factor in base 32, as earlier releases wrote it: sealed when the server reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp: Option<String>,
+    /// The secret of the second factor, sealed, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp_sealed: Option<String>,
+}
+
+impl User {
+    /// Whether a second factor is asked for.
+    #[must_use]
+    pub const fn has_totp(&self) -> bool {
+        self.totp.is_some() || self.totp_sealed.is_some()
+    }
 }
 
 impl Drop for User {
@@ -68,12 +81,12 @@ impl std::fmt::Debug for User {
             .field("name", &self.name)
             .field("role", &self.role)
             .field("device_serial", &self.device_serial)
-            .field("totp", &self.totp.is_some())
+            .field("totp", &self.has_totp())
             .finish_non_exhaustive()
     }
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UsersFile {
     #[serde(default, rename = "user")]
@@ -108,6 +121,8 @@ pub enum Unproved {
     Replayed,
     /// That the code was used cannot be kept.
     NotKept,
+    /// The secret of the second factor cannot be opened.
+    Sealed,
 }
 
 impl std::fmt::Display for Unproved {
@@ -116,6 +131,7 @@ impl std::fmt::Display for Unproved {
             Self::Wrong => "no such user, or a wrong password or one-time password",
             Self::Replayed => "the one-time password has been used before",
             Self::NotKept => "it cannot be noted that the one-time password was used",
+            Self::Sealed => "the secret of the second factor cannot be opened under this root key: kmipd user totp makes another",
         })
     }
 }
@@ -160,25 +176,38 @@ pub struct Users {
     decoy: String,
     /// The step of the last code that each user has used, as it is in the file.
     used: Mutex<BTreeMap<String, u64>>,
+    /// What seals the secrets of second factors; or why there is nothing.
+    seal: Result<SecretSeal, String>,
     lockout: Lockout,
 }
 
 impl Users {
-    /// Reads the users file; one that does not exist has no users.
+    /// Reads the users file as it is, to tell what is in it; one that does not exist has no users. No second factor can be verified.
     ///
     /// # Errors
     /// When it cannot be read or parsed.
     pub fn read(file: &Path) -> Result<Self, UserError> {
-        let users = read_file(file)?;
-        Ok(Self {
+        Self::open(file, Err("the root key was not read".to_owned()))
+    }
+
+    /// Reads the users file for a server, with what seals the secrets of second factors. Those in clear, which earlier releases wrote,
+    /// are sealed, and the file is written again.
+    ///
+    /// # Errors
+    /// When it cannot be read or parsed.
+    pub fn open(file: &Path, seal: Result<SecretSeal, String>) -> Result<Self, UserError> {
+        let users = Self {
             file: file.to_owned(),
-            current: ArcSwap::from_pointee(users),
+            current: ArcSwap::default(),
             changing: Mutex::new(()),
             generation: AtomicU64::new(1),
             decoy: hash(b"decoy")?,
             used: Mutex::new(read_used(&used_path(file))?),
+            seal,
             lockout: Lockout::new(LOCK_AFTER, LOCK_LONGEST),
-        })
+        };
+        users.current.store(Arc::new(users.read_sealed()?));
+        Ok(users)
     }
 
     /// Reads the file again; on an error the users stay as they are.
@@ -187,10 +216,47 @@ impl Users {
     /// As [`Users::read`].
     pub fn reload(&self) -> Result<usize, UserError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let users = read_file(&self.file)?;
+        let users = self.read_sealed()?;
         let count = users.len();
         self.take(users);
         Ok(count)
+    }
+
+    /// What the file says; secrets that it has in clear are sealed in it.
+    fn read_sealed(&self) -> Result<Vec<User>, UserError> {
+        let mut users = read_file(&self.file)?;
+        let Ok(seal) = &self.seal else { return Ok(users) };
+        let mut sealed = 0;
+        for user in &mut users {
+            if let Some(clear) = user.totp.take().map(Zeroizing::new) {
+                user.totp_sealed = Some(seal_totp(seal, &user.name, &clear)?);
+                sealed += 1;
+            }
+            if open_totp(seal, user).is_none() && user.has_totp() {
+                tracing::error!(user = user.name, "{}", Unproved::Sealed);
+            }
+        }
+        if sealed > 0 {
+            match self.write(&users) {
+                Ok(()) => tracing::info!(
+                    sealed,
+                    "secrets of second factors were in clear in {}, and are sealed now",
+                    self.file.display()
+                ),
+                // The server can do without; whoever reads the file must know.
+                Err(error) => tracing::error!(%error, "secrets of second factors STAY IN CLEAR in {}", self.file.display()),
+            }
+        }
+        Ok(users)
+    }
+
+    fn write(&self, users: &[User]) -> Result<(), UserError> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            user: &'a [User],
+        }
+        let text = toml::to_string(&Written { user: users }).map_err(|error| self.syntax(error))?;
+        Ok(files::replace(&self.file, text.as_bytes(), files::SECRET)?)
     }
 
     /// A number that grows after every change: what was verified under an older one may not hold any more.
@@ -233,6 +299,7 @@ impl Users {
             device_serial: device_serial.map(str::to_owned),
             password_hash: hash(password.as_bytes())?,
             totp: None,
+            totp_sealed: None,
         };
         self.change(|users| {
             let mut user = user;
@@ -243,7 +310,9 @@ impl Users {
                 return Err(UserError::Refused(format!("the device serial number belongs to the user {:?}", other.name)));
             }
             // A new password leaves the second factor as it is.
-            user.totp = users.iter().find(|other| other.name == name).and_then(|other| other.totp.clone());
+            if let Some(before) = users.iter().find(|other| other.name == name) {
+                (user.totp, user.totp_sealed) = (before.totp.clone(), before.totp_sealed.clone());
+            }
             users.retain(|other| other.name != name);
             if users.len() >= USERS_MAX {
                 return Err(UserError::Refused(format!("there are {USERS_MAX} users already")));
@@ -269,15 +338,17 @@ impl Users {
     /// Gives a user a second factor, in the place of an earlier one, or takes it away.
     ///
     /// # Errors
-    /// When there is none of that name, the secret is none, or the file cannot be written.
+    /// When there is none of that name, the secret is none, the root key is not there to seal it, or the file cannot be written.
     pub fn set_totp(&self, name: &str, secret: Option<&str>) -> Result<(), UserError> {
-        if secret.is_some_and(|secret| totp::decode(secret).is_none()) {
-            return Err(UserError::Refused("the secret is no base 32 of 16 bytes at least".to_owned()));
-        }
+        let sealed = match (secret, &self.seal) {
+            (None, _) => None,
+            (Some(secret), Ok(seal)) => Some(seal_totp(seal, name, secret)?),
+            (Some(_), Err(cause)) => return Err(UserError::Refused(format!("the secret cannot be sealed: {cause}"))),
+        };
         self.change(|users| {
             let user = users.iter_mut().find(|user| user.name == name);
             let user = user.ok_or_else(|| UserError::Refused(format!("there is no user {name:?}")))?;
-            user.totp = secret.map(str::to_owned);
+            (user.totp, user.totp_sealed) = (None, sealed);
             Ok(())
         })
     }
@@ -312,9 +383,8 @@ impl Users {
             Claim::Username(name) => user.name == name,
             Claim::DeviceSerial(serial) => user.device_serial.as_deref() == Some(serial),
         });
-        let secret = user.and_then(|user| user.totp.as_deref()).and_then(totp::decode);
-        let (password, code) = match (&secret, proof.code) {
-            (Some(_), None) => match proof.password.len().checked_sub(totp::DIGITS) {
+        let (password, code) = match (user.is_some_and(User::has_totp), proof.code) {
+            (true, None) => match proof.password.len().checked_sub(totp::DIGITS) {
                 Some(at) => (&proof.password[..at], Some(&proof.password[at..])),
                 None => (proof.password, None),
             },
@@ -324,9 +394,10 @@ impl Users {
         let hash = user.map_or(self.decoy.as_str(), |user| &user.password_hash);
         let right = PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok());
         let user = user.filter(|_| right).ok_or(Unproved::Wrong)?;
-        match (secret, code) {
-            (None, None) if user.totp.is_none() => {}
-            (Some(secret), Some(code)) => {
+        match (user.has_totp(), code) {
+            (false, None) => {}
+            (true, Some(code)) => {
+                let secret = self.seal.as_ref().ok().and_then(|seal| open_totp(seal, user)).ok_or(Unproved::Sealed)?;
                 let step = totp::step_of(&secret, code, now_s).ok_or(Unproved::Wrong)?;
                 self.use_up(&user.name, step)?;
             }
@@ -358,18 +429,37 @@ impl Users {
     fn change(&self, change: impl FnOnce(&mut Vec<User>) -> Result<(), UserError>) -> Result<(), UserError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         // From the file, not from memory: it may have been edited by hand since.
-        let mut users = read_file(&self.file)?;
+        let mut users = self.read_sealed()?;
         change(&mut users)?;
-        let file = UsersFile { users };
-        let text = toml::to_string(&file).map_err(|error| self.syntax(error))?;
-        files::replace(&self.file, text.as_bytes(), files::SECRET)?;
-        self.take(file.users);
+        self.write(&users)?;
+        self.take(users);
         Ok(())
     }
 
     fn syntax(&self, error: impl ToString) -> UserError {
         UserError::Syntax { file: self.file.clone(), text: error.to_string() }
     }
+}
+
+/// The secret of a user's second factor, from base 32, as the file has it.
+fn seal_totp(seal: &SecretSeal, name: &str, secret: &str) -> Result<String, UserError> {
+    let bytes =
+        totp::decode(secret).ok_or_else(|| UserError::Refused("the secret is no base 32 of 16 bytes at least".to_owned()))?;
+    let sealed = seal.seal(&about(name), &bytes).map_err(|error| UserError::Refused(error.to_string()))?;
+    Ok(sealed.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The secret of a user's second factor; `None`: there is none, or it was sealed under another root key or for another user.
+fn open_totp(seal: &SecretSeal, user: &User) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = user.totp_sealed.as_deref()?.as_bytes();
+    let byte = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let sealed = digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
+    seal.open(&about(&user.name), &sealed).ok()
+}
+
+/// What a secret is sealed with: it is good for this user alone.
+fn about(name: &str) -> String {
+    format!("totp {name}")
 }
 
 /// Where the codes that were used are: beside the users.
@@ -455,9 +545,14 @@ mod tests {
         users.verify(claim, Proof { password, code: None }, 59).ok()
     }
 
+    fn open(directory: &tempfile::TempDir, root: u8) -> Users {
+        let root = store::sealing::RootKey::from_bytes(Zeroizing::new([root; 32]));
+        Users::open(&directory.path().join("users.toml"), Ok(SecretSeal::of(&root).unwrap())).unwrap()
+    }
+
     fn users() -> (tempfile::TempDir, Users) {
         let directory = tempfile::tempdir().unwrap();
-        let users = Users::read(&directory.path().join("users.toml")).unwrap();
+        let users = open(&directory, 1);
         (directory, users)
     }
 
@@ -559,7 +654,7 @@ mod tests {
             assert_eq!(verify(&users, claim, password, code, 59), Err(Unproved::Wrong), "{password}");
         }
         assert_eq!(verify(&users, alice, PASSWORD, Some("287082"), 59).as_deref(), Ok("alice"));
-        for users in [&users, &Users::read(&directory.path().join("users.toml")).unwrap()] {
+        for users in [&users, &open(&directory, 1)] {
             for claim in [alice, Claim::DeviceSerial("SN-1")] {
                 assert_eq!(verify(users, claim, &with_code, None, 60), Err(Unproved::Replayed), "also after a restart");
             }
@@ -575,5 +670,40 @@ mod tests {
         users.set_totp("alice", None).unwrap();
         assert_eq!(verify(&users, alice, "another password", None, 59).as_deref(), Ok("alice"));
         assert_eq!(proves(&users, Claim::Username("bob"), PASSWORD.as_bytes()).as_deref(), Some("bob"));
+    }
+
+    #[test]
+    fn a_secret_in_clear_is_sealed_once_and_good_for_its_user_and_root_key_alone() {
+        const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+        let (directory, users) = users();
+        users.add("alice", None, None, PASSWORD, false).unwrap();
+        let path = directory.path().join("users.toml");
+        let text = || std::fs::read_to_string(&path).unwrap();
+        let old = format!("{}totp = \"{SECRET}\"\n", text());
+        std::fs::write(&path, &old).unwrap();
+        // Whoever only looks changes nothing.
+        assert!(Users::read(&path).unwrap().list()[0].has_totp() && text() == old);
+        let proved = |users: &Users| {
+            users.verify(Claim::Username("alice"), Proof { password: PASSWORD.as_bytes(), code: Some(b"287082") }, 59)
+        };
+        let again = open(&directory, 1);
+        let sealed = text();
+        assert!(!sealed.contains(SECRET) && sealed.contains("totp_sealed = ") && !files::is_exposed(&path), "{sealed}");
+        assert_eq!(proved(&open(&directory, 2)), Err(Unproved::Sealed), "another root key");
+        assert_eq!(proved(&again).as_deref(), Ok("alice"));
+        assert_eq!(text(), sealed, "it is sealed once");
+        std::fs::write(&path, &old).unwrap();
+        users.reload().unwrap();
+        assert!(!text().contains(SECRET));
+        std::fs::write(&path, &old).unwrap();
+        users.add("bob", None, None, PASSWORD, false).unwrap();
+        assert!(!text().contains(SECRET));
+        // Who has alice's secret does not have it as bob.
+        std::fs::write(&path, sealed.replace("\"alice\"", "\"carol\"")).unwrap();
+        let carol = Claim::Username("carol");
+        let found = open(&directory, 1).verify(carol, Proof { password: PASSWORD.as_bytes(), code: Some(b"287082") }, 59);
+        assert_eq!(found, Err(Unproved::Sealed));
+        let no_key = Users::read(&path).unwrap();
+        assert!(no_key.set_totp("carol", Some(SECRET)).is_err() && no_key.set_totp("carol", None).is_ok());
     }
 }

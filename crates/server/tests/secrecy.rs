@@ -1,5 +1,5 @@
 //! Nothing a client stored is in the server's directory in clear: not raw, not in hexadecimal digits, not in Base64. The control run,
-//! with sealing off, finds all of it in every form: the search works.
+//! with sealing off, finds all of it in every form: the search works. Nor are the secrets of second factors.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,7 +8,7 @@
 mod program;
 
 use kmip::tag;
-use program::{Client, Program, settings};
+use program::{Client, Credential, Program, create, kmipd_ok, settings, succeeded};
 use server::config::Config;
 use server::engine::EngineService;
 use server::policies::Policies;
@@ -224,4 +224,58 @@ fn control_without_sealing_every_one_of_them_is_found() {
     let mut bytes = Vec::new();
     read_all(&folder, &mut bytes);
     assert_eq!(found(&bytes), [KEYS; FORMS]);
+}
+
+/// A secret as it could be written: raw, as authenticators take it, in digits, in Base64.
+fn spellings(secret: &str) -> Vec<Vec<u8>> {
+    let raw = server::totp::decode(secret).unwrap().to_vec();
+    let digits = hexadecimal(&raw);
+    let texts = [secret.to_owned(), secret.to_lowercase(), digits.to_uppercase(), digits];
+    let base64 = (0..3).map(|before| base64(before, &raw));
+    std::iter::once(raw.clone()).chain(texts.into_iter().chain(base64).map(String::into_bytes)).collect()
+}
+
+#[test]
+fn the_secret_of_a_second_factor_is_nowhere_in_clear_and_that_of_an_older_file_is_sealed() {
+    const PASSWORD: &str = "correct horse battery";
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("kmip-dev");
+    let mut server = Program::dev(&folder);
+    let config = folder.join("kmipd.toml").display().to_string();
+    kmipd_ok(&["user", "add", "alice", "--config", &config, "--password-stdin"], PASSWORD);
+    let printed = kmipd_ok(&["user", "totp", "alice", "--config", &config], "");
+    let secret = printed.lines().find_map(|line| line.strip_prefix("secret: ")).unwrap();
+    let counted = || {
+        let mut bytes = Vec::new();
+        read_all(root.path(), &mut bytes);
+        let is_there = |spelling: &Vec<u8>| bytes.windows(spelling.len()).any(|window| window == spelling);
+        spellings(secret).iter().filter(|spelling| is_there(spelling)).count()
+    };
+    let proves = |server: &Program, step: u64| {
+        let code = server::totp::code(&server::totp::decode(secret).unwrap(), step);
+        let password = format!("{PASSWORD}{}", String::from_utf8(code.to_vec()).unwrap());
+        let mut client = Client::connect(server.address, &settings(&folder.join("clients/demo"))).unwrap();
+        succeeded(&client.exchange(&create(Some(Credential::User("alice", &password)))).unwrap())
+    };
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 30;
+    let first = now();
+    assert!(proves(&server, first));
+    assert_eq!(counted(), 0, "while the server runs");
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0));
+    assert_eq!(counted(), 0, "after it has ended");
+
+    // As an earlier release wrote it; the search finds it.
+    let users = folder.join("users.toml");
+    let sealed = std::fs::read_to_string(&users).unwrap();
+    let line = sealed.lines().find(|line| line.starts_with("totp_sealed = ")).unwrap();
+    std::fs::write(&users, sealed.replace(line, &format!("totp = \"{secret}\""))).unwrap();
+    assert_eq!(counted(), 1);
+    let server = Program::dev(&folder);
+    server.logged("were in clear");
+    assert_eq!(counted(), 0, "sealed at the start");
+    assert!(proves(&server, first + 1), "and it is the same");
+    drop(server);
+    let server = Program::dev(&folder);
+    assert_eq!(server.log().matches("were in clear").count(), 1);
 }

@@ -13,11 +13,13 @@
 mod keyring;
 mod record;
 mod root_key;
+mod secret;
 pub mod stream;
 
 pub use keyring::{Keyring, KeyringError};
 pub use record::{DecodedRecord, decode_record, encode_record};
 pub use root_key::{RootKey, RootKeyError, RootKeyIdentifier};
+pub use secret::SecretSeal;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;

@@ -119,6 +119,14 @@ impl RootKey {
         RootKeyIdentifier(identifier)
     }
 
+    /// A key for another purpose, which tells nothing of this one.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Zeroizing<[u8; LENGTH]> {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*self.0), purpose);
+        let mut key = Zeroizing::new([0; LENGTH]);
+        key.copy_from_slice(tag.as_ref());
+        key
+    }
+
     pub(super) fn wrapping(&self) -> KwAes256 {
         wrapping_key(&self.0)
     }
