@@ -334,7 +334,7 @@ impl<S: Store> Engine<S> {
                 }
                 (_, Some(actor)) => actor,
                 (_, None) => {
-                    let name = authenticator.verify(&session.certificate_actor, credential).await;
+                    let name = authenticator.verify(&session.certificate_actor, &session.peer, credential).await;
                     let name = name.map_err(|cause| refused().because(cause.0))?;
                     let actor = authenticator.user(&session.certificate_actor, name);
                     let actor = actor.map_err(|cause| refused().because(cause.0))?;

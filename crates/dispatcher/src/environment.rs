@@ -32,9 +32,10 @@ pub trait HeavyWork: Send + Sync + 'static {
 
 /// The judge of credentials in messages.
 pub trait Authenticator: Send + Sync + 'static {
-    /// The name of the user or device that the credential proves, for a client whose certificate names `client`: the work of
-    /// one client must not keep another's waiting.
-    fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>>;
+    /// The name of the user or device that the credential proves, for a client whose certificate names `client`, and who connects
+    /// from the address `peer`: the work of one client must not keep another's waiting.
+    fn verify<'a>(&'a self, client: &'a Actor, peer: &'a str, credential: &'a Credential)
+    -> Pending<'a, Result<String, Refused>>;
 
     /// The user of a name that a credential proved, as the policy has it.
     ///

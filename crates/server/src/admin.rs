@@ -219,7 +219,6 @@ impl Administration {
                 Ok(Reply::Done { messages })
             }
             Command::UserUnlock { name } => {
-                // The delays are in the memory of a server: where none runs, there are none.
                 let was_locked = self.users.unlock(&name).map_err(|error| error.to_string())?;
                 Ok(done(format!("user {name:?} {}", if was_locked { "can try again" } else { "had no failures" })))
             }

@@ -6,6 +6,7 @@ use crate::work::{Queues, Workshop};
 use dispatcher::{Authenticator, Pending, Refused};
 use kmip::credential::Credential;
 use policy::{Actor, Membership};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -80,18 +81,24 @@ impl Authenticator for Passwords {
         self.policies.current().member(name, tenant, membership.clone()).map_err(|error| Refused(error.to_string()))
     }
 
-    fn verify<'a>(&'a self, client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+    fn verify<'a>(
+        &'a self,
+        client: &'a Actor,
+        peer: &'a str,
+        credential: &'a Credential,
+    ) -> Pending<'a, Result<String, Refused>> {
         Box::pin(async move {
             let Claimed { is_device, name, password, code } = claimed(credential)?;
             let claim = if is_device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
             let claim = claim.to_string();
             // Names are the client's to choose: what is kept of them is bounded.
             let counted: String = claim.chars().take(COUNTED_MAX).collect();
-            let lockout = self.users.lockout();
             let from = origin(client);
+            let address = peer.parse::<SocketAddr>().ok().map(|peer| peer.ip());
+            let attempt = self.users.lockout().attempt(&from, &counted, address);
             let turn = self.queues.enter(&from).await;
             // Whoever waits is not answered sooner: neither how long a refusal takes nor what it says tells that a name is locked.
-            if let Err(wait) = lockout.check(&from, &counted, Instant::now()) {
+            if let Err(wait) = self.users.lockout().check(&attempt, Instant::now()) {
                 drop(turn);
                 tokio::time::sleep(REFUSAL_DELAY).await;
                 let cause = format!("{claim:?}: too many failures; the next attempt counts in {} s", wait.as_secs() + 1);
@@ -101,29 +108,27 @@ impl Authenticator for Passwords {
             let verified = self.workshop.run(move || {
                 let claim = if is_device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-                users.verify(claim, Proof { password: &password, code: code.as_ref().map(|code| code.as_slice()) }, now)
+                let proof = Proof { password: &password, code: code.as_ref().map(|code| code.as_slice()) };
+                let verified = users.verify(claim, proof, now);
+                // Before the next of this client has its turn, and before it is answered.
+                let wait = match &verified {
+                    Ok(_) => {
+                        users.lockout().succeeded(&attempt);
+                        None
+                    }
+                    Err(_) => users.lockout().failed(&attempt, Instant::now()),
+                };
+                (verified, wait)
             });
             let verified = verified.await;
-            // Before the next of this client has its turn.
-            if let Ok(verified) = &verified {
-                match verified {
-                    Ok(_) => lockout.succeeded(&from, &counted),
-                    Err(_) => {
-                        if let Some(wait) = lockout.failed(&from, &counted, Instant::now()) {
-                            tracing::warn!(
-                                client = client.name,
-                                claim,
-                                seconds = wait.as_secs(),
-                                "too many failures: attempts are refused"
-                            );
-                        }
-                    }
-                }
+            if let Ok((_, Some(wait))) = &verified {
+                let (client, seconds) = (&client.name, wait.as_secs());
+                tracing::warn!(client, peer, claim, seconds, "too many failures: attempts are refused");
             }
             drop(turn);
             match verified {
-                Ok(Ok(name)) => Ok(name),
-                Ok(Err(cause)) => {
+                Ok((Ok(name), _)) => Ok(name),
+                Ok((Err(cause), _)) => {
                     tokio::time::sleep(REFUSAL_DELAY).await;
                     Err(Refused(format!("{claim:?}: {cause}")))
                 }

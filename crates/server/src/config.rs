@@ -357,11 +357,46 @@ impl Default for AuditConfig {
 }
 
 /// Credentials in messages, beside certificates.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CredentialsConfig {
     /// The names of clients, by their certificates, whose requests need a credential, too; `*`: all.
     pub required_for: Vec<String>,
+    /// Failures of one client with one name after which it waits: a second, then twice as long each time.
+    pub failures_max: u32,
+    /// What it waits at the most, in seconds.
+    pub delay_max_s: u64,
+    /// Failures of one client with many names, and of many clients with one name, after which they wait.
+    pub many_failures_max: u32,
+    /// Failures from one network address, with any client and name, after which those that are not known wait; 0: addresses are not
+    /// counted, since all clients come through one.
+    pub address_failures_max: u32,
+    /// What these wait at the most, in seconds.
+    pub many_delay_max_s: u64,
+}
+
+/// Nobody mistypes a password more often.
+const FAILURES_MAX: u32 = 5;
+/// A hundred guesses a day.
+const DELAY_MAX_S: u64 = 900;
+/// Failures that a client with many users has in a bad moment.
+const MANY_FAILURES_MAX: u32 = 20;
+/// Several clients may come through one address.
+const ADDRESS_FAILURES_MAX: u32 = 50;
+/// They may be one that guesses and one that is in a hurry.
+const MANY_DELAY_MAX_S: u64 = 60;
+
+impl Default for CredentialsConfig {
+    fn default() -> Self {
+        Self {
+            required_for: Vec::new(),
+            failures_max: FAILURES_MAX,
+            delay_max_s: DELAY_MAX_S,
+            many_failures_max: MANY_FAILURES_MAX,
+            address_failures_max: ADDRESS_FAILURES_MAX,
+            many_delay_max_s: MANY_DELAY_MAX_S,
+        }
+    }
 }
 
 /// The administrative socket, and who of the local users may do what over it.
@@ -533,6 +568,11 @@ impl Config {
             ("asynchronous.bytes_max", asynchronous.bytes_max as u64, 1 << 20, 1 << 40),
             ("asynchronous.keep_s", asynchronous.keep_s, 1, 366 * 86_400),
             ("audit.checkpoint_s", config.audit.checkpoint_s, 1, 86_400),
+            ("credentials.failures_max", config.credentials.failures_max.into(), 1, 1_000),
+            ("credentials.delay_max_s", config.credentials.delay_max_s, 1, 86_400),
+            ("credentials.many_failures_max", config.credentials.many_failures_max.into(), 1, 1_000_000),
+            ("credentials.address_failures_max", config.credentials.address_failures_max.into(), 0, 1_000_000),
+            ("credentials.many_delay_max_s", config.credentials.many_delay_max_s, 1, 86_400),
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
             ("tickets.tickets_max", tickets.tickets_max as u64, 1, 1_000_000),
@@ -632,6 +672,7 @@ mod tests {
             ("[protocol]\nvendor = \"\"\n", "protocol.vendor"),
             ("[asynchronous]\nworkers = 0\n", "asynchronous.workers = 0"),
             ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
+            ("[credentials]\nfailures_max = 0\n", "credentials.failures_max = 0"),
             ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
             ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),

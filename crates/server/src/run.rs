@@ -67,7 +67,7 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     let absent = local_users::check(&duties).map_err(|both| format!("{}: admin: {both}", plan.config.file.display()))?;
     absent.iter().for_each(|absent| warn!("{absent}"));
     plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
-    let users = Arc::new(Users::open(&plan.config.users, plan.config.secret_seal()).map_err(|error| error.to_string())?);
+    let users = Arc::new(open_users(&plan.config)?);
     let policies = Arc::new(Policies::read(&plan.config).map_err(|error| error.to_string())?);
     warn_of_exposed_files(&plan.config);
     if !plan.dev {
@@ -261,6 +261,10 @@ fn signals<S: Service>(server: Arc<Server<S>>, live: Arc<Live>) -> Result<impl F
         info!("stopping: no new connections, requests in flight are finished");
         server.stop();
     })
+}
+
+fn open_users(config: &Config) -> Result<Users, String> {
+    Users::open(&config.users, config.secret_seal(), &config.credentials).map_err(|error| error.to_string())
 }
 
 /// Keys are in this process's memory: no core file of it, and no other process of its user may read it.

@@ -244,7 +244,7 @@ fn log_on_files(config: &Config) -> AuditLog {
 pub fn give(config: &Config, command: Command) -> Result<Reply, CommandError> {
     let Some(_lock) = lock(config)? else { return ask(config, &command, Some(COMMAND_TIMEOUT)) };
     let caller = own_caller(config)?;
-    let users = Arc::new(Users::open(&config.users, config.secret_seal())?);
+    let users = Arc::new(Users::open(&config.users, config.secret_seal(), &config.credentials)?);
     let audit_log = Some(log_on_files(config));
     let administration = Administration { config: config.clone(), users, live: None, audit_log };
     accepted(administration.perform(&caller, command, &mut Progress::silent()))

@@ -6,6 +6,7 @@
 //! the root key, and opened for as long as a code is compared. Codes that were used are in a file beside it, on the disk before they
 //! prove anything, so that none proves anything twice, whatever ends the server.
 
+use crate::config::CredentialsConfig;
 use crate::files::{self, FileError};
 use crate::lockout::Lockout;
 use crate::totp;
@@ -17,7 +18,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use store::sealing::SecretSeal;
 use zeroize::Zeroizing;
 
@@ -27,10 +27,6 @@ const NAME_LENGTH_MAX: usize = 256;
 pub const PASSWORD_LENGTH_MAX: usize = 1024;
 /// Characters of an acceptable password, unless `protocol.weak_passwords` is set.
 pub const PASSWORD_LENGTH_MIN: usize = 12;
-/// Failures of one client with one name after which it waits: nobody mistypes a password more often.
-const LOCK_AFTER: u32 = 5;
-/// What it waits at the most: a hundred guesses a day.
-const LOCK_LONGEST: Duration = Duration::from_secs(900);
 /// Users in one file. Beyond it, a directory service is the better place.
 const USERS_MAX: usize = 100_000;
 /// What a hash from elsewhere may ask for: KiB of memory, passes, lanes. Our own hashes ask for 19 MiB, 2 and 1.
@@ -187,15 +183,20 @@ impl Users {
     /// # Errors
     /// When it cannot be read or parsed.
     pub fn read(file: &Path) -> Result<Self, UserError> {
-        Self::open(file, Err("the root key was not read".to_owned()))
+        let nobody_waits = Lockout::open(&CredentialsConfig::default(), None);
+        Self::with(file, Err("the root key was not read".to_owned()), nobody_waits)
     }
 
     /// Reads the users file for a server, with what seals the secrets of second factors. Those in clear, which earlier releases wrote,
-    /// are sealed, and the file is written again.
+    /// are sealed, and the file is written again. Who has to wait for failures is read from a file beside it.
     ///
     /// # Errors
     /// When it cannot be read or parsed.
-    pub fn open(file: &Path, seal: Result<SecretSeal, String>) -> Result<Self, UserError> {
+    pub fn open(file: &Path, seal: Result<SecretSeal, String>, limits: &CredentialsConfig) -> Result<Self, UserError> {
+        Self::with(file, seal, Lockout::open(limits, Some(file.with_extension("locked"))))
+    }
+
+    fn with(file: &Path, seal: Result<SecretSeal, String>, lockout: Lockout) -> Result<Self, UserError> {
         let users = Self {
             file: file.to_owned(),
             current: ArcSwap::default(),
@@ -204,7 +205,7 @@ impl Users {
             decoy: hash(b"decoy")?,
             used: Mutex::new(read_used(&used_path(file))?),
             seal,
-            lockout: Lockout::new(LOCK_AFTER, LOCK_LONGEST),
+            lockout,
         };
         users.current.store(Arc::new(users.read_sealed()?));
         Ok(users)
@@ -359,7 +360,7 @@ impl Users {
         &self.lockout
     }
 
-    /// Ends the delays of a user; whether there were any.
+    /// Ends the delays of a user, on the disk, too; whether there were any.
     ///
     /// # Errors
     /// When there is none of that name.
@@ -547,7 +548,8 @@ mod tests {
 
     fn open(directory: &tempfile::TempDir, root: u8) -> Users {
         let root = store::sealing::RootKey::from_bytes(Zeroizing::new([root; 32]));
-        Users::open(&directory.path().join("users.toml"), Ok(SecretSeal::of(&root).unwrap())).unwrap()
+        Users::open(&directory.path().join("users.toml"), Ok(SecretSeal::of(&root).unwrap()), &CredentialsConfig::default())
+            .unwrap()
     }
 
     fn users() -> (tempfile::TempDir, Users) {

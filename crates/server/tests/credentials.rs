@@ -156,3 +156,83 @@ fn a_client_that_needs_a_credential_is_refused_without_one_and_others_are_not() 
     let mut other = Client::connect(server.address, &settings(&other)).unwrap();
     assert!(succeeded(&other.exchange(&create(None)).unwrap()));
 }
+
+/// The longest delay in the log of attempts to prove a claim, in seconds.
+fn longest_delay(server: &Program, claim: &str) -> u64 {
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.contains("too many failures") && line.contains(claim));
+    let seconds = lines.filter_map(|line| line.split_once("seconds=")?.1.split_whitespace().next()?.parse().ok());
+    seconds.max().unwrap_or(0)
+}
+
+/// Guesses through some certificates at a time until a delay of a minute has begun, however slow the machine: those that are tried at once
+/// all count, and the next ones do after their delay.
+fn guess(server: &Program, bundles: &[std::path::PathBuf], claim: &str, name: impl Fn(usize, usize) -> String + Sync) {
+    for round in 0..200 {
+        if longest_delay(server, claim) >= 60 {
+            return;
+        }
+        std::thread::scope(|scope| {
+            for (number, bundle) in bundles.iter().enumerate() {
+                let name = name(round, number);
+                scope.spawn(move || {
+                    let wrong = create(Some(Credential::User(&name, &format!("wrong {round} {number}"))));
+                    let mut client = Client::connect(server.address, &settings(bundle)).unwrap();
+                    assert_eq!(reason(&client.exchange(&wrong).unwrap()), REFUSED);
+                });
+            }
+        });
+    }
+    panic!("{}", server.log());
+}
+
+#[test]
+fn delays_outlive_kill_9_and_end_with_user_unlock_also_while_no_server_runs() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("server");
+    let mut server = Program::dev(&folder);
+    user(&folder, &["add", "alice", "--password-stdin"], PASSWORD);
+    guess(&server, &vec![folder.join("clients/demo"); 4], "claim=\"user alice\"", |_, _| "alice".to_owned());
+    server.child.kill().unwrap();
+    server.ended();
+    let kept = std::fs::read_to_string(folder.join("users.locked")).unwrap();
+    assert!(kept.contains("\"kind\":\"pair\"") && !kept.contains("alice") && !kept.contains("demo"), "{kept}");
+    let right = create(Some(Credential::User("alice", PASSWORD)));
+    let server = Program::dev(&folder);
+    assert_eq!(reason(&connect(&server, &folder).exchange(&right).unwrap()), REFUSED, "after the restart");
+    server.logged("the next attempt counts in");
+    drop(server);
+    let unlocked = user(&folder, &["unlock", "alice"], "");
+    assert!(unlocked.contains("can try again"), "{unlocked}");
+    assert!(user(&folder, &["unlock", "alice"], "").contains("had no failures"));
+    let server = Program::dev(&folder);
+    assert!(succeeded(&connect(&server, &folder).exchange(&right).unwrap()));
+}
+
+#[test]
+fn a_host_that_guesses_through_many_certificates_is_slowed_down_and_who_is_known_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("server");
+    drop(Program::dev(&folder));
+    let file = folder.join("kmipd.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    // With a thousand failures, no client and no name waits by itself.
+    let limits = "failures_max = 3\nmany_failures_max = 1000\naddress_failures_max = 4\nmany_delay_max_s = 3600\n";
+    std::fs::write(&file, format!("{config}\n[credentials]\n{limits}")).unwrap();
+    for name in ["alice", "bob"] {
+        user(&folder, &["add", name, "--password-stdin"], PASSWORD);
+    }
+    let bundles: Vec<_> = (0..8).map(|number| folder.join(format!("clients/c{number}"))).collect();
+    for (number, bundle) in bundles.iter().enumerate() {
+        let out = bundle.to_str().unwrap();
+        kmipd_ok(&["client", "add", &format!("c{number}"), "--config", file.to_str().unwrap(), "--out", out], "");
+    }
+    let server = Program::dev(&folder);
+    let as_user = |name: &str| create(Some(Credential::User(name, PASSWORD)));
+    assert!(succeeded(&connect(&server, &folder).exchange(&as_user("alice")).unwrap()));
+    guess(&server, &bundles[..7], "claim=\"user name ", |round, number| format!("name {round} {number}"));
+    let mut stranger = Client::connect(server.address, &settings(&bundles[7])).unwrap();
+    assert_eq!(reason(&stranger.exchange(&as_user("bob")).unwrap()), REFUSED, "the right password, from a host that guesses");
+    assert!(succeeded(&stranger.exchange(&create(None)).unwrap()), "the certificate is not locked");
+    assert!(succeeded(&connect(&server, &folder).exchange(&as_user("alice")).unwrap()), "who is known");
+}

@@ -233,7 +233,12 @@ impl Authenticator for KnownUsers {
         self.1.load(Ordering::SeqCst)
     }
 
-    fn verify<'a>(&'a self, _client: &'a Actor, credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+    fn verify<'a>(
+        &'a self,
+        _client: &'a Actor,
+        _peer: &'a str,
+        credential: &'a Credential,
+    ) -> Pending<'a, Result<String, Refused>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             match credential {

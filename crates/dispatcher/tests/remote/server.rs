@@ -191,7 +191,12 @@ impl Authenticator for Nobody {
         0
     }
 
-    fn verify<'a>(&'a self, _client: &'a Actor, _credential: &'a Credential) -> Pending<'a, Result<String, Refused>> {
+    fn verify<'a>(
+        &'a self,
+        _client: &'a Actor,
+        _peer: &'a str,
+        _credential: &'a Credential,
+    ) -> Pending<'a, Result<String, Refused>> {
         Box::pin(async { Err(Refused("there are no users".to_owned())) })
     }
 }
