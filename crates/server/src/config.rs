@@ -624,7 +624,7 @@ impl Config {
             &mut self.audit.positions,
         ];
         paths.extend(&mut self.policy);
-        paths.extend(self.audit.sinks.iter_mut().filter_map(|sink| sink.path.as_mut()));
+        paths.extend(self.audit.sinks.iter_mut().flat_map(SinkConfig::paths_mut));
         paths.extend(&mut self.tls.crls);
         if let Some(authority) = &mut self.authority {
             paths.push(&mut authority.certificate);
@@ -676,6 +676,7 @@ mod tests {
             ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
             ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),
+            ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"tls:h:1\"\n", "needs the authorities"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\npath = \"/dev/log\"\n", "an address"),
             ("[admin]\nadministrators = [\"a\", \"b\"]\nauditors = [\"b\"]\n", "both have \"b\": nobody is both"),
             ("[admin]\nauditors = [\"a b\"]\n", "admin.auditors"),

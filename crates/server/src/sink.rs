@@ -8,6 +8,7 @@ pub mod config;
 mod file;
 mod position;
 mod syslog;
+mod transport;
 
 use crate::audit_trail;
 use crate::operated::OperatedStore;
@@ -274,7 +275,7 @@ impl<S: OperatedStore> Sink<S> {
     /// Delivers the next records, if there are any; how many.
     fn step(&mut self, runtime: &Handle, probed: &mut Instant) -> Result<usize, String> {
         if !self.is_open {
-            if let Some(told) = self.target.open()?.filter(|told| told.sequence > 0) {
+            if let Some(told) = self.target.open()? {
                 self.at = told;
             }
             self.is_open = true;

@@ -257,7 +257,7 @@ fn content(path: &Path) -> impl FnOnce(rustls::pki_types::pem::Error) -> TlsErro
     move |error| TlsError::Content { path, cause: error.to_string() }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(content(path))?;
     if found.is_empty() {
         return Err(TlsError::Content { path: path.to_owned(), cause: "no certificate in PEM format in it".to_owned() });

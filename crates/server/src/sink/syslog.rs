@@ -1,208 +1,146 @@
-//! Syslog (RFC 5424): over a local socket, UDP (RFC 5426), or TCP with counted octets (RFC 6587).
+//! Syslog (RFC 5424): over a local socket, UDP (RFC 5426), TCP (RFC 6587) or TLS (RFC 5425).
 //!
-//! No acknowledgement exists in any of these: what the kernel took counts as delivered. Over TCP, what it took and the other side
-//! did not read before it went away is lost there; the store has it, and a file of JSON lines proves more.
+//! No acknowledgement exists in any of these: what the kernel took counts as delivered. What went into a connection shortly before it
+//! broke is sent again over the next one. What the other side let lie longer and did not read before it went away is lost there; the
+//! store has it, and a file of JSON lines proves more.
 
 use super::config::SinkConfig;
 use super::position::Position;
+use super::transport::{Address, Connection, Route};
 use super::{Target, line};
-use audit::Outcome;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
-use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::PathBuf;
-use std::time::Duration;
+use audit::{AuditRecord, Outcome};
+use std::io;
 use store::LogRecord;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// How long the other side may take.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// The longest message, in bytes: receivers cut longer ones, and datagrams do not take them.
-const LENGTH_MAX: usize = 8 << 10;
-/// Identifiers that a record which is too long keeps.
-const OBJECTS_KEPT: usize = 16;
-
-/// Where messages go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    Unix(PathBuf),
-    Udp(String),
-    Tcp(String),
-}
-
-impl Address {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("unix", path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
-            Some(("udp", address)) if address.contains(':') => Ok(Self::Udp(address.to_owned())),
-            Some(("tcp", address)) if address.contains(':') => Ok(Self::Tcp(address.to_owned())),
-            _ => Err(format!("audit.sink.address = {text:?}: must be unix:/PATH, udp:HOST:PORT or tcp:HOST:PORT")),
-        }
-    }
-}
-
-enum Connection {
-    Datagram(UnixDatagram),
-    Stream(UnixStream),
-    Udp(UdpSocket),
-    Tcp(TcpStream),
-}
-
-impl Connection {
-    fn open(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Unix(path) => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_write_timeout(Some(PATIENCE))?;
-                match socket.connect(path) {
-                    Ok(()) => Ok(Self::Datagram(socket)),
-                    // It is a socket of the other kind.
-                    Err(error) if error.raw_os_error() == Some(rustix::io::Errno::PROTOTYPE.raw_os_error()) => {
-                        let stream = UnixStream::connect(path)?;
-                        stream.set_write_timeout(Some(PATIENCE))?;
-                        Ok(Self::Stream(stream))
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-            Address::Udp(address) => {
-                let to = resolve(address)?;
-                let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
-                let socket = UdpSocket::bind(any)?;
-                socket.connect(to)?;
-                socket.set_write_timeout(Some(PATIENCE))?;
-                Ok(Self::Udp(socket))
-            }
-            Address::Tcp(address) => {
-                let stream = TcpStream::connect_timeout(&resolve(address)?, PATIENCE)?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
-            }
-        }
-    }
-
-    /// Sends messages; with an error, how many were taken. Of a stream nobody knows that.
-    fn send(&mut self, messages: &[String]) -> Result<(), (usize, io::Error)> {
-        let each = |send: &dyn Fn(&[u8]) -> io::Result<usize>| {
-            let mut sent = messages.iter().enumerate();
-            sent.try_for_each(|(count, message)| send(message.as_bytes()).map(drop).map_err(|error| (count, error)))
-        };
-        match self {
-            Self::Datagram(socket) => each(&|message| socket.send(message)),
-            Self::Udp(socket) => each(&|message| socket.send(message)),
-            Self::Stream(stream) => stream.write_all(framed(messages).as_bytes()).map_err(|error| (0, error)),
-            Self::Tcp(stream) => stream.write_all(framed(messages).as_bytes()).map_err(|error| (0, error)),
-        }
-    }
-
-    /// Whether the other side is there, as far as that can be told without sending anything.
-    fn probe(&mut self, address: &Address) -> io::Result<()> {
-        let closed = |read: io::Result<usize>| match read {
-            Ok(0) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
-        };
-        match self {
-            Self::Datagram(_) => {
-                *self = Self::open(address)?;
-                Ok(())
-            }
-            Self::Udp(_) => Ok(()),
-            Self::Stream(stream) => {
-                stream.set_nonblocking(true)?;
-                let read = closed(stream.read(&mut [0]));
-                stream.set_nonblocking(false)?;
-                read
-            }
-            Self::Tcp(stream) => {
-                stream.set_nonblocking(true)?;
-                let read = closed(stream.read(&mut [0]));
-                stream.set_nonblocking(false)?;
-                read
-            }
-        }
-    }
-}
-
-fn resolve(address: &str) -> io::Result<SocketAddr> {
-    address.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("the name has no address"))
-}
-
-/// Messages of a stream: each begins with its length (RFC 6587, section 3.4.1).
-fn framed(messages: &[String]) -> String {
-    messages.iter().map(|message| format!("{} {message}", message.len())).collect()
-}
+/// The longest message in bytes that receivers of UDP are expected to take (RFC 5426, section 3.2), and those of streams (RFC 5425,
+/// section 4.3.1).
+const DATAGRAM_LENGTH: usize = 2 << 10;
+const STREAM_LENGTH: usize = 8 << 10;
+/// What is left of a record that is too long, in steps: how many objects, and which part of the message's length a client's text may have.
+const CUTS: [(usize, usize); 5] = [(16, 8), (8, 8), (4, 16), (2, 16), (0, 32)];
 
 pub(super) struct Syslog {
-    address: Address,
+    route: Route,
     facility: u8,
+    length_max: usize,
     host: String,
     connection: Option<Connection>,
+    /// Up to where the other side of a stream has the records, or had time to say that it has not; none: nothing was written.
+    sure: Option<Position>,
+    /// What it has if the connection is still there at the next look.
+    nearly: Option<Position>,
+    /// What was written last.
+    written: Option<Position>,
 }
 
 impl Syslog {
     pub(super) fn new(config: &SinkConfig) -> Result<Self, String> {
-        let address = Address::read(config.address.as_deref().unwrap_or_default())?;
+        let route = Route::of(config)?;
+        let length = if matches!(route.address, Address::Udp(_)) { DATAGRAM_LENGTH } else { STREAM_LENGTH };
         let uname = rustix::system::uname();
         let host: String = uname.nodename().to_string_lossy().chars().filter(char::is_ascii_graphic).take(255).collect();
         let host = if host.is_empty() { "-".to_owned() } else { host };
-        Ok(Self { address, facility: config.facility, host, connection: None })
+        let length_max = config.message_max.unwrap_or(length);
+        let (sure, nearly, written) = (None, None, None);
+        Ok(Self { route, facility: config.facility, length_max, host, connection: None, sure, nearly, written })
     }
 
     fn message(&self, record: &LogRecord) -> String {
-        let (mut text, decoded) = line(record);
+        let (text, decoded) = line(record);
         let (severity, time_us) = match &decoded {
             // Notice; informational.
             Some(decoded) if matches!(decoded.outcome, Outcome::Failure(_)) => (5, decoded.time_us),
             Some(decoded) => (6, decoded.time_us),
             None => (4, 0),
         };
-        if text.len() > LENGTH_MAX
-            && let Some(mut decoded) = decoded
-        {
-            let left_out = decoded.identifiers.len().saturating_sub(OBJECTS_KEPT);
-            decoded.identifiers.truncate(OBJECTS_KEPT);
-            decoded.identifiers.push(format!("({left_out} more)"));
-            if let audit::Action::Message(message) = &mut decoded.action {
-                *message = message.chars().take(LENGTH_MAX / 8).collect();
-            }
-            text = crate::audit_trail::json(record.sequence, &record.hash, &decoded);
-        }
         let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time_us.div_euclid(1_000)) * 1_000_000);
         let moment = moment.ok().and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned());
         let priority = u32::from(self.facility) * 8 + severity;
-        format!("<{priority}>1 {moment} {} kmipd {} audit - {text}", self.host, std::process::id())
+        let head = format!("<{priority}>1 {moment} {} kmipd {} audit - ", self.host, std::process::id());
+        let room = self.length_max.saturating_sub(head.len());
+        let text = if text.len() <= room { text } else { shortened(record, decoded, room) };
+        head + &text
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> String {
-        format!("{what} {:?}: {error}", self.address)
+        format!("{what} {:?}: {error}", self.route.address)
     }
+}
+
+/// A record as JSON of at most so many bytes, with what is left of it.
+fn shortened(record: &LogRecord, decoded: Option<AuditRecord>, room: usize) -> String {
+    for (objects, part) in decoded.iter().flat_map(|_| CUTS) {
+        let Some(mut decoded) = decoded.clone() else { break };
+        let left_out = decoded.identifiers.len().saturating_sub(objects);
+        decoded.identifiers.truncate(objects);
+        if left_out > 0 {
+            decoded.identifiers.push(format!("({left_out} more)"));
+        }
+        let cut = |text: &mut String| *text = text.chars().take(room / part).collect();
+        cut(&mut decoded.actor);
+        if let audit::Action::Message(text) | audit::Action::Administrative(text) = &mut decoded.action {
+            cut(text);
+        }
+        let text = crate::audit_trail::json(record.sequence, &record.hash, &decoded);
+        if text.len() <= room {
+            return text;
+        }
+    }
+    let hash: String = record.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    serde_json::json!({ "sequence": record.sequence, "too_long": true, "hash": hash }).to_string()
 }
 
 impl Target for Syslog {
     fn open(&mut self) -> Result<Option<Position>, String> {
-        self.connection = None;
-        let connection = Connection::open(&self.address).map_err(|error| self.failed("connect to", &error))?;
+        let was_stream = self.connection.take().is_some_and(|connection| connection.is_stream());
+        if was_stream {
+            (self.nearly, self.written) = (None, self.sure.clone());
+        }
+        let connection = self.route.connect().map_err(|error| self.failed("connect to", &error))?;
+        let is_stream = connection.is_stream();
         self.connection = Some(connection);
-        Ok(None)
+        Ok(self.sure.clone().filter(|_| is_stream))
     }
 
     fn write(&mut self, records: &[LogRecord]) -> Result<(), (usize, String)> {
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         let messages: Vec<String> = records.iter().map(|record| self.message(record)).collect();
         let Some(connection) = &mut self.connection else { return Err((0, "it is not connected".to_owned())) };
+        if connection.is_stream() {
+            self.sure.get_or_insert_with(|| Position::at(first.sequence.saturating_sub(1)));
+        }
         let sent = connection.send(&messages);
-        sent.map_err(|(count, error)| (count, format!("send to {:?}: {error}", self.address)))
+        if connection.is_stream() {
+            self.written = Some(Position { sequence: last.sequence, hash: last.hash });
+        }
+        sent.map_err(|(count, error)| (count, self.failed("send to", &error)))
     }
 
     fn probe(&mut self) -> Result<(), String> {
         let Some(connection) = &mut self.connection else { return Err("it is not connected".to_owned()) };
-        connection.probe(&self.address).map_err(|error| format!("look at {:?}: {error}", self.address))
+        let probed = connection.probe(&self.route);
+        if let Err(error) = probed {
+            return Err(self.failed("look at", &error));
+        }
+        // What was written before the last look, and the connection is there still.
+        if self.nearly.is_some() {
+            self.sure = self.nearly.take();
+        }
+        self.nearly = self.written.clone();
+        Ok(())
     }
 
     fn reopen(&mut self) -> Result<(), String> {
-        self.open().map(drop)
+        // Certificates may be new ones. The old connection ends when the new one is there, with all that was written to it.
+        let connection = self.route.connect().map_err(|error| self.failed("connect to", &error))?;
+        self.connection = Some(connection);
+        self.nearly = None;
+        Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "syslog_tests.rs"]
+mod tests;
