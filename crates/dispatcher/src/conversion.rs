@@ -2,6 +2,7 @@
 //!
 //! A conversion reads the key, so that a key whose encoding is not known is available as it was registered and not otherwise.
 
+mod compression;
 mod finite_field;
 
 use crypto::{CryptoError, KeyFacts, PrivateKey, PublicKey, RsaPrivateComponents, RsaPublicComponents};
@@ -14,6 +15,8 @@ use kmip::structures::{
 };
 use kmip::{ProtocolVersion, Secret, tag};
 use zeroize::Zeroizing;
+
+pub(crate) use compression::compress;
 
 use crate::creation;
 use crate::error::{Error, Result};

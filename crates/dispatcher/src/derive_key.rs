@@ -3,6 +3,7 @@
 //! What each method takes:
 //!
 //! - PBKDF2: the password is the one object. SHA-1 is the hash, unless Cryptographic Parameters name another.
+//!   Here and below they name a hash, or the HMAC that has it as Cryptographic Algorithm: both identify the pseudorandom function.
 //! - HASH: the digest of the one object.
 //! - HMAC, ENCRYPT, NIST800-108: the key is the one object that is no Secret Data, or the first of them. The data is Derivation Data
 //!   or the Secret Data object beside the key, never both. The hash of HMAC is that of the key's algorithm; Cryptographic Parameters say it
@@ -321,9 +322,23 @@ impl Input<'_> {
 
     /// The hash of HMAC: the key's own, before that of the parameters.
     fn hmac_hash(&self) -> Result<Hash> {
-        let own = algorithm(self.key).and_then(hmac_hash);
-        own.or(self.parameters.hashing_algorithm)
-            .ok_or_else(|| Error::invalid_field("Hashing Algorithm is missing, and the key is for no HMAC"))
+        if let Some(own) = algorithm(self.key).and_then(hmac_hash) {
+            return Ok(own);
+        }
+        let named = self.named_hash()?;
+        named.ok_or_else(|| Error::invalid_field("Hashing Algorithm is missing, and the key is for no HMAC"))
+    }
+
+    /// The hash of the pseudorandom function that the parameters name: as a hash, or as the HMAC that has it (2.1, section 7.12).
+    fn named_hash(&self) -> Result<Option<Hash>> {
+        let hash = self.parameters.hashing_algorithm;
+        match (hash, self.parameters.cryptographic_algorithm.and_then(hmac_hash)) {
+            (Some(hash), Some(of_hmac)) if hash != of_hmac => {
+                let text = "Hashing Algorithm is not the hash of the HMAC that Cryptographic Algorithm names";
+                Err(Error::new(ResultReason::BadCryptographicParameters, text))
+            }
+            (hash, of_hmac) => Ok(hash.or(of_hmac)),
+        }
     }
 }
 
@@ -380,7 +395,7 @@ fn pbkdf2(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
     let iterations = given.iteration_count.ok_or_else(|| Error::invalid_field("Iteration Count is missing"))?;
     let iterations = u32::try_from(iterations).ok().filter(|count| *count > 0);
     let iterations = iterations.ok_or_else(|| Error::invalid_field("Iteration Count must be at least 1"))?;
-    let hash = input.parameters.hashing_algorithm.unwrap_or(Hash::SHA_1);
+    let hash = input.named_hash()?.unwrap_or(Hash::SHA_1);
     let blocks = input.length.div_ceil(crypto::digest(hash, b"")?.len().max(1));
     check_work(blocks, salt.0.len(), HASH_PIECE, settings)?;
     if u64::from(iterations) * blocks as u64 > settings.derivation_iterations {
@@ -452,7 +467,7 @@ fn nist_800_108(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
 }
 
 fn hkdf(input: &Input<'_>, settings: &Settings) -> Result<Secret> {
-    let hash = input.parameters.hashing_algorithm.unwrap_or(Hash::SHA_256);
+    let hash = input.named_hash()?.unwrap_or(Hash::SHA_256);
     let block = crypto::digest(hash, b"")?.len().max(1);
     if input.length > 255 * block {
         return Err(too_long());

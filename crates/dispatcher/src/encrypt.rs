@@ -60,6 +60,7 @@ impl Service for Encrypt {
             cryptographic_parameters: request.cryptographic_parameters.as_ref(),
             data: request.data.as_ref(),
             digested_data: None,
+            additional_data: request.authenticated_encryption_additional_data.as_ref(),
             correlation_value: request.correlation_value.as_ref(),
             init_indicator: request.init_indicator,
             final_indicator: request.final_indicator,

@@ -34,6 +34,7 @@ impl Service for Hash {
             cryptographic_parameters: Some(&request.cryptographic_parameters),
             data: request.data.as_ref(),
             digested_data: None,
+            additional_data: None,
             correlation_value: request.correlation_value.as_ref(),
             init_indicator: request.init_indicator,
             final_indicator: request.final_indicator,

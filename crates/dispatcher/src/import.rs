@@ -22,6 +22,7 @@ use crate::object::{Instance, StoredObject};
 use crate::operation::{Change, Context, Done, KeyUse, Loaded, Material, Operation, Plan, Weight};
 use crate::register;
 use crate::service::is_slow;
+use crate::spelling;
 use crate::wrapping::{self, Keys};
 
 /// The longest identifier that is taken over, in bytes. Clients are known that hold 64.
@@ -118,6 +119,7 @@ impl Operation for Import {
         let mut object = StoredObject::new(identifier.clone(), owner, request.object.object_type(), context.version);
         object.revision = existing.and_then(|existing| existing.revision);
         for instance in &request.attributes.0 {
+            spelling::check(&instance.attribute, context.version)?;
             take_over(&mut object, instance)?;
         }
         creation::check_values(&object)?;

@@ -449,6 +449,8 @@ pub(crate) struct Context<'a> {
     pub(crate) replaced: &'a Replaced,
     /// What the ticket allows that the client came with.
     pub(crate) allowed: Option<Allowed<'a>>,
+    /// Whether the data that a service gives are for later items of the batch only (2.1, section 8.3).
+    pub(crate) ephemeral: bool,
 }
 
 impl Context<'_> {

@@ -8,6 +8,7 @@ use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::{Value, from_bytes, to_bytes};
 use kmip::enumerations::{Enumeration as _, ResultStatus};
+use kmip::message::Ephemeral;
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
@@ -215,6 +216,7 @@ async fn perform<O: Operation, S: Store>(
             link: run.request.link.as_deref(),
             replaced: &engine.replaced,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
+            ephemeral: matches!(run.item.ephemeral, Some(Ephemeral::Flag(true))),
         };
         if O::PERMISSION.scope() != policy::Scope::Object {
             direct::ask(&run.request.actor, O::PERMISSION, context.now)?;

@@ -99,6 +99,7 @@ impl Operation for Register {
             None => Vec::new(),
         };
         take_in(&mut object, managed, context)?;
+        link_wrapping_key(&mut object, context);
         context.factory.complete(&mut object, context.settings)?;
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
@@ -186,6 +187,19 @@ fn unpack(
     Ok(certificates)
 }
 
+/// Links a wrapped object with the key that it is wrapped with (2.1, section 6.1.43): the one that encrypts, or else the one that signs. The
+/// link type is one of 2.0.
+fn link_wrapping_key(object: &mut StoredObject, context: &Context<'_>) {
+    let Some(data) = object.object.as_ref().and_then(|managed| managed.key_block()?.key_wrapping_data.as_ref()) else { return };
+    let signs = data.mac_signature_key_information.as_ref().map(|information| &information.unique_identifier);
+    let key = data.encryption_key_information.as_ref().map(|information| &information.unique_identifier).or(signs);
+    // Who says which key it is need not have it here.
+    let Some(key) = key.and_then(|key| context.identifier(Some(key)).ok()) else { return };
+    if !context.version.is_1x() && object.linked(LinkType::WrappingKeyLink).is_none() {
+        object.add(creation::link(LinkType::WrappingKeyLink, &key));
+    }
+}
+
 /// Gives an object what the client brought.
 ///
 /// # Errors
@@ -212,7 +226,7 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
 /// Brings attributes and key block together: algorithm and length must not contradict each other, and what only one of them
 /// says, or only the key itself, both say afterwards.
 fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBlock, version: ProtocolVersion) -> Result<()> {
-    check_shape(block)?;
+    check_shape(block, version)?;
     wrapping::check_registered(block)?;
     if block.key_value.is_none() && version < ProtocolVersion::V1_2 {
         // 1.0, section 2.1.3.
@@ -257,7 +271,14 @@ fn learn(object: &mut StoredObject, object_type: ObjectType, block: &mut KeyBloc
 }
 
 /// A wrapped key is bytes, a key in clear a structure (1.4, section 2.1.3). A PKCS#12 file, which is encrypted, is bytes, too.
-fn check_shape(block: &KeyBlock) -> Result<()> {
+///
+/// # Errors
+/// Invalid Field, and Key Format Type Not Supported for one that the client's version does not define: the key could not be returned.
+fn check_shape(block: &KeyBlock, version: ProtocolVersion) -> Result<()> {
+    if !block.key_format_type.known_in(version) {
+        let text = format!("Key Format Type has a value that version {version} does not define");
+        return Err(Error::new(ResultReason::KeyFormatTypeNotSupported, text));
+    }
     match (&block.key_value, &block.key_wrapping_data) {
         (Some(KeyValue::Wrapped(_)), None) if block.key_format_type == KeyFormatType::PKCS_12 => Ok(()),
         (Some(KeyValue::Wrapped(_)), None) => {

@@ -48,8 +48,9 @@ impl Form<'_> {
                 return Err(Error::invalid_field("Key Wrap Type and Key Wrapping Specification contradict each other"));
             }
         }
-        if self.compression.is_some() {
-            return Err(Error::new(ResultReason::KeyCompressionTypeNotSupported, "The server does not compress keys"));
+        if self.compression.is_some() && self.format == Some(KeyFormatType::PKCS_12) {
+            let text = "A PKCS#12 file holds a private key, whose point is not compressed";
+            return Err(Error::new(ResultReason::KeyCompressionTypeNotSupported, text));
         }
         Ok(())
     }
@@ -147,7 +148,7 @@ pub(crate) fn release(
         None => shape(object, keys, form, context.into())?,
     };
     check_version(&managed, context.version)?;
-    if object.spelling != context.version {
+    if object.spelling != context.version || form.format.is_some() {
         check_spelling(&managed, context.version)?;
     }
     Ok(managed)
@@ -177,6 +178,9 @@ fn shape(object: &StoredObject, keys: &mut Keys, form: &Form<'_>, around: Surrou
     }
     if let Some(format) = form.format {
         conversion::convert(&mut managed, format)?;
+    }
+    if let Some(compression) = form.compression {
+        conversion::compress(&mut managed, compression)?;
     }
     if let Some(specification) = form.wrapping {
         wrapping::wrap(&mut managed, object, specification, keys, around)?;

@@ -33,7 +33,8 @@ impl Operation for RNGRetrieve {
         let mut bytes = zeroize::Zeroizing::new(vec![0; length]);
         context.random.fill(&mut bytes)?;
         let bytes = Secret::new(std::mem::take(&mut *bytes));
-        let data = (!context.version.is_1x()).then(|| (DataEnumeration::RNGRetrieve, Arc::new(bytes.clone())));
-        Ok(Done { data, ..Done::reply(RNGRetrieveResponse { data: Data::Bytes(bytes) }) })
+        let kept = (!context.version.is_1x()).then(|| (DataEnumeration::RNGRetrieve, Arc::new(bytes.clone())));
+        let data = (!context.ephemeral).then_some(Data::Bytes(bytes));
+        Ok(Done { data: kept, ..Done::reply(RNGRetrieveResponse { data }) })
     }
 }

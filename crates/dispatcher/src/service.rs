@@ -35,6 +35,8 @@ pub(crate) struct Part<'a> {
     pub(crate) data: Option<&'a Data>,
     /// The digest of the data, in their place.
     pub(crate) digested_data: Option<&'a ByteString>,
+    /// What is authenticated with the data.
+    pub(crate) additional_data: Option<&'a ByteString>,
     /// The stream that goes on.
     pub(crate) correlation_value: Option<&'a ByteString>,
     /// Whether a stream begins.
@@ -58,6 +60,11 @@ impl Part<'_> {
     fn check(&self) -> Result<()> {
         if self.correlation_value.is_some() && self.init_indicator == Some(true) {
             return Err(Error::invalid_field("A request with a Correlation Value goes on with a stream, and begins none"));
+        }
+        if self.correlation_value.is_some() && self.additional_data.is_some() {
+            // They are authenticated before the data (2.1, section 6.1.17).
+            let text = "Authenticated Encryption Additional Data belong to the request that begins the stream";
+            return Err(Error::invalid_field(text));
         }
         if self.digested_data.is_some() && (self.data.is_some() || !self.is_all()) {
             return Err(Error::invalid_field("Digested Data is all there is to sign or to verify"));
@@ -263,7 +270,10 @@ impl<T: Service> Operation for T {
                 changes.push(Change::Write(Box::new(object)));
             }
         }
-        let mut done = Done::reply(T::response(key, &served.output, correlation_value));
+        let Output { data, iv, tag, is_valid } = &served.output;
+        let data = data.clone().filter(|_| !context.ephemeral);
+        let output = Output { data, iv: iv.clone(), tag: tag.clone(), is_valid: *is_valid };
+        let mut done = Done::reply(T::response(key, &output, correlation_value));
         done.counted = !changes.is_empty();
         done.changes = changes;
         done.concerned = concerned;

@@ -40,6 +40,7 @@ impl Service for Sign {
             cryptographic_parameters: request.cryptographic_parameters.as_ref(),
             data: request.data.as_ref(),
             digested_data: request.digested_data.as_ref(),
+            additional_data: None,
             correlation_value: request.correlation_value.as_ref(),
             init_indicator: request.init_indicator,
             final_indicator: request.final_indicator,

@@ -39,8 +39,11 @@ pub(crate) fn attribute(attribute: &Attribute, version: ProtocolVersion) -> Opti
 /// Invalid Attribute Value.
 pub(crate) fn check(attribute: &Attribute, version: ProtocolVersion) -> Result<()> {
     // Masks lose the bits that are not the version's when they are read.
-    let is_spelled = matches!(attribute, Attribute::CryptographicUsageMask(_) | Attribute::Vendor(_))
-        || is_defined(attribute.tag(), &attribute.to_tree(version)?, version);
+    let is_spelled = match attribute {
+        Attribute::CryptographicUsageMask(_) => true,
+        Attribute::Vendor(vendor) => !is_foreign(attribute.tag(), &vendor.attribute_value, version),
+        _ => is_defined(attribute.tag(), &attribute.to_tree(version)?, version),
+    };
     if is_spelled {
         return Ok(());
     }
@@ -82,6 +85,8 @@ fn is_defined(tag: Tag, value: &TreeValue, version: ProtocolVersion) -> bool {
 fn is_foreign(tag: Tag, value: &TreeValue, version: ProtocolVersion) -> bool {
     match value {
         TreeValue::Structure(fields) => fields.iter().any(|field| is_foreign(field.tag, &field.value, version)),
+        // 1.x has no such type (1.4, section 9.1.1.2), and its clients cannot read on behind it.
+        TreeValue::DateTimeExtended(_) => version.is_1x(),
         TreeValue::Enumeration(value) => {
             of_tag(tag).is_some_and(|row| !row.known_in(*value, version) && row.values.iter().any(|known| known.value == *value))
         }

@@ -83,7 +83,7 @@ impl From<&Context<'_>> for At {
 /// with the Cryptographic Algorithm always there where the key has one.
 ///
 /// # Errors
-/// Invalid Object Type (in 1.x Permission Denied), Wrong Key Lifecycle State, Incompatible Cryptographic Usage Mask, or Bad
+/// Invalid Object Type (in 1.x Permission Denied, but for what is no key and is to wrap), Wrong Key Lifecycle State, Incompatible Cryptographic Usage Mask, or Bad
 /// Cryptographic Parameters.
 pub(crate) fn check(
     object: &StoredObject,
@@ -101,7 +101,12 @@ pub(crate) fn check(
 /// Those of [`check`] but the last.
 pub(crate) fn check_use(object: &StoredObject, wanted: Use, at: At) -> Result<()> {
     if !wanted.takes(object.object_type) {
-        return Err(Error::new(wrong_type(at), "An object of this type cannot be used so"));
+        let text = "An object of this type cannot be used so";
+        return Err(match wanted {
+            // Of a wrapping key that is no key at all, 1.x says more (1.4, section 11.12).
+            Use::WrapKey | Use::UnwrapKey if !is_key(object.object_type) => Error::new(ResultReason::InvalidObjectType, text),
+            _ => Error::new(wrong_type(at), text),
+        });
     }
     check_time(object, wanted, at.now)?;
     let allowed = object.attributes().any(|attribute| match attribute {
@@ -122,6 +127,15 @@ pub(crate) fn check_use(object: &StoredObject, wanted: Use, at: At) -> Result<()
 /// The reason for an object that is not able to be used so: 1.x has no other word for it (1.4, section 11.29 and after).
 pub(crate) fn wrong_type(at: At) -> ResultReason {
     if at.version.is_1x() { ResultReason::PermissionDenied } else { ResultReason::InvalidObjectType }
+}
+
+/// Whether objects of a type are keys, or hold one.
+fn is_key(object_type: ObjectType) -> bool {
+    use ObjectType as Type;
+    matches!(
+        object_type,
+        Type::SymmetricKey | Type::PublicKey | Type::PrivateKey | Type::SplitKey | Type::PGPKey | Type::Certificate
+    )
 }
 
 /// The state, and the dates between which a key protects and processes.

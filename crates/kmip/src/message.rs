@@ -116,10 +116,10 @@ structure! {
     }
 }
 
-/// What a client that no longer needs some fields of a response asks to leave out: a Boolean up to 2.1, then an Enumeration.
+/// What of the answer a client asks to leave out: a Boolean up to 2.1, then an Enumeration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ephemeral {
-    /// 2.0 and 2.1: whether the object is not to be kept.
+    /// 2.0 and 2.1: whether the data that the operation gives are not to be returned (2.1, section 8.3).
     Flag(bool),
     /// 3.0.
     Type(enumerations::Ephemeral),

@@ -128,6 +128,7 @@ fn locate_with(
         link: None,
         replaced: &crate::replaced::Replaced::default(),
         allowed: None,
+        ephemeral: false,
     };
     let mut search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);

@@ -436,6 +436,26 @@ fn vendor_attributes_that_1_x_cannot_name_are_not_shown_to_it() {
 }
 
 #[test]
+fn a_type_that_1_x_does_not_know_is_not_sent_to_it() {
+    let server = Server::new();
+    let at = |name: &str| vendor("x", name, TreeValue::DateTimeExtended(1_234_567));
+    let nested =
+        vendor("x", "Tape", TreeValue::Structure(vec![Tree { tag: tag::TimeStamp, value: TreeValue::DateTimeExtended(1) }]));
+    let key = server.client("fred", ProtocolVersion::V2_1).create(aes_and([at("Written"), nested.clone()]));
+    for version in VERSIONS {
+        let mut client = server.client("fred", version);
+        for attribute in [at("Written"), nested.clone()] {
+            let shown = client.attributes(&key).iter().any(|shown| *shown == attribute);
+            assert_eq!(shown, !version.is_1x(), "{version}");
+            assert_eq!(client.attribute_list(&key).contains(&attribute.reference()), !version.is_1x(), "{version}");
+        }
+        let added = client.add(&key, at(&format!("Read-{version}")));
+        let reason = ResultReason::InvalidAttributeValue.at(version);
+        assert_eq!(added.err(), version.is_1x().then_some(reason), "{version}");
+    }
+}
+
+#[test]
 fn custom_attributes_change_like_others() {
     for version in VERSIONS {
         let server = Server::new();

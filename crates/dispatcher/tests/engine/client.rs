@@ -65,6 +65,18 @@ impl Request {
         self.item_with(operation, None, payload, &[])
     }
 
+    /// An item whose data are not to be returned (2.1, section 8.3).
+    pub(crate) fn ephemeral(mut self, operation: Operation, payload: &impl Value) -> Self {
+        let version = self.version;
+        self.count += 1;
+        self.items.structure(tag::BatchItem, |writer| {
+            operation.write(writer, tag::Operation, version);
+            writer.boolean(tag::Ephemeral, true);
+            payload.write(writer, tag::RequestPayload, version);
+        });
+        self
+    }
+
     pub(crate) fn item_with(
         mut self,
         operation: Operation,

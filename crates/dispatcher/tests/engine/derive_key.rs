@@ -194,6 +194,44 @@ fn every_method_computes_what_its_standard_says() {
 }
 
 #[test]
+fn the_pseudorandom_function_is_named_as_a_hash_or_as_an_hmac() {
+    // Cryptographic Parameters have had an algorithm since 1.2.
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let password = secret(&mut client, b"password");
+        let aes_key = key(&mut client, CryptographicAlgorithm::AES);
+        let as_hmac = |hash| {
+            let cryptographic_algorithm = Some(CryptographicAlgorithm::HMAC_SHA512);
+            let named = CryptographicParameters {
+                cryptographic_algorithm,
+                hashing_algorithm: hash,
+                ..CryptographicParameters::default()
+            };
+            DerivationParameters { cryptographic_parameters: Some(named), ..DerivationParameters::default() }
+        };
+        let sha512 = HashingAlgorithm::SHA_512;
+        let mut methods =
+            vec![(Method::PBKDF2, &password, pbkdf2(b"salt", 3)), (Method::HMAC, &aes_key, DerivationParameters::default())];
+        methods.extend([Method::NIST800_108_C, Method::HKDF].map(|method| (method, &aes_key, DerivationParameters::default())));
+        for (method, base, rest) in methods.into_iter().filter(|(method, ..)| method.known_in(version)) {
+            let given: &[&[u8]] = if method == Method::PBKDF2 { &[] } else { &[b"data"] };
+            let asked = |cryptographic_parameters| {
+                let named = DerivationParameters { cryptographic_parameters, ..rest.clone() };
+                request(&[base], method, data(named, given))
+            };
+            let expected = derived(&mut client, &asked(hashed(sha512).cryptographic_parameters));
+            for hash in [None, Some(sha512)] {
+                let got = derived(&mut client, &asked(as_hmac(hash).cryptographic_parameters));
+                assert_eq!(got, expected, "{version} {method:?} {hash:?}");
+            }
+            let other = asked(as_hmac(Some(HashingAlgorithm::SHA_256)).cryptographic_parameters);
+            ask(&mut client, &other).fails_with(ResultReason::BadCryptographicParameters);
+        }
+    }
+}
+
+#[test]
 fn two_parties_agree() {
     for version in VERSIONS.into_iter().filter(|version| Method::AsymmetricKey.known_in(*version)) {
         let server = Server::new();

@@ -3,8 +3,11 @@
 use crypto::{FiniteFieldGroup, FiniteFieldPrivateKey, FiniteFieldPublicKey};
 use kmip::Secret;
 use kmip::attribute::Attribute;
-use kmip::enumerations::{CryptographicAlgorithm, Enumeration as _, KeyFormatType as Format, ObjectType, RecommendedCurve};
-use kmip::object::{KeyMaterial, KeyValue, ManagedObject, PrivateKey, PublicKey, SymmetricKey};
+use kmip::enumerations::{
+    CryptographicAlgorithm, Enumeration as _, KeyCompressionType as Compression, KeyFormatType as Format, ObjectType,
+    RecommendedCurve,
+};
+use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PrivateKey, PublicKey, SymmetricKey};
 use kmip::operation::Operation;
 use kmip::payload::create_key_pair::CreateKeyPairResponse;
 use kmip::payload::get::GetResponse;
@@ -14,7 +17,7 @@ use kmip::structures::{
     TransparentSymmetricKey,
 };
 
-use crate::client::{Answer, Client, aes, aes_and, create_key_pair, get, template};
+use crate::client::{Answer, Client, aes, aes_and, create_key_pair, get, register, template};
 use crate::objects::{KEY, block, every_type, secret_data, symmetric_key};
 use crate::server::{Server, VERSIONS};
 
@@ -233,6 +236,83 @@ fn symmetric_keys_and_secrets() {
         get_as(&mut client, &opaque, Format::Raw).fails_with(ResultReason::KeyFormatTypeNotSupported);
         let secret = client.register(secret_data(), vec![]);
         assert_eq!(material(&object_as(&mut client, &secret, Format::Raw)), material(&secret_data()), "{version}");
+    }
+}
+
+#[test]
+fn a_format_that_could_not_be_returned_is_not_taken() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let later = Format::ROW.values.iter().map(|row| Format(row.value)).filter(|format| !format.known_in(version));
+        for format in later.chain([Format(0), Format(0x7777)]) {
+            let key_block = block(format, KEY, Some(CryptographicAlgorithm::AES));
+            let object = ManagedObject::SymmetricKey(SymmetricKey { key_block });
+            client.ask(Operation::Register, &register(object, vec![])).fails_with(ResultReason::KeyFormatTypeNotSupported);
+        }
+        let key_block = block(Format(0x8000_0001), KEY, Some(CryptographicAlgorithm::AES));
+        let vendors = client.register(ManagedObject::SymmetricKey(SymmetricKey { key_block }), vec![]);
+        client.object(&vendors);
+    }
+}
+
+#[test]
+fn a_conversion_spells_what_the_version_defines() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let curve = RecommendedCurve::SECP256K1;
+        let key = crypto::PrivateKey::from_scalar(crypto::curve(curve).unwrap(), &[1; 32]).unwrap();
+        let bytes = key.encode(Format::PKCS_8).unwrap();
+        let key_block = block(Format::PKCS_8, bytes.expose(), Some(CryptographicAlgorithm::ECDSA));
+        let key_block = KeyBlock { cryptographic_length: Some(256), ..key_block };
+        let identifier = client.register(ManagedObject::PrivateKey(PrivateKey { key_block }), vec![]);
+        let format = Format::TransparentECDSAPrivateKey;
+        let answer = get_as(&mut client, &identifier, format);
+        if !format.known_in(version) {
+            answer.fails_with(ResultReason::KeyFormatTypeNotSupported);
+        } else if curve.known_in(version) {
+            answer.ok::<GetResponse>();
+        } else {
+            answer.fails_with(ResultReason::FeatureNotSupported);
+        }
+    }
+}
+
+#[test]
+fn the_point_of_a_public_key_is_compressed_as_the_client_wants_it() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let curve = Attribute::CryptographicDomainParameters(CryptographicDomainParameters {
+            qlength: None,
+            recommended_curve: Some(RecommendedCurve::P_256),
+        });
+        let (private, public) = pair(&mut client, vec![Attribute::CryptographicAlgorithm(CryptographicAlgorithm::ECDSA), curve]);
+        let transparent = [Format::TransparentECPublicKey, Format::TransparentECDSAPublicKey];
+        let transparent = transparent.into_iter().find(|format| format.known_in(version)).unwrap();
+        let mut get_compressed = |identifier: &str, format, compression| {
+            let mut request = get(Some(identifier));
+            (request.key_format_type, request.key_compression_type) = (Some(format), Some(compression));
+            client.ask(Operation::Get, &request)
+        };
+        let mut point = |compression| {
+            let object = get_compressed(&public, transparent, compression).ok::<GetResponse>().object;
+            assert_eq!(object.key_block().unwrap().key_compression_type, Some(compression), "{version}");
+            material(&object).transparent::<TransparentECPublicKey>().unwrap().q_string.expose().to_vec()
+        };
+        let whole = point(Compression::ECPublicKeyTypeUncompressed);
+        let (x, y) = whole[1..].split_at(32);
+        assert_eq!(whole[0], 4, "{version}");
+        let is_odd = y[31] & 1;
+        assert_eq!(point(Compression::ECPublicKeyTypeX9_62CompressedPrime), [&[2 | is_odd], x].concat(), "{version}");
+        assert_eq!(point(Compression::ECPublicKeyTypeX9_62Hybrid), [&[6 | is_odd], x, y].concat(), "{version}");
+        let compressed = get_compressed(&public, Format::X_509, Compression::ECPublicKeyTypeX9_62CompressedPrime);
+        let KeyMaterial::Bytes(spki) = material(&compressed.ok::<GetResponse>().object).clone() else { panic!("{version}") };
+        assert_eq!(crypto::PublicKey::parse(Format::X_509, spki.expose()).unwrap().point(), Some(&*[&[2 | is_odd], x].concat()));
+        let not_so = ResultReason::KeyCompressionTypeNotSupported;
+        get_compressed(&public, transparent, Compression::ECPublicKeyTypeX9_62CompressedChar2).fails_with(not_so);
+        get_compressed(&private, Format::PKCS_8, Compression::ECPublicKeyTypeUncompressed).fails_with(not_so);
     }
 }
 

@@ -131,6 +131,8 @@ fn attributes_of_an_import_must_fit_the_object() {
             (vec![Attribute::UniqueIdentifier(UniqueIdentifier::from("other"))], ResultReason::InvalidAttributeValue),
             (vec![Attribute::ObjectType(ObjectType::SecretData)], ResultReason::InvalidAttributeValue),
             (vec![Attribute::CryptographicLength(128)], ResultReason::InvalidField),
+            // An undefined value could not be returned.
+            (vec![Attribute::State(State(0x7777))], ResultReason::InvalidAttributeValue),
             (vec![Attribute::CertificateLength(128)], ResultReason::InvalidAttribute),
             (vec![Attribute::Comment("a".to_owned()), Attribute::Comment("b".to_owned())], ResultReason::AttributeSingleValued),
             (vec![name("x"), name("x")], ResultReason::InvalidAttributeValue),

@@ -15,8 +15,8 @@ use kmip::masks::CryptographicUsageMask as Mask;
 use kmip::object::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, SecretData, SymmetricKey};
 use kmip::operation::Operation;
 use kmip::payload::decrypt::{DecryptRequest, DecryptResponse};
-use kmip::payload::encrypt::EncryptRequest;
-use kmip::payload::mac::MACRequest;
+use kmip::payload::encrypt::{EncryptRequest, EncryptResponse};
+use kmip::payload::mac::{MACRequest, MACResponse};
 use kmip::payload::rng_retrieve::{RNGRetrieveRequest, RNGRetrieveResponse};
 use kmip::payload::rng_seed::{RNGSeedRequest, RNGSeedResponse};
 use kmip::result_reason::ResultReason;
@@ -334,6 +334,49 @@ fn a_later_item_uses_the_result_of_an_earlier_one() {
 }
 
 #[test]
+fn data_that_are_not_to_be_returned_are_there_for_later_items() {
+    for version in [ProtocolVersion::V2_0, ProtocolVersion::V2_1] {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = key(&mut client, &sequence(16), ALL, vec![]);
+        let encrypt = |data| EncryptRequest {
+            unique_identifier: Some(key.as_str().into()),
+            cryptographic_parameters: Some(mode(BlockCipherMode::ECB)),
+            data: Some(data),
+            iv_counter_nonce: None,
+            correlation_value: None,
+            init_indicator: None,
+            final_indicator: None,
+            authenticated_encryption_additional_data: None,
+        };
+        let mac = MACRequest {
+            unique_identifier: Some(key.as_str().into()),
+            cryptographic_parameters: None,
+            data: Some(Data::Position(-1)),
+            correlation_value: None,
+            init_indicator: None,
+            final_indicator: None,
+        };
+        let request = client
+            .request()
+            .ephemeral(Operation::RNGRetrieve, &RNGRetrieveRequest { data_length: 16 })
+            .ephemeral(Operation::Encrypt, &encrypt(Data::Position(-1)))
+            .ephemeral(Operation::MAC, &mac)
+            .item(Operation::Encrypt, &encrypt(Data::Position(1)))
+            .item(Operation::Encrypt, &encrypt(Data::Position(0)));
+        let answers = client.send(request).items;
+        assert_eq!(answers[0].ok::<RNGRetrieveResponse>().data, None, "{version}");
+        let encrypted: EncryptResponse = answers[1].ok();
+        assert_eq!((encrypted.unique_identifier.0.as_str(), encrypted.data), (key.as_str(), None), "{version}");
+        assert_eq!(answers[2].ok::<MACResponse>().mac_data, None, "{version}");
+        // What was held back was there: encrypted twice, and encrypted once.
+        let (twice, once): (EncryptResponse, EncryptResponse) = (answers[3].ok(), answers[4].ok());
+        let again = client.ask(Operation::Encrypt, &encrypt(once.data.unwrap())).ok::<EncryptResponse>();
+        assert_eq!(again.data, twice.data, "{version}");
+    }
+}
+
+#[test]
 fn random_bytes_and_seeds() {
     for version in VERSIONS {
         let server = Server::new();
@@ -341,7 +384,7 @@ fn random_bytes_and_seeds() {
         let mut retrieve = |data_length| client.ask(Operation::RNGRetrieve, &RNGRetrieveRequest { data_length });
         let one: RNGRetrieveResponse = retrieve(100).ok();
         let other: RNGRetrieveResponse = retrieve(100).ok();
-        assert_eq!(one.data.bytes().unwrap().len(), 100);
+        assert_eq!(one.data.as_ref().unwrap().bytes().unwrap().len(), 100);
         assert_ne!(one.data, other.data, "{version}");
         for length in [0, -1, i32::MIN, i32::MAX, (256 << 10) + 1] {
             retrieve(length).fails_with(ResultReason::InvalidField);

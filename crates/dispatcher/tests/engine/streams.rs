@@ -85,6 +85,31 @@ fn parts_come_to_the_same_as_the_whole() {
 }
 
 #[test]
+fn additional_data_come_with_the_first_part() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_4) {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let key = key(&mut client, &[7; 32], ALL, vec![]);
+        let gcm = CryptographicParameters { tag_length: Some(16), ..mode(BlockCipherMode::GCM) };
+        let ask = Ask { iv: Some(vec![1; 12]), aad: Some(vec![2; 5]), ..Ask::of(&key).with(gcm) };
+        for operation in [Operation::Encrypt, Operation::Decrypt] {
+            let (_, correlation) = begin(&mut client, operation, &ask.clone().data(&[3; 20]));
+            let late = Ask { aad: Some(vec![2; 5]), ..part(&correlation, &[3; 20]) };
+            let reason = ResultReason::InvalidField.at(version);
+            assert_eq!(serve(&mut client, operation, &late).unwrap_err(), reason, "{version} {operation:?}");
+            assert_eq!(serve(&mut client, operation, &last(late)).unwrap_err(), reason, "{version} {operation:?}");
+        }
+        // A refused part has spoilt nothing.
+        let whole = serve(&mut client, Operation::Encrypt, &ask.clone().data(&[3; 40])).unwrap();
+        let (first, correlation) = begin(&mut client, Operation::Encrypt, &ask.data(&[3; 20]));
+        let late = Ask { aad: Some(vec![9]), ..part(&correlation, &[4; 20]) };
+        serve(&mut client, Operation::Encrypt, &late).unwrap_err();
+        let end = serve(&mut client, Operation::Encrypt, &last(part(&correlation, &[3; 20]))).unwrap();
+        assert_eq!((Some([first.data.unwrap(), end.data.unwrap()].concat()), end.tag), (whole.data, whole.tag), "{version}");
+    }
+}
+
+#[test]
 fn what_is_verified_comes_with_any_part() {
     for version in VERSIONS {
         let server = Server::new();

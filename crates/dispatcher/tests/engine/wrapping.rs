@@ -6,8 +6,8 @@ use crypto::SystemRandom;
 use kmip::attribute::Attribute;
 use kmip::codec::{DateTime, from_bytes};
 use kmip::enumerations::{
-    BlockCipherMode, CryptographicAlgorithm, EncodingOption, KeyWrapType, ObjectType, PaddingMethod, RevocationReasonCode,
-    UsageLimitsUnit, WrappingMethod,
+    BlockCipherMode, CryptographicAlgorithm, EncodingOption, KeyWrapType, LinkType, ObjectType, PaddingMethod,
+    RevocationReasonCode, UsageLimitsUnit, WrappingMethod,
 };
 use kmip::identifier::ObjectReference;
 use kmip::masks::CryptographicUsageMask as Mask;
@@ -19,13 +19,13 @@ use kmip::payload::get::{GetRequest, GetResponse};
 use kmip::payload::import::{ImportRequest, ImportResponse};
 use kmip::result_reason::ResultReason;
 use kmip::structures::{
-    CryptographicParameters, EncryptionKeyInformation, KeyWrappingData, KeyWrappingSpecification, MACSignatureKeyInformation,
-    UsageLimits,
+    CryptographicParameters, EncryptionKeyInformation, KeyWrappingData, KeyWrappingSpecification, Link,
+    MACSignatureKeyInformation, UsageLimits,
 };
 use kmip::{ProtocolVersion, Secret};
 
 use crate::client::{Client, aes, aes_and, create_key_pair, export, get, register, template};
-use crate::objects::{KEY, opaque_object, symmetric_key};
+use crate::objects::{KEY, opaque_object, secret_data, symmetric_key};
 use crate::server::{START, Server, VERSIONS};
 
 /// A key that wraps, and its bytes.
@@ -189,6 +189,8 @@ fn a_key_that_may_not_wrap_does_not() {
         refused(&mut client, &young, ResultReason::WrongKeyLifecycleState);
         let opaque = client.register(opaque_object(), vec![]);
         refused(&mut client, &opaque, ResultReason::InvalidObjectType);
+        let secret = client.register(secret_data(), vec![Attribute::CryptographicUsageMask(wraps)]);
+        refused(&mut client, &secret, ResultReason::InvalidObjectType);
         let kw = kek(&mut client);
         let of_another_mode = {
             let mut asked = specification(&kw, None);
@@ -265,6 +267,33 @@ fn what_is_sensitive_leaves_wrapped_alone() {
         data.wrapping_method = WrappingMethod(0x8000_0001);
         data.mac_signature_key_information = None;
         client.ask(Operation::Register, &register(claimed, vec![])).fails_with(ResultReason::InvalidField);
+    }
+}
+
+#[test]
+fn what_is_registered_wrapped_is_linked_with_the_key_that_wraps_it() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let kek = kek(&mut client);
+        let links = |client: &mut Client<'_>, identifier: &str| -> Vec<Link> {
+            let attributes = client.attributes(identifier);
+            attributes
+                .iter()
+                .filter_map(|attribute| if let Attribute::Link(link) = attribute { Some(link.clone()) } else { None })
+                .collect()
+        };
+        let link = Link { link_type: LinkType::WrappingKeyLink, linked_object_identifier: ObjectReference::from(kek.as_str()) };
+        let key = client.register(wrapped_object(&kek, KEY, None), vec![]);
+        // 1.x does not define it.
+        assert_eq!(links(&mut client, &key), if version.is_1x() { vec![] } else { vec![link.clone()] }, "{version}");
+        if !version.is_1x() {
+            // A client may say so itself.
+            let key = client.register(wrapped_object(&kek, KEY, None), vec![Attribute::Link(link.clone())]);
+            assert_eq!(links(&mut client, &key), [link], "{version}");
+        }
+        let clear = client.register(symmetric_key(), vec![]);
+        assert_eq!(links(&mut client, &clear), [], "{version}");
     }
 }
 

@@ -17,6 +17,6 @@ structure! {
     /// The response payload of RNG Retrieve.
     #[derive(Clone)]
     pub struct RNGRetrieveResponse {
-        Data => data: Data, V1_2..;
+        Data => data: Option<Data>, V1_2..;
     }
 }

@@ -391,7 +391,7 @@ pub(crate) async fn random(client: &mut Client, output: Output, arguments: Rando
         let wanted = left.min(RANDOM_PART);
         let data_length = i32::try_from(wanted).unwrap_or(i32::MAX);
         let answer = client.call(&RNGRetrieveRequest { data_length }).await?;
-        let bytes = answer.data.bytes().map(Secret::expose).unwrap_or_default();
+        let bytes = answer.data.as_ref().and_then(Data::bytes).map(Secret::expose).unwrap_or_default();
         // A server may give fewer than it was asked for.
         if bytes.is_empty() || bytes.len() as u64 > wanted {
             return Err(Error::Mismatch("the number of random bytes").into());
