@@ -289,7 +289,8 @@ impl Answer {
         let mut writer = Writer::with_capacity(1024);
         let message = writer.begin(tag::ResponseMessage);
         let header = &request.message.header;
-        write_header(&mut writer, header.protocol_version, request.now_us, request.correlation.as_ref(), 0);
+        let answer = request.server_hashed_password.clone();
+        write_header(&mut writer, header.protocol_version, request.now_us, request.correlation.as_ref(), answer, 0);
         // Batch Count is the last item of the header: 16 bytes.
         let batch_count_at = writer.len() - 16;
         Self { writer, message, batch_count_at, ..Self::detached() }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use kmip::ProtocolVersion;
-use kmip::codec::{DateTime, Value as _};
+use kmip::codec::{ByteString, DateTime, Value as _};
 use kmip::credential::{Authentication, Credential};
 use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
 use kmip::message::{MessageError, MessageErrorKind, RequestMessage, ResponseHeader, VersionNumbers};
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::asynchronous::Requests;
 use crate::authorise::explain;
 use crate::channel::Channels;
-use crate::environment::{Environment, Settings};
+use crate::environment::{Environment, Refused, Settings};
 use crate::error::{Error, Result};
 use crate::replaced::{LinkCredential, Replaced};
 use crate::response_memory::{ResponseHold, ResponseMemory};
@@ -117,10 +117,25 @@ pub(crate) struct Request<'a> {
     pub(crate) link: Option<Arc<LinkCredential>>,
     /// What client and server call the request.
     pub(crate) correlation: Option<Correlation>,
+    /// What the server proves to a client that showed a hashed password.
+    pub(crate) server_hashed_password: Option<ByteString>,
     pub(crate) now_us: i64,
     pub(crate) maximum_response_size: usize,
     pub(crate) hold: ResponseHold,
     pub(crate) continuation: BatchErrorContinuationOption,
+}
+
+/// Who asks, by all credentials of a request.
+struct Asker {
+    actor: Actor,
+    grant: Option<Arc<Grant>>,
+    server_hashed_password: Option<ByteString>,
+}
+
+impl Asker {
+    const fn of(actor: Actor) -> Self {
+        Self { actor, grant: None, server_hashed_password: None }
+    }
 }
 
 impl<S: Store> Engine<S> {
@@ -206,18 +221,18 @@ impl<S: Store> Engine<S> {
         let generation = self.environment.authenticator.generation();
         let ended = self.check_link(session, now_us).await.err();
         let is_ended = ended.is_some();
-        let actor = match (ended, &message.header.authentication) {
+        let asker = match (ended, &message.header.authentication) {
             (Some(error), _) => Err(error),
             (None, Some(authentication)) => self.authenticate(session, authentication, now_us, generation).await,
             (None, None) if self.needs_credential(&session.certificate_actor) => {
                 let text = "This client has to send a credential with its requests, beside its certificate";
                 Err(Error::new(ResultReason::AuthenticationNotSuccessful, text))
             }
-            (None, None) => Ok((session.certificate_actor.clone(), None)),
+            (None, None) => Ok(Asker::of(session.certificate_actor.clone())),
         };
-        let ((actor, grant), refused) = match actor {
-            Ok(proved) => (proved, self.check_header(message, now_us).err()),
-            Err(error) => ((session.certificate_actor.clone(), None), Some(error)),
+        let (Asker { actor, grant, server_hashed_password }, refused) = match asker {
+            Ok(asker) => (asker, self.check_header(message, now_us).err()),
+            Err(error) => (Asker::of(session.certificate_actor.clone()), Some(error)),
         };
         let is_of_certificate = grant.is_none() && actor == session.certificate_actor;
         let continuation = message.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
@@ -230,6 +245,7 @@ impl<S: Store> Engine<S> {
             peer: &session.peer,
             link: session.link.clone().filter(|_| is_of_certificate),
             correlation: self.correlation(message),
+            server_hashed_password,
             now_us,
             maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
             continuation,
@@ -307,7 +323,7 @@ impl<S: Store> Engine<S> {
         authentication: &Authentication,
         now_us: i64,
         generation: u64,
-    ) -> Result<(Actor, Option<Arc<Grant>>)> {
+    ) -> Result<Asker> {
         let refused = || Error::new(ResultReason::AuthenticationNotSuccessful, "The credential could not be verified");
         if authentication.credentials.len() > CREDENTIALS_MAX {
             let text = format!("A request can have at most {CREDENTIALS_MAX} credentials");
@@ -316,6 +332,7 @@ impl<S: Store> Engine<S> {
         let authenticator = &self.environment.authenticator;
         let mut actor: Option<Actor> = None;
         let mut grant = None;
+        let mut server_hashed_password = None;
         for credential in &authentication.credentials {
             let proved = match (credential, session.remembered(credential, generation)) {
                 // A ticket is looked at each time: it can expire, be used up, or be given back over another connection.
@@ -334,14 +351,21 @@ impl<S: Store> Engine<S> {
                 }
                 (_, Some(actor)) => actor,
                 (_, None) => {
-                    let name = authenticator.verify(&session.certificate_actor, &session.peer, credential).await;
-                    let name = name.map_err(|cause| refused().because(cause.0))?;
-                    let actor = authenticator.user(&session.certificate_actor, name);
-                    let actor = actor.map_err(|cause| refused().because(cause.0))?;
+                    if matches!(credential, Credential::HashedPassword(_)) && server_hashed_password.is_some() {
+                        return Err(refused().because("the request has several hashed passwords, and the response one answer"));
+                    }
+                    let told = |refusal: Refused| match refusal.told {
+                        Some(told) => Error::new(ResultReason::AuthenticationNotSuccessful, told).because(refusal.cause),
+                        None => refused().because(refusal.cause),
+                    };
+                    let proved =
+                        authenticator.verify(&session.certificate_actor, &session.peer, credential).await.map_err(told)?;
+                    server_hashed_password = server_hashed_password.or(proved.server_hashed_password.map(ByteString));
+                    let actor = authenticator.user(&session.certificate_actor, proved.name).map_err(told)?;
                     // What it knows, beside what it has: the key of its certificate.
                     let actor = Actor { second_factor: true, ..actor };
-                    // A one-time password proves once: whoever goes on uses Login.
-                    if !matches!(credential, Credential::OneTimePassword(_)) {
+                    // A one-time password, and a hashed one, prove once: whoever goes on uses Login, or the next one.
+                    if !matches!(credential, Credential::OneTimePassword(_) | Credential::HashedPassword(_)) {
                         session.remember(credential.clone(), actor.clone(), generation);
                     }
                     actor
@@ -353,7 +377,7 @@ impl<S: Store> Engine<S> {
             actor = Some(proved);
         }
         let actor = actor.ok_or_else(|| refused().because("Authentication holds no credential"))?;
-        Ok((actor, grant))
+        Ok(Asker { actor, grant, server_hashed_password })
     }
 }
 
@@ -363,6 +387,7 @@ pub(crate) fn write_header(
     version: VersionNumbers,
     now_us: i64,
     correlation: Option<&Correlation>,
+    server_hashed_password: Option<ByteString>,
     batch_count: i32,
 ) {
     let spelling = ProtocolVersion::from_numbers(version.major, version.minor).unwrap_or(ProtocolVersion::V1_0);
@@ -370,7 +395,7 @@ pub(crate) fn write_header(
         protocol_version: version,
         time_stamp: DateTime(now_us.div_euclid(1_000_000)),
         nonce: None,
-        server_hashed_password: None,
+        server_hashed_password,
         attestation_types: Vec::new(),
         client_correlation_value: correlation.filter(|value| !value.client.is_empty()).map(|value| value.client.clone()),
         server_correlation_value: correlation.map(|value| value.server.clone()),
@@ -396,7 +421,7 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
     let reason = reason.at(version);
     let mut writer = Writer::new();
     writer.structure(tag::ResponseMessage, |writer| {
-        write_header(writer, version.into(), now_us, None, 1);
+        write_header(writer, version.into(), now_us, None, None, 1);
         writer.structure(tag::BatchItem, |writer| {
             ResultStatus::OperationFailed.write(writer, tag::ResultStatus, version);
             reason.write(writer, tag::ResultReason, version);

@@ -32,10 +32,10 @@ pub trait HeavyWork: Send + Sync + 'static {
 
 /// The judge of credentials in messages.
 pub trait Authenticator: Send + Sync + 'static {
-    /// The name of the user or device that the credential proves, for a client whose certificate names `client`, and who connects
+    /// The user or device that the credential proves, for a client whose certificate names `client`, and who connects
     /// from the address `peer`: the work of one client must not keep another's waiting.
     fn verify<'a>(&'a self, client: &'a Actor, peer: &'a str, credential: &'a Credential)
-    -> Pending<'a, Result<String, Refused>>;
+    -> Pending<'a, Result<Proved, Refused>>;
 
     /// The user of a name that a credential proved, as the policy has it.
     ///
@@ -58,9 +58,42 @@ pub trait Authenticator: Send + Sync + 'static {
     fn generation(&self) -> u64;
 }
 
-/// A credential that proves nothing. The cause is for the log.
+/// What a credential proves.
 #[derive(Debug)]
-pub struct Refused(pub String);
+pub struct Proved {
+    /// The name of the user or device.
+    pub name: String,
+    /// What the server proves in turn to a client that showed a hashed password: Server Hashed Password (2.1, section 8.5).
+    pub server_hashed_password: Option<Vec<u8>>,
+}
+
+impl From<String> for Proved {
+    fn from(name: String) -> Self {
+        Self { name, server_hashed_password: None }
+    }
+}
+
+/// A credential that proves nothing.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why, for the log.
+    pub cause: String,
+    /// What the client is told beside the reason; `None`: no more than anybody who proves nothing.
+    pub told: Option<&'static str>,
+}
+
+impl Refused {
+    /// For a cause that the client is not told.
+    pub fn because(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), told: None }
+    }
+
+    /// The same, with what the client is told.
+    #[must_use]
+    pub fn telling(self, told: &'static str) -> Self {
+        Self { told: Some(told), ..self }
+    }
+}
 
 /// Who makes the certificates that clients connect with.
 pub trait Registrar: Send + Sync + 'static {

@@ -105,8 +105,8 @@ mod wrapping;
 pub use channel::Sending;
 pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};
 pub use environment::{
-    AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, NewKey, NoRegistrar, NotCertified, Pending, Refused,
-    Registrar, RngSeed, Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, NewKey, NoRegistrar, NotCertified, Pending, Proved,
+    Refused, Registrar, RngSeed, Settings, StreamSettings, TicketSettings,
 };
 pub use operations::{SUPPORTED, offered};
 pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};

@@ -10,9 +10,9 @@ use crate::database::Progress;
 use crate::duties::{Duties, Duty, LocalUser, Needed, NoDuty};
 use crate::enrolment::{self, Issued, Register};
 use crate::files::{self, FileError};
-use crate::identity;
 use crate::live::{AuditLog, Live};
 use crate::users::Users;
+use crate::{hashed_password, identity};
 use audit::Outcome;
 use certs::{Authority, Validity};
 use kmip::result_reason::ResultReason;
@@ -189,11 +189,17 @@ impl Administration {
                 Ok(Reply::Issued { issued: register.issued })
             }
             Command::RevokeClient { certificate_pem } => self.revoke_client(&certificate_pem),
-            Command::UserAdd { name, role, device_serial, password } => {
+            Command::UserAdd { name, role, device_serial, hashed_password, password } => {
                 let weak = self.config.protocol.weak_passwords;
-                let added = self.users.add(&name, role.as_deref(), device_serial.as_deref(), &password.0, weak);
+                let chosen = |hash: &String| {
+                    let known = || format!("{hash:?} is none of {}", hashed_password::algorithms().join(", "));
+                    hashed_password::algorithm(hash).ok_or_else(known)
+                };
+                let hashes = hashed_password.iter().map(chosen).collect::<Result<Vec<_>, _>>()?;
+                let added = self.users.add(&name, role.as_deref(), device_serial.as_deref(), &password.0, &hashes, weak);
                 added.map_err(|error| error.to_string())?;
-                Ok(done(format!("user {name:?} can authenticate")))
+                let also = if hashes.is_empty() { "" } else { ", also with hashed passwords" };
+                Ok(done(format!("user {name:?} can authenticate{also}")))
             }
             Command::UserList => {
                 let line = |user: &crate::users::User| UserLine {
@@ -201,6 +207,7 @@ impl Administration {
                     role: user.role.clone(),
                     device_serial: user.device_serial.clone(),
                     totp: user.has_totp(),
+                    hashed_password: user.hashed_password.iter().map(|hashes| hashes.algorithm.clone()).collect(),
                 };
                 Ok(Reply::Users { users: self.users.list().iter().map(line).collect() })
             }

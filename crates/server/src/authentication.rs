@@ -1,10 +1,12 @@
-//! The judge of credentials in messages: passwords, devices, one-time passwords.
+//! The judge of credentials in messages: passwords, devices, one-time and hashed passwords.
 
+use crate::hashed_password::Shown;
 use crate::policies::Policies;
-use crate::users::{Claim, Proof, Users};
+use crate::users::{Claim, Proof, Unproved, Users};
 use crate::work::{Queues, Workshop};
-use dispatcher::{Authenticator, Pending, Refused};
+use dispatcher::{Authenticator, Pending, Proved, Refused};
 use kmip::credential::Credential;
+use kmip::enumerations::HashingAlgorithm;
 use policy::{Actor, Membership};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,13 +29,15 @@ pub(crate) struct Passwords {
     policies: Arc<Policies>,
     workshop: Workshop,
     queues: Queues,
+    /// How far the time stamp of a hashed password may be from the clock.
+    tolerance_s: u64,
 }
 
 impl Passwords {
-    /// With so many passwords verified at one time.
-    pub(crate) fn new(users: Arc<Users>, policies: Arc<Policies>, work_max: usize) -> Self {
+    /// With so many passwords verified at one time, and hashed ones of so many seconds before or after now.
+    pub(crate) fn new(users: Arc<Users>, policies: Arc<Policies>, work_max: usize, tolerance_s: u64) -> Self {
         let workshop = Workshop::new(work_max, PASSWORDS_WAITING_MAX);
-        Self { users, policies, workshop, queues: Queues::new(PASSWORDS_PER_CLIENT_MAX) }
+        Self { users, policies, workshop, queues: Queues::new(PASSWORDS_PER_CLIENT_MAX), tolerance_s }
     }
 }
 
@@ -41,14 +45,49 @@ impl Passwords {
 struct Claimed {
     is_device: bool,
     name: String,
-    password: Zeroizing<Vec<u8>>,
-    code: Option<Zeroizing<Vec<u8>>>,
+    evidence: Evidence,
+}
+
+enum Evidence {
+    Password { password: Zeroizing<Vec<u8>>, code: Option<Zeroizing<Vec<u8>>> },
+    Hashed { stamp_us: i64, algorithm: HashingAlgorithm, hashed: Zeroizing<Vec<u8>> },
+}
+
+impl Claimed {
+    fn claim(&self) -> Claim<'_> {
+        if self.is_device { Claim::DeviceSerial(&self.name) } else { Claim::Username(&self.name) }
+    }
+
+    /// Takes its time.
+    fn verify(&self, users: &Users, tolerance_s: u64, now: Duration) -> Result<Proved, Unproved> {
+        match &self.evidence {
+            Evidence::Password { password, code } => {
+                let proof = Proof { password, code: code.as_ref().map(|code| code.as_slice()) };
+                users.verify(self.claim(), proof, now.as_secs()).map(Proved::from)
+            }
+            Evidence::Hashed { stamp_us, algorithm, hashed } => {
+                let shown = Shown { name: &self.name, stamp_us: *stamp_us, algorithm: *algorithm, hashed };
+                let now_us = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+                let proved = users.verify_hashed(shown, tolerance_s, now_us)?;
+                Ok(Proved { name: proved.name, server_hashed_password: Some(proved.answer) })
+            }
+        }
+    }
+}
+
+/// What a client is told that knows the password, and may not know why it is refused.
+const fn told(cause: Unproved) -> Option<&'static str> {
+    match cause {
+        Unproved::Stale => Some("The Timestamp of the Hashed Password is too far from the time of the server"),
+        Unproved::NotLater => Some("The Timestamp of the Hashed Password is not later than the last one of the user"),
+        Unproved::Wrong | Unproved::Replayed | Unproved::NotKept | Unproved::Sealed => None,
+    }
 }
 
 /// # Errors
 /// Why the credential cannot prove anything here.
 fn claimed(credential: &Credential) -> Result<Claimed, Refused> {
-    let refused = |cause: &str| Err(Refused(cause.to_owned()));
+    let refused = |cause: &str| Err(Refused::because(cause));
     let (is_device, name, password, code) = match credential {
         Credential::UsernameAndPassword(credential) => (false, &credential.username, &credential.password, None),
         Credential::OneTimePassword(credential) => {
@@ -58,12 +97,20 @@ fn claimed(credential: &Credential) -> Result<Claimed, Refused> {
             Some(serial) => (true, serial, &device.password, None),
             None => return refused("the Device credential has no Device Serial Number"),
         },
-        // A Hashed Password needs what is as good as the password on the server.
+        Credential::HashedPassword(credential) => {
+            let evidence = Evidence::Hashed {
+                stamp_us: credential.timestamp.0,
+                algorithm: credential.hashing_algorithm.unwrap_or(HashingAlgorithm::SHA_256),
+                hashed: Zeroizing::new(credential.hashed_password.expose().to_vec()),
+            };
+            return Ok(Claimed { is_device: false, name: credential.username.clone(), evidence });
+        }
         _ => return refused("credentials of this type are not verified by this server"),
     };
     let Some(password) = password else { return refused("the credential has no password") };
     let bytes = |text: &kmip::credential::SecretText| Zeroizing::new(text.0.expose().to_vec());
-    Ok(Claimed { is_device, name: name.clone(), password: bytes(password), code: code.map(bytes) })
+    let evidence = Evidence::Password { password: bytes(password), code: code.map(bytes) };
+    Ok(Claimed { is_device, name: name.clone(), evidence })
 }
 
 impl Authenticator for Passwords {
@@ -74,11 +121,11 @@ impl Authenticator for Passwords {
     fn user(&self, client: &Actor, name: String) -> Result<Actor, Refused> {
         let users = self.users.list();
         let role = users.iter().find(|user| user.name == name).and_then(|user| user.role.as_deref());
-        self.policies.current().user(&name, role, client.tenant).map_err(|error| Refused(error.to_string()))
+        self.policies.current().user(&name, role, client.tenant).map_err(|error| Refused::because(error.to_string()))
     }
 
     fn member(&self, name: &str, tenant: u32, membership: &Membership) -> Result<Actor, Refused> {
-        self.policies.current().member(name, tenant, membership.clone()).map_err(|error| Refused(error.to_string()))
+        self.policies.current().member(name, tenant, membership.clone()).map_err(|error| Refused::because(error.to_string()))
     }
 
     fn verify<'a>(
@@ -86,11 +133,10 @@ impl Authenticator for Passwords {
         client: &'a Actor,
         peer: &'a str,
         credential: &'a Credential,
-    ) -> Pending<'a, Result<String, Refused>> {
+    ) -> Pending<'a, Result<Proved, Refused>> {
         Box::pin(async move {
-            let Claimed { is_device, name, password, code } = claimed(credential)?;
-            let claim = if is_device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
-            let claim = claim.to_string();
+            let claimed = claimed(credential)?;
+            let claim = claimed.claim().to_string();
             // Names are the client's to choose: what is kept of them is bounded.
             let counted: String = claim.chars().take(COUNTED_MAX).collect();
             let from = origin(client);
@@ -102,20 +148,21 @@ impl Authenticator for Passwords {
                 drop(turn);
                 tokio::time::sleep(REFUSAL_DELAY).await;
                 let cause = format!("{claim:?}: too many failures; the next attempt counts in {} s", wait.as_secs() + 1);
-                return Err(Refused(cause));
+                return Err(Refused::because(cause));
             }
             let users = Arc::clone(&self.users);
+            let tolerance_s = self.tolerance_s;
             let verified = self.workshop.run(move || {
-                let claim = if is_device { Claim::DeviceSerial(&name) } else { Claim::Username(&name) };
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-                let proof = Proof { password: &password, code: code.as_ref().map(|code| code.as_slice()) };
-                let verified = users.verify(claim, proof, now);
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let verified = claimed.verify(&users, tolerance_s, now);
                 // Before the next of this client has its turn, and before it is answered.
                 let wait = match &verified {
                     Ok(_) => {
                         users.lockout().succeeded(&attempt);
                         None
                     }
+                    // Whoever has shown the right one guesses nothing: his clock is wrong, or two of his clients share a user.
+                    Err(Unproved::Stale | Unproved::NotLater) => None,
                     Err(_) => users.lockout().failed(&attempt, Instant::now()),
                 };
                 (verified, wait)
@@ -127,12 +174,12 @@ impl Authenticator for Passwords {
             }
             drop(turn);
             match verified {
-                Ok((Ok(name), _)) => Ok(name),
+                Ok((Ok(proved), _)) => Ok(proved),
                 Ok((Err(cause), _)) => {
                     tokio::time::sleep(REFUSAL_DELAY).await;
-                    Err(Refused(format!("{claim:?}: {cause}")))
+                    Err(Refused { cause: format!("{claim:?}: {cause}"), told: told(cause) })
                 }
-                Err(error) => Err(Refused(error.to_string())),
+                Err(error) => Err(Refused::because(error.to_string())),
             }
         })
     }

@@ -66,6 +66,9 @@ pub enum Command {
         role: Option<String>,
         /// The Device Serial Number of its Device credential.
         device_serial: Option<String>,
+        /// The hash functions of hashed passwords that prove it, too, by their names in XML.
+        #[serde(default)]
+        hashed_password: Vec<String>,
         /// The password.
         password: Password,
     },
@@ -257,6 +260,9 @@ pub struct UserLine {
     /// Whether it has a second factor.
     #[serde(default)]
     pub totp: bool,
+    /// The hash functions of hashed passwords that prove it.
+    #[serde(default)]
+    pub hashed_password: Vec<String>,
 }
 
 #[cfg(test)]
@@ -289,7 +295,17 @@ mod tests {
             (Command::RejectRequest { identifier: text() }, true, false),
             (Command::ClientList, true, true),
             (Command::RevokeClient { certificate_pem: text() }, true, false),
-            (Command::UserAdd { name: text(), role: None, device_serial: None, password: Password(text()) }, true, false),
+            (
+                Command::UserAdd {
+                    name: text(),
+                    role: None,
+                    device_serial: None,
+                    hashed_password: Vec::new(),
+                    password: Password(text()),
+                },
+                true,
+                false,
+            ),
             (Command::UserTotp { name: text(), remove: true }, true, false),
             (Command::UserUnlock { name: text() }, true, false),
             (Command::UserList, true, true),

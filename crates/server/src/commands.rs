@@ -313,8 +313,9 @@ fn sign(file: &Path, out: &Path, command: Command) -> Result<(), String> {
 
 pub(crate) fn user(command: UserCommand) -> Result<(), String> {
     let (file, command) = match command {
-        UserCommand::Add { name, config, role, device_serial, password_stdin: _ } => {
-            (config.config, Command::UserAdd { name, role, device_serial, password: read_password()? })
+        UserCommand::Add { name, config, role, device_serial, hashed_password, password_stdin: _ } => {
+            let hashed_password = hashed_password.unwrap_or_default();
+            (config.config, Command::UserAdd { name, role, device_serial, hashed_password, password: read_password()? })
         }
         UserCommand::Totp { name, config, remove } => (config.config, Command::UserTotp { name, remove }),
         UserCommand::Unlock { name, config } => (config.config, Command::UserUnlock { name }),
@@ -470,7 +471,9 @@ fn show_as(file: &Path, command: Command, json: bool) -> Result<(), String> {
                 }
                 let of = |what: &str, value: Option<String>| value.map_or(String::new(), |value| format!("  {what} {value}"));
                 let totp = if user.totp { "  totp" } else { "" };
-                say(&format!("{}{}{}{totp}", user.name, of("role", user.role), of("device-serial", user.device_serial)));
+                let hashed = Some(user.hashed_password.join(",")).filter(|hashes| !hashes.is_empty());
+                let (role, serial) = (of("role", user.role), of("device-serial", user.device_serial));
+                say(&format!("{}{role}{serial}{totp}{}", user.name, of("hashed-password", hashed)));
             }
         }
         Reply::Issued { issued } => {

@@ -373,6 +373,8 @@ pub struct CredentialsConfig {
     pub address_failures_max: u32,
     /// What these wait at the most, in seconds.
     pub many_delay_max_s: u64,
+    /// How far the time stamp of a hashed password may be from the server's clock, in seconds.
+    pub hashed_password_tolerance_s: u64,
 }
 
 /// Nobody mistypes a password more often.
@@ -385,6 +387,8 @@ const MANY_FAILURES_MAX: u32 = 20;
 const ADDRESS_FAILURES_MAX: u32 = 50;
 /// They may be one that guesses and one that is in a hurry.
 const MANY_DELAY_MAX_S: u64 = 60;
+/// Seconds between the clocks of a client that shows a hashed password and the server: what Kerberos allows.
+const HASHED_PASSWORD_TOLERANCE_S: u64 = 300;
 
 impl Default for CredentialsConfig {
     fn default() -> Self {
@@ -395,6 +399,7 @@ impl Default for CredentialsConfig {
             many_failures_max: MANY_FAILURES_MAX,
             address_failures_max: ADDRESS_FAILURES_MAX,
             many_delay_max_s: MANY_DELAY_MAX_S,
+            hashed_password_tolerance_s: HASHED_PASSWORD_TOLERANCE_S,
         }
     }
 }
@@ -573,6 +578,7 @@ impl Config {
             ("credentials.many_failures_max", config.credentials.many_failures_max.into(), 1, 1_000_000),
             ("credentials.address_failures_max", config.credentials.address_failures_max.into(), 0, 1_000_000),
             ("credentials.many_delay_max_s", config.credentials.many_delay_max_s, 1, 86_400),
+            ("credentials.hashed_password_tolerance_s", config.credentials.hashed_password_tolerance_s, 1, 3_600),
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
             ("tickets.tickets_max", tickets.tickets_max as u64, 1, 1_000_000),
@@ -674,6 +680,7 @@ mod tests {
             ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
             ("[credentials]\nfailures_max = 0\n", "credentials.failures_max = 0"),
             ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
+            ("[credentials]\nhashed_password_tolerance_s = 0\n", "credentials.hashed_password_tolerance_s = 0"),
             ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),
             ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"tls:h:1\"\n", "needs the authorities"),

@@ -58,7 +58,12 @@ impl<S: OperatedStore> EngineService<S> {
                     limits.heavy_work_waiting_max,
                 ),
             }),
-            authenticator: Box::new(Passwords::new(users, policies, limits.password_work_max)),
+            authenticator: Box::new(Passwords::new(
+                users,
+                policies,
+                limits.password_work_max,
+                config.credentials.hashed_password_tolerance_s,
+            )),
             registrar: Arc::clone(&authority) as Arc<dyn Registrar>,
             random: match config.services.rng_seed {
                 SeedPolicy::Accept => Arc::new(crypto::SeededRandom::new(crypto::SystemRandom::default())),

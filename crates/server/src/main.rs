@@ -203,6 +203,17 @@ enum UserCommand {
         /// The Device Serial Number of its Device credential.
         #[arg(long, value_name = "S")]
         device_serial: Option<String>,
+        /// Accept hashed passwords (KMIP 2.0 and later), too, made with one of these hash functions [default: SHA_256]. What the server
+        /// keeps for that is sealed, and weaker than the hash of the password if the root key is lost with it.
+        #[arg(
+            long,
+            value_name = "ALGORITHM",
+            num_args = 0..,
+            require_equals = true,
+            value_delimiter = ',',
+            default_missing_value = "SHA_256"
+        )]
+        hashed_password: Option<Vec<String>>,
         /// Read the password from standard input (one line).
         #[arg(long, required = true)]
         password_stdin: bool,

@@ -5,14 +5,18 @@
 //! A user can have a second factor, a code by the time (totp.rs). Its secret is in the same file, sealed under a key that follows from
 //! the root key, and opened for as long as a code is compared. Codes that were used are in a file beside it, on the disk before they
 //! prove anything, so that none proves anything twice, whatever ends the server.
+//!
+//! For a user who proves himself with hashed passwords the file has more, sealed likewise (hashed_password.rs).
 
 use crate::config::CredentialsConfig;
 use crate::files::{self, FileError};
+use crate::hashed_password::{SealedHashes, Stamps};
 use crate::lockout::Lockout;
 use crate::totp;
 use arc_swap::ArcSwap;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use kmip::enumerations::HashingAlgorithm;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,6 +58,9 @@ pub struct User {
     /// The secret of the second factor, sealed, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp_sealed: Option<String>,
+    /// What hashed passwords are verified with, for each hash function that clients may take; empty: they are refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hashed_password: Vec<SealedHashes>,
 }
 
 impl User {
@@ -115,7 +122,11 @@ pub enum Unproved {
     Wrong,
     /// The code was right, and has been used.
     Replayed,
-    /// That the code was used cannot be kept.
+    /// The hashed password was right, and its time stamp is too far from the clock.
+    Stale,
+    /// The hashed password was right, and its time stamp is not later than the last one.
+    NotLater,
+    /// That the code or the time stamp was used cannot be kept.
     NotKept,
     /// The secret of the second factor cannot be opened.
     Sealed,
@@ -124,9 +135,11 @@ pub enum Unproved {
 impl std::fmt::Display for Unproved {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::Wrong => "no such user, or a wrong password or one-time password",
+            Self::Wrong => "no such user, or a wrong password or one-time password, or no hashed passwords of this hash function for the user",
             Self::Replayed => "the one-time password has been used before",
-            Self::NotKept => "it cannot be noted that the one-time password was used",
+            Self::Stale => "the time stamp of the hashed password is too far from the clock",
+            Self::NotLater => "the time stamp of the hashed password is not later than the last one that was shown",
+            Self::NotKept => "it cannot be noted that the one-time password or the time stamp was used",
             Self::Sealed => "the secret of the second factor cannot be opened under this root key: kmipd user totp makes another",
         })
     }
@@ -172,7 +185,9 @@ pub struct Users {
     decoy: String,
     /// The step of the last code that each user has used, as it is in the file.
     used: Mutex<BTreeMap<String, u64>>,
-    /// What seals the secrets of second factors; or why there is nothing.
+    /// The last time stamps of hashed passwords.
+    stamps: Stamps,
+    /// What seals the secrets of second factors, and what hashed passwords are verified with; or why there is nothing.
     seal: Result<SecretSeal, String>,
     lockout: Lockout,
 }
@@ -204,11 +219,20 @@ impl Users {
             generation: AtomicU64::new(1),
             decoy: hash(b"decoy")?,
             used: Mutex::new(read_used(&used_path(file))?),
+            stamps: Stamps::read(file)?,
             seal,
             lockout,
         };
         users.current.store(Arc::new(users.read_sealed()?));
         Ok(users)
+    }
+
+    pub(crate) fn seal(&self) -> Result<&SecretSeal, &str> {
+        self.seal.as_ref().map_err(String::as_str)
+    }
+
+    pub(crate) const fn stamps(&self) -> &Stamps {
+        &self.stamps
     }
 
     /// Reads the file again; on an error the users stay as they are.
@@ -278,23 +302,31 @@ impl Users {
         self.current.load_full()
     }
 
-    /// Adds a user, or gives an existing one a new password, role and serial number.
+    /// Adds a user, or gives an existing one a new password, role and serial number. With hash functions, hashed passwords prove the
+    /// user, too.
     ///
     /// # Errors
-    /// When name, serial number or password is not acceptable, or the file cannot be written: then nothing has changed.
+    /// When name, serial number or password is not acceptable, there is no key to seal under, or the file cannot be written: then
+    /// nothing has changed.
     pub fn add(
         &self,
         name: &str,
         role: Option<&str>,
         device_serial: Option<&str>,
         password: &str,
+        hashed_password: &[HashingAlgorithm],
         weak_passwords: bool,
     ) -> Result<(), UserError> {
         check_text("the name", name)?;
         role.map_or(Ok(()), |role| check_text("the role", role))?;
         device_serial.map_or(Ok(()), |serial| check_text("the device serial number", serial))?;
         check_password(password, weak_passwords)?;
+        let sealed = hashed_password.iter().map(|hash| match self.seal() {
+            Ok(seal) => SealedHashes::seal(seal, name, password.as_bytes(), *hash).map_err(UserError::Refused),
+            Err(cause) => Err(UserError::Refused(format!("hashed passwords are kept sealed, and cannot be: {cause}"))),
+        });
         let user = User {
+            hashed_password: sealed.collect::<Result<_, _>>()?,
             name: name.to_owned(),
             role: role.map(str::to_owned),
             device_serial: device_serial.map(str::to_owned),
@@ -491,6 +523,11 @@ fn read_file(file: &Path) -> Result<Vec<User>, UserError> {
         if !user.password_hash.starts_with("$argon2id$") || PasswordHash::new(&user.password_hash).is_err() {
             return Err(syntax(format!("user {:?}: password_hash is no Argon2id hash; set it with kmipd user add", user.name)));
         }
+        for hashes in &user.hashed_password {
+            hashes
+                .check()
+                .map_err(|cause| syntax(format!("user {:?}: hashed_password: {cause}; set it with kmipd user add", user.name)))?;
+        }
         check_work(&user.password_hash).map_err(|cause| syntax(format!("user {:?}: password_hash: {cause}", user.name)))?;
     }
     Ok(users)
@@ -561,7 +598,7 @@ mod tests {
     #[test]
     fn a_password_proves_its_user_and_no_other_does() {
         let (_directory, users) = users();
-        users.add("alice", Some("operator"), Some("SN-1"), PASSWORD, false).unwrap();
+        users.add("alice", Some("operator"), Some("SN-1"), PASSWORD, &[], false).unwrap();
         assert_eq!(proves(&users, Claim::Username("alice"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
         assert_eq!(proves(&users, Claim::DeviceSerial("SN-1"), PASSWORD.as_bytes()).as_deref(), Some("alice"));
         for (claim, password) in [
@@ -579,7 +616,7 @@ mod tests {
     #[test]
     fn the_file_holds_no_password_and_is_private() {
         let (directory, users) = users();
-        users.add("alice", None, None, PASSWORD, false).unwrap();
+        users.add("alice", None, None, PASSWORD, &[], false).unwrap();
         let path = directory.path().join("users.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("$argon2id$") && !text.contains(PASSWORD));
@@ -591,8 +628,8 @@ mod tests {
     #[test]
     fn what_is_removed_proves_nothing_and_bad_files_change_nothing() {
         let (directory, users) = users();
-        users.add("alice", None, None, PASSWORD, false).unwrap();
-        users.add("bob", None, Some("SN-2"), PASSWORD, false).unwrap();
+        users.add("alice", None, None, PASSWORD, &[], false).unwrap();
+        users.add("bob", None, Some("SN-2"), PASSWORD, &[], false).unwrap();
         let generation = users.generation();
         users.remove("alice").unwrap();
         assert!(users.generation() > generation);
@@ -606,7 +643,7 @@ mod tests {
     #[test]
     fn a_hash_that_would_stop_the_server_is_refused() {
         let (directory, users) = users();
-        users.add("alice", None, None, PASSWORD, false).unwrap();
+        users.add("alice", None, None, PASSWORD, &[], false).unwrap();
         let path = directory.path().join("users.toml");
         let good = std::fs::read_to_string(&path).unwrap();
         assert!(good.contains("m=19456,t=2,p=1"), "{good}");
@@ -622,12 +659,12 @@ mod tests {
     #[test]
     fn refusals() {
         let (_directory, users) = users();
-        assert!(users.add("alice", None, None, "short", false).is_err());
-        users.add("alice", None, Some("SN"), "short", true).unwrap();
-        assert!(users.add("bob", None, Some("SN"), PASSWORD, false).is_err(), "a serial number names one user");
-        assert!(users.add("", None, None, PASSWORD, false).is_err());
-        assert!(users.add("a\nb", None, None, PASSWORD, false).is_err());
-        assert!(users.add("a", None, None, &"x".repeat(1025), false).is_err());
+        assert!(users.add("alice", None, None, "short", &[], false).is_err());
+        users.add("alice", None, Some("SN"), "short", &[], true).unwrap();
+        assert!(users.add("bob", None, Some("SN"), PASSWORD, &[], false).is_err(), "a serial number names one user");
+        assert!(users.add("", None, None, PASSWORD, &[], false).is_err());
+        assert!(users.add("a\nb", None, None, PASSWORD, &[], false).is_err());
+        assert!(users.add("a", None, None, &"x".repeat(1025), &[], false).is_err());
     }
 
     #[test]
@@ -635,8 +672,8 @@ mod tests {
         // RFC 6238, appendix B: at 59 s, the code is 287082.
         const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         let (directory, users) = users();
-        users.add("alice", None, Some("SN-1"), PASSWORD, false).unwrap();
-        users.add("bob", None, None, PASSWORD, false).unwrap();
+        users.add("alice", None, Some("SN-1"), PASSWORD, &[], false).unwrap();
+        users.add("bob", None, None, PASSWORD, &[], false).unwrap();
         users.set_totp("alice", Some(SECRET)).unwrap();
         assert!(users.set_totp("carol", Some(SECRET)).is_err() && users.set_totp("bob", Some("short")).is_err());
         let alice = Claim::Username("alice");
@@ -667,7 +704,7 @@ mod tests {
             verify(&users, Claim::DeviceSerial("SN-1"), &format!("{PASSWORD}081804"), None, 1_111_111_109).as_deref(),
             Ok("alice")
         );
-        users.add("alice", None, None, "another password", false).unwrap();
+        users.add("alice", None, None, "another password", &[], false).unwrap();
         assert_eq!(verify(&users, alice, "another password", None, 59), Err(Unproved::Wrong), "the second factor stays");
         users.set_totp("alice", None).unwrap();
         assert_eq!(verify(&users, alice, "another password", None, 59).as_deref(), Ok("alice"));
@@ -678,7 +715,7 @@ mod tests {
     fn a_secret_in_clear_is_sealed_once_and_good_for_its_user_and_root_key_alone() {
         const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         let (directory, users) = users();
-        users.add("alice", None, None, PASSWORD, false).unwrap();
+        users.add("alice", None, None, PASSWORD, &[], false).unwrap();
         let path = directory.path().join("users.toml");
         let text = || std::fs::read_to_string(&path).unwrap();
         let old = format!("{}totp = \"{SECRET}\"\n", text());
@@ -698,7 +735,7 @@ mod tests {
         users.reload().unwrap();
         assert!(!text().contains(SECRET));
         std::fs::write(&path, &old).unwrap();
-        users.add("bob", None, None, PASSWORD, false).unwrap();
+        users.add("bob", None, None, PASSWORD, &[], false).unwrap();
         assert!(!text().contains(SECRET));
         // Who has alice's secret does not have it as bob.
         std::fs::write(&path, sealed.replace("\"alice\"", "\"carol\"")).unwrap();

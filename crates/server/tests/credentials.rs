@@ -1,4 +1,4 @@
-//! Credentials in messages as a client meets them: second factors, delays after failures, and clients that need one.
+//! Credentials in messages as a client meets them: second factors, hashed passwords, delays after failures, and clients that need one.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,12 +6,13 @@
 #[allow(dead_code, unreachable_pub, reason = "every test file uses its part")]
 mod program;
 
+use kmip::enumerations::HashingAlgorithm;
 use kmip::result_reason::ResultReason;
 use kmip::tag;
-use program::{Client, Credential, Program, create, discover_versions, kmipd, kmipd_ok, reason, settings, succeeded, text};
+use program::{Client, Credential, Program, create, discover_versions, find, kmipd, kmipd_ok, reason, settings, succeeded, text};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use ttlv_codec::Writer;
+use ttlv_codec::{TreeValue, Writer};
 
 const PASSWORD: &str = "correct horse battery";
 const REFUSED: Option<u32> = Some(ResultReason::AuthenticationNotSuccessful.0);
@@ -27,6 +28,37 @@ fn user(folder: &Path, arguments: &[&str], input: &str) -> String {
 
 /// A request of KMIP 2.1, Discover Versions, with a One Time Password credential.
 fn with_one_time_password(name: &str, password: &str, code: &str) -> Vec<u8> {
+    with_credential(4, |writer| {
+        writer.text_string(tag::Username, name);
+        writer.text_string(tag::Password, password);
+        writer.text_string(tag::OneTimePassword, code);
+    })
+}
+
+/// The same with a Hashed Password credential, and the Server Hashed Password that has to be in the answer.
+fn with_hashed_password(name: &str, password: &str, stamp_us: i64, hash: Option<HashingAlgorithm>) -> (Vec<u8>, Vec<u8>) {
+    let of = |parts: &[&[u8]]| crypto::digest(hash.unwrap_or(HashingAlgorithm::SHA_256), &parts.concat()).unwrap();
+    let s1 = of(&[name.as_bytes(), password.as_bytes()]);
+    let s2 = of(&[password.as_bytes(), name.as_bytes()]);
+    let stamp = stamp_us.to_be_bytes();
+    let shown = [of(&[&s1, &stamp]), s2.clone()].concat();
+    let request = with_credential(5, |writer| {
+        writer.text_string(tag::Username, name);
+        writer.date_time_extended(tag::TimeStamp, stamp_us);
+        if let Some(hash) = hash {
+            writer.enumeration(tag::HashingAlgorithm, hash.0);
+        }
+        writer.byte_string(tag::HashedPassword, &shown);
+    });
+    (request, of(&[&stamp, &s1, &of(&[&s2])]))
+}
+
+fn now_us() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
+}
+
+/// A request of KMIP 2.1, Discover Versions, with a credential of a type.
+fn with_credential(credential_type: u32, value: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.structure(tag::RequestMessage, |writer| {
         writer.structure(tag::RequestHeader, |writer| {
@@ -36,12 +68,8 @@ fn with_one_time_password(name: &str, password: &str, code: &str) -> Vec<u8> {
             });
             writer.structure(tag::Authentication, |writer| {
                 writer.structure(tag::Credential, |writer| {
-                    writer.enumeration(tag::CredentialType, 4);
-                    writer.structure(tag::CredentialValue, |writer| {
-                        writer.text_string(tag::Username, name);
-                        writer.text_string(tag::Password, password);
-                        writer.text_string(tag::OneTimePassword, code);
-                    });
+                    writer.enumeration(tag::CredentialType, credential_type);
+                    writer.structure(tag::CredentialValue, value);
                 });
             });
             writer.integer(tag::BatchCount, 1);
@@ -99,11 +127,78 @@ fn a_second_factor_is_needed_and_a_code_proves_once_also_after_a_crash() {
 }
 
 #[test]
+fn a_hashed_password_proves_once_and_the_server_proves_itself_in_turn() {
+    const GENERIC: &str = "The credential could not be verified";
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("server");
+    let server = Program::dev(&folder);
+    let added = user(&folder, &["add", "alice", "--hashed-password=SHA_256,SHA_512", "--password-stdin"], PASSWORD);
+    assert!(added.contains("also with hashed passwords"), "{added}");
+    user(&folder, &["add", "bob", "--password-stdin"], PASSWORD);
+    user(&folder, &["add", "carol", "--hashed-password", "--password-stdin"], PASSWORD);
+    let listed = user(&folder, &["list"], "");
+    assert!(listed.contains("alice  hashed-password SHA_256,SHA_512\nbob\ncarol  hashed-password SHA_256\n"), "{listed}");
+    let config = folder.join("kmipd.toml").display().to_string();
+    let refused = kmipd(&["user", "add", "eve", "--hashed-password=MD5", "--config", &config, "--password-stdin"], PASSWORD);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("SHA_256, SHA_384"));
+
+    let mut client = connect(&server, &folder);
+    let start_us = now_us();
+    for (number, hash) in [None, Some(HashingAlgorithm::SHA_256), Some(HashingAlgorithm::SHA_512)].into_iter().enumerate() {
+        let stamp_us = start_us + i64::try_from(number).unwrap();
+        let (request, expected) = with_hashed_password("alice", PASSWORD, stamp_us, hash);
+        let answer = client.exchange(&request).unwrap();
+        assert!(succeeded(&answer), "{hash:?}");
+        assert_eq!(find(&answer, tag::ServerHashedPassword), Some(&TreeValue::ByteString(expected)), "{hash:?}");
+    }
+    let (last, _) = with_hashed_password("alice", PASSWORD, start_us + 2, Some(HashingAlgorithm::SHA_512));
+    let (earlier, _) = with_hashed_password("alice", PASSWORD, start_us - 1, None);
+    let (stale, _) = with_hashed_password("alice", PASSWORD, start_us - 400_000_000, None);
+    let (wrong, _) = with_hashed_password("alice", "wrong", start_us + 3, None);
+    let (other_hash, _) = with_hashed_password("alice", PASSWORD, start_us + 3, Some(HashingAlgorithm::SHA3_256));
+    let (not_given, _) = with_hashed_password("bob", PASSWORD, start_us, None);
+    let (nobody, _) = with_hashed_password("nobody", PASSWORD, start_us, None);
+    let refusals = [
+        (&last, "not later"),
+        (&earlier, "not later"),
+        (&stale, "too far"),
+        (&wrong, GENERIC),
+        (&other_hash, GENERIC),
+        (&not_given, GENERIC),
+        (&nobody, GENERIC),
+    ];
+    for (number, (request, words)) in refusals.into_iter().enumerate() {
+        // Over the same connection and another.
+        for answer in [client.exchange(request).unwrap(), connect(&server, &folder).exchange(request).unwrap()] {
+            assert_eq!(reason(&answer), REFUSED, "{number}");
+            let told = text(&answer, tag::ResultMessage).unwrap();
+            assert!(told.contains(words), "{number}: {told}");
+            assert_eq!(find(&answer, tag::ServerHashedPassword), None);
+        }
+    }
+    // The password itself proves as before; the certificate alone is somebody else.
+    assert!(succeeded(&client.exchange(&create(Some(Credential::User("alice", PASSWORD)))).unwrap()));
+    drop(server);
+    let server = Program::dev(&folder);
+    let mut client = connect(&server, &folder);
+    assert_eq!(reason(&client.exchange(&last).unwrap()), REFUSED, "a replay after a crash");
+    assert!(succeeded(&client.exchange(&with_hashed_password("alice", PASSWORD, now_us(), None).0).unwrap()));
+
+    // A second factor has no place in it; a new password without the option takes it away.
+    user(&folder, &["totp", "carol"], "");
+    assert_eq!(reason(&client.exchange(&with_hashed_password("carol", PASSWORD, now_us(), None).0).unwrap()), REFUSED);
+    user(&folder, &["add", "alice", "--password-stdin"], PASSWORD);
+    assert_eq!(reason(&client.exchange(&with_hashed_password("alice", PASSWORD, now_us(), None).0).unwrap()), REFUSED);
+    let log = server.log();
+    assert!(!log.contains(PASSWORD) && log.contains("not later than the last one that was shown"), "{log}");
+}
+
+#[test]
 fn guessing_is_slowed_down_for_names_that_exist_and_others_and_nobody_else_is_kept_out() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("server");
     let server = Program::dev(&folder);
-    user(&folder, &["add", "alice", "--password-stdin"], PASSWORD);
+    user(&folder, &["add", "alice", "--hashed-password", "--password-stdin"], PASSWORD);
     user(&folder, &["add", "bob", "--password-stdin"], PASSWORD);
     let right = create(Some(Credential::User("alice", PASSWORD)));
     // Until the delay is long enough for what follows, however slow the machine: it doubles with each attempt after the one before.
@@ -116,7 +211,12 @@ fn guessing_is_slowed_down_for_names_that_exist_and_others_and_nobody_else_is_ke
                     if server.log().contains(&long) {
                         return;
                     }
-                    let wrong = create(Some(Credential::User(name, &format!("wrong {number}"))));
+                    let password = format!("wrong {number}");
+                    // However one tries: failures are counted by the name.
+                    let wrong = match number % 2 {
+                        0 => with_hashed_password(name, &password, now_us(), None).0,
+                        _ => create(Some(Credential::User(name, &password))),
+                    };
                     assert_eq!(reason(&connect(server, folder).exchange(&wrong).unwrap()), REFUSED);
                 }
                 panic!("{}", server.log());
@@ -126,11 +226,15 @@ fn guessing_is_slowed_down_for_names_that_exist_and_others_and_nobody_else_is_ke
     let mut client = connect(&server, &folder);
     let locked = reason(&client.exchange(&right).unwrap()) == REFUSED;
     assert!(locked, "the right password while attempts are refused");
+    let answer = client.exchange(&with_hashed_password("alice", PASSWORD, now_us(), None).0).unwrap();
+    assert_eq!(reason(&answer), REFUSED);
+    assert!(text(&answer, tag::ResultMessage).unwrap().contains("could not be verified"), "{answer:?}");
     assert!(succeeded(&client.exchange(&create(Some(Credential::User("bob", PASSWORD)))).unwrap()));
     assert!(succeeded(&client.exchange(&create(None)).unwrap()), "the certificate is not locked");
     let unlocked = user(&folder, &["unlock", "alice"], "");
     assert!(unlocked.contains("can try again"), "{unlocked}");
     assert!(succeeded(&client.exchange(&right).unwrap()));
+    assert!(succeeded(&client.exchange(&with_hashed_password("alice", PASSWORD, now_us(), None).0).unwrap()));
     let config = folder.join("kmipd.toml").display().to_string();
     assert!(!kmipd(&["user", "unlock", "carol", "--config", &config], "").status.success());
 }

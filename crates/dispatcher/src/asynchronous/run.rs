@@ -316,7 +316,7 @@ impl<S: Store> Engine<S> {
             Ok(actor) => Actor { second_factor: item.second_factor, ..actor },
             Err(cause) => {
                 let text = "The client may not perform this operation";
-                let error = Error::new(ResultReason::PermissionDenied, text).because(cause.0);
+                let error = Error::new(ResultReason::PermissionDenied, text).because(cause.cause);
                 return ItemOutcome::failure(&error, now_us);
             }
         };
@@ -328,6 +328,7 @@ impl<S: Store> Engine<S> {
             peer: &item.peer,
             link: None,
             correlation: None,
+            server_hashed_password: None,
             now_us,
             maximum_response_size: self.settings.response_size,
             hold: self.kept_results.begin(),

@@ -2,7 +2,8 @@
 
 use kmip::ProtocolVersion;
 use kmip::Secret;
-use kmip::credential::{Authentication, Credential, Device, SecretText, UsernameAndPassword};
+use kmip::codec::{ByteString, DateTimeExtended};
+use kmip::credential::{Authentication, Credential, Device, HashedPassword, SecretText, UsernameAndPassword};
 use kmip::enumerations::CredentialType;
 use kmip::operation::Operation;
 use kmip::payload::get::GetResponse;
@@ -154,6 +155,49 @@ fn a_change_of_the_users_makes_connections_prove_themselves_again() {
         ask(&mut client);
         ask(&mut client);
         assert_eq!(server.verified(), 2, "{version}");
+    }
+}
+
+fn hashed(username: &str, time_us: i64) -> Credential {
+    Credential::HashedPassword(HashedPassword {
+        username: username.to_owned(),
+        timestamp: DateTimeExtended(time_us),
+        hashing_algorithm: None,
+        hashed_password: Secret::from_slice(&time_us.to_be_bytes()),
+    })
+}
+
+#[test]
+fn a_hashed_password_is_answered_and_never_remembered() {
+    for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V2_0) {
+        let server = Server::new();
+        let mut client = server.client("gateway", version);
+        let mut ask = |credentials: Vec<Credential>| {
+            let request = with(client.request(), credentials).item(Operation::Create, &create(aes()));
+            client.send(request.item(Operation::Get, &get(None)))
+        };
+        for number in [7, 7, 8] {
+            let answers = ask(vec![hashed("fred", number)]);
+            assert!(answers.items.iter().all(|item| item.reason.is_none()), "{version}");
+            let expected = [b"answer to ".as_slice(), &number.to_be_bytes()].concat();
+            assert_eq!(answers.header.server_hashed_password, Some(ByteString(expected)), "{version}");
+        }
+        assert_eq!(server.verified(), 3, "{version}: each is judged");
+        // The client learns what is wrong where the judge says so, and gets no answer to what proves nothing.
+        let answers = ask(vec![hashed("fred", 0)]);
+        answers.items[0].fails_with(ResultReason::AuthenticationNotSuccessful);
+        assert_eq!(answers.items[0].message.as_deref(), Some("Too old"));
+        assert_eq!(answers.header.server_hashed_password, None);
+        // One header answers one.
+        let answers = ask(vec![hashed("fred", 9), hashed("fred", 10)]);
+        answers.items[0].fails_with(ResultReason::AuthenticationNotSuccessful);
+        assert_eq!(answers.header.server_hashed_password, None);
+        // With another credential of the same user, and with one of another.
+        assert_eq!(ask(vec![user("fred", "password of fred"), hashed("fred", 11)]).items[0].reason, None);
+        let answers = ask(vec![hashed("barney", 12), user("fred", "password of fred")]);
+        answers.items[0].fails_with(ResultReason::AuthenticationNotSuccessful);
+        assert_eq!(answers.header.server_hashed_password, None);
+        assert_eq!(ask(vec![user("fred", "password of fred")]).header.server_hashed_password, None);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Refused, Settings};
+use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Proved, Refused, Settings};
 use kmip::ProtocolVersion;
 use kmip::credential::Credential;
 use policy::Actor;
@@ -238,7 +238,7 @@ impl Authenticator for KnownUsers {
         _client: &'a Actor,
         _peer: &'a str,
         credential: &'a Credential,
-    ) -> Pending<'a, Result<String, Refused>> {
+    ) -> Pending<'a, Result<Proved, Refused>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             match credential {
@@ -246,12 +246,21 @@ impl Authenticator for KnownUsers {
                     let expected = format!("password of {}", user.username);
                     let given = user.password.as_ref().map(|password| password.0.expose());
                     let good = given == Some(expected.as_bytes());
-                    if good { Ok(user.username.clone()) } else { Err(Refused("wrong password".to_owned())) }
+                    if good { Ok(user.username.clone().into()) } else { Err(Refused::because("wrong password")) }
                 }
                 Credential::Device(device) => {
-                    device.device_serial_number.clone().ok_or_else(|| Refused("no serial number".to_owned()))
+                    let serial = device.device_serial_number.clone();
+                    serial.map(Proved::from).ok_or_else(|| Refused::because("no serial number"))
                 }
-                _ => Err(Refused("not supported".to_owned())),
+                // Whatever is shown, and not twice the same: with what the server shows in turn.
+                Credential::HashedPassword(hashed) => match hashed.timestamp.0 {
+                    0 => Err(Refused::because("an old one").telling("Too old")),
+                    _ => {
+                        let answer = [b"answer to ", hashed.hashed_password.expose()].concat();
+                        Ok(Proved { name: hashed.username.clone(), server_hashed_password: Some(answer) })
+                    }
+                },
+                _ => Err(Refused::because("not supported")),
             }
         })
     }

@@ -196,7 +196,7 @@ impl Authenticator for Nobody {
         _client: &'a Actor,
         _peer: &'a str,
         _credential: &'a Credential,
-    ) -> Pending<'a, Result<String, Refused>> {
-        Box::pin(async { Err(Refused("there are no users".to_owned())) })
+    ) -> Pending<'a, Result<dispatcher::Proved, Refused>> {
+        Box::pin(async { Err(Refused::because("there are no users")) })
     }
 }
