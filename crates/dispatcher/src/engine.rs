@@ -166,7 +166,8 @@ impl<S: Store> Engine<S> {
         &self.store
     }
 
-    /// Why an actor may do something with an object of its tenant, or may not, in sentences. Nothing is done, and nothing recorded.
+    /// Why an actor may do something with an object of its tenant, or without one, or may not, in sentences. Nothing is done, and nothing
+    /// recorded.
     ///
     /// # Errors
     /// When the object cannot be read.
@@ -174,12 +175,13 @@ impl<S: Store> Engine<S> {
         &self,
         actor: &Actor,
         permission: Permission,
-        identifier: &str,
+        identifier: Option<&str>,
     ) -> std::result::Result<Vec<String>, String> {
+        let now = self.environment.clock.now_us().div_euclid(1_000_000);
+        let Some(identifier) = identifier else { return Ok(policy::explain_server(actor, permission, now)) };
         let view = View::new(&self.store, Tenant(actor.tenant));
         let object = view.load(&[identifier]).await.map_err(|error| error.to_string())?.pop().flatten();
         let Some(object) = object else { return Ok(vec!["absent: the tenant of the actor has no such object".to_owned()]) };
-        let now = self.environment.clock.now_us().div_euclid(1_000_000);
         Ok(explain(actor, permission, &object, now))
     }
 

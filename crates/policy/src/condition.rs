@@ -44,6 +44,30 @@ impl Condition {
             && self.holds_on_the_clock(now)
     }
 
+    /// What is not as it asks, but for what it asks about an object, in words.
+    pub(crate) fn lacks(&self, now: i64, second_factor: bool) -> Vec<String> {
+        let mut lacks = Vec::new();
+        match self.second_factor {
+            Some(true) if !second_factor => lacks.push("no second factor is shown".to_owned()),
+            Some(false) if second_factor => lacks.push("a second factor is shown".to_owned()),
+            _ => {}
+        }
+        if self.from.is_some_and(|from| now < from) {
+            lacks.push("it begins later".to_owned());
+        }
+        if self.until.is_some_and(|until| now >= until) {
+            lacks.push("it has ended".to_owned());
+        }
+        if !self.holds_on_the_clock(now) {
+            const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+            let minutes = now.div_euclid(60);
+            let (day, minute) = (minutes.div_euclid(DAY), minutes.rem_euclid(DAY));
+            let name = usize::try_from((day + 3).rem_euclid(7)).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"?");
+            lacks.push(format!("it is {name} {:02}:{:02} UTC", minute / 60, minute % 60));
+        }
+        lacks
+    }
+
     fn holds_on_the_clock(&self, now: i64) -> bool {
         if self.hours.is_none() && self.days.is_none() {
             return true;

@@ -28,7 +28,7 @@ pub mod matrix;
 pub use actor::{Actor, Membership, Right, Sight, Standing, Target};
 pub use condition::Condition;
 pub use decision::{Decision, Denial, Facts, ObjectFacts, decide, decide_server, may_each};
-pub use explain::explain;
+pub use explain::{explain, explain_server};
 pub use file::PolicyError;
 pub use identity::{Part, Parts};
 pub use operation_policy::{OperationPolicies, Verdict};

@@ -143,7 +143,21 @@ fn grants_hold_on_their_conditions() {
     assert!(!decide(&array, Permission::Get, &ObjectFacts { groups: &["other"], ..in_pool }, noon).is_allow());
     assert!(!decide(&array, Permission::Get, &ObjectFacts { tenant: 3, ..in_pool }, noon).is_allow());
     let sentences = explain(&array, Permission::Get, &in_pool, 0).join("\n");
-    assert!(sentences.contains("grant on line 45") && sentences.contains("does not apply"), "{sentences}");
+    let words = "grant on line 45 of the policy (the group \"pool\", on conditions) does not apply: it is Thu 00:00 UTC";
+    assert!(sentences.contains(words), "{sentences}");
+    let other = ObjectFacts { groups: &["other"], state: State::PreActive, ..in_pool };
+    array.second_factor = false;
+    let sentences = explain(&array, Permission::Get, &other, noon).join("\n");
+    for words in [
+        "denied: \"a.example.org\" must not Get the object: the object belongs to somebody else",
+        "has shown a certificate alone",
+        "the object is a SymmetricKey, PreActive, and belongs to \"fred\"",
+        "its roles allow Get with its own objects, but this is none",
+        "does not apply: the object is not in the group \"pool\"; ",
+        "no second factor is shown",
+    ] {
+        assert!(sentences.contains(words), "{words}: {sentences}");
+    }
 }
 
 #[test]
@@ -158,6 +172,10 @@ fn what_is_forbidden_is_forbidden_to_owners_too() {
     assert!(decide_server(&fred, Permission::Hash, 0).is_allow());
     let acme = client(&rules, &[(Part::CommonName, "fred"), (Part::Organization, "Acme")]).unwrap();
     assert_eq!(decide_server(&acme, Permission::Hash, 0), Decision::Deny { reason: Denial::Forbidden });
+    let sentences = explain_server(&acme, Permission::Hash, 0).join("\n");
+    assert!(sentences.starts_with("denied: \"fred\" must not Hash: the policy forbids it"), "{sentences}");
+    assert!(sentences.contains("(without an object) applies"), "{sentences}");
+    assert!(explain_server(&fred, Permission::Hash, 0)[0].starts_with("allowed: \"fred\" may Hash"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{hashed_password, identity};
 use audit::Outcome;
 use certs::{Authority, Validity};
 use kmip::result_reason::ResultReason;
-use policy::Permission;
+use policy::{Permission, Scope};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -124,8 +124,11 @@ impl Administration {
         let rules = live.policies.current();
         match who {
             Who::Certificate { certificate_pem } => {
-                let (_, block) =
-                    x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes()).map_err(|error| error.to_string())?;
+                let (_, block) = x509_parser::pem::parse_x509_pem(certificate_pem.as_bytes())
+                    .map_err(|error| format!("it is no certificate in PEM: {error}"))?;
+                if block.label != "CERTIFICATE" {
+                    return Err(format!("it is no certificate, but a {}", block.label.escape_debug()));
+                }
                 identity::identify(&block.contents, &self.config.tls.identity, &rules).map_err(|error| error.to_string())
             }
             Who::User { name, tenant } => {
@@ -243,9 +246,17 @@ impl Administration {
             }
             Command::PolicyExplain { who, permission, object, second_factor } => {
                 let live = self.live.as_ref().ok_or("no server is running: its objects are asked for")?;
-                let permission = Permission::named(&permission).ok_or_else(|| format!("{permission:?} is no permission"))?;
+                let permission = permission_of(&permission, object.is_some())?;
+                // A user is somebody whom a credential has proved.
+                let second_factor = second_factor || matches!(who, Who::User { .. });
                 let actor = policy::Actor { second_factor, ..self.who(live, &who)? };
-                Ok(Reply::Done { messages: live.decisions.explain(&actor, permission, &object)? })
+                let mut messages = live.decisions.explain(&actor, permission, object.as_deref())?;
+                if let Who::User { name, .. } = &who
+                    && !self.users.list().iter().any(|user| user.name == *name)
+                {
+                    messages.push(format!("there is no user {name:?}, so that no credential proves this one (kmipd user list)"));
+                }
+                Ok(Reply::Done { messages })
             }
             Command::Db { work } => {
                 let live = self.live.as_ref().ok_or("no server is running")?;
@@ -320,6 +331,19 @@ pub fn read_authority(config: &Config) -> Result<Authority, String> {
     let certificate = files::read_text(&files.certificate).map_err(text)?;
     let key = zeroize::Zeroizing::new(files::read_text(&files.key).map_err(text)?);
     Authority::read(&certificate, &key).map_err(|error| error.to_string())
+}
+
+/// The permission of a name, spelled in whatever case, for a question about an object or about none.
+fn permission_of(name: &str, with_object: bool) -> Result<Permission, String> {
+    let found = Permission::ALL.iter().copied().find(|permission| permission.name().eq_ignore_ascii_case(name));
+    let permission = found.ok_or_else(|| {
+        format!("{name:?} is no operation by its name in XML, such as Get or ReKeyKeyPair, and not WrapKey or UnwrapKey")
+    })?;
+    match (permission.scope(), with_object) {
+        (Scope::Server, true) => Err(format!("{} concerns no stored object: leave --object away", permission.name())),
+        (Scope::Object, false) => Err(format!("{} concerns an object: --object tells which", permission.name())),
+        _ => Ok(permission),
+    }
 }
 
 fn take_out(register: &mut Register, fingerprint: &str) -> Result<(), String> {

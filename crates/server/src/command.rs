@@ -101,8 +101,8 @@ pub enum Command {
         who: Who,
         /// What: a permission's name.
         permission: String,
-        /// The object's identifier.
-        object: String,
+        /// The object's identifier; none: an operation that concerns none.
+        object: Option<String>,
         /// Whether somebody proved who it is by more than a certificate.
         second_factor: bool,
     },
@@ -176,7 +176,7 @@ impl Command {
             Self::UserRemove { name } => ("user remove", Administrator, true, Some(name.clone())),
             Self::Reload => ("admin reload", Administrator, true, None),
             Self::Status => ("admin status", Either, false, None),
-            Self::PolicyExplain { object, .. } => ("policy explain", Either, false, Some(object.clone())),
+            Self::PolicyExplain { object, .. } => ("policy explain", Either, false, object.clone()),
             Self::Db { work } => {
                 let (name, needed) = work.told();
                 (name, needed, false, None)

@@ -214,7 +214,7 @@ impl<S: OperatedStore> Service for EngineService<S> {
         self.engine.answered(session, response)
     }
 
-    async fn explain(&self, actor: &Actor, permission: Permission, identifier: &str) -> Result<Vec<String>, String> {
+    async fn explain(&self, actor: &Actor, permission: Permission, identifier: Option<&str>) -> Result<Vec<String>, String> {
         self.engine.explain(actor, permission, identifier).await
     }
 

@@ -47,7 +47,7 @@ pub struct Live {
     pub decisions: Decisions,
 }
 
-type Explain = dyn Fn(&Actor, Permission, &str) -> Result<Vec<String>, String> + Send + Sync;
+type Explain = dyn Fn(&Actor, Permission, Option<&str>) -> Result<Vec<String>, String> + Send + Sync;
 
 /// Decisions of the policy about the objects there are, for administrators. Asking waits for the disk: never on a thread that serves
 /// sockets.
@@ -55,15 +55,17 @@ pub struct Decisions(Box<Explain>);
 
 impl Decisions {
     /// Those that a function explains.
-    pub fn new(explain: impl Fn(&Actor, Permission, &str) -> Result<Vec<String>, String> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        explain: impl Fn(&Actor, Permission, Option<&str>) -> Result<Vec<String>, String> + Send + Sync + 'static,
+    ) -> Self {
         Self(Box::new(explain))
     }
 
-    /// Why an actor may do something with an object, or may not.
+    /// Why an actor may do something, with an object if there is one, or may not.
     ///
     /// # Errors
     /// When the object cannot be read.
-    pub fn explain(&self, actor: &Actor, permission: Permission, identifier: &str) -> Result<Vec<String>, String> {
+    pub fn explain(&self, actor: &Actor, permission: Permission, identifier: Option<&str>) -> Result<Vec<String>, String> {
         (self.0)(actor, permission, identifier)
     }
 }

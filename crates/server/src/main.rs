@@ -400,10 +400,10 @@ enum PolicyCommand {
         /// The operation, such as Get, or WrapKey and UnwrapKey.
         #[arg(long, value_name = "NAME")]
         operation: String,
-        /// The object's Unique Identifier.
+        /// The object's Unique Identifier; for an operation that concerns a stored object.
         #[arg(long, value_name = "ID")]
-        object: String,
-        /// As if a second factor were shown.
+        object: Option<String>,
+        /// As if a credential were shown beside the certificate; for a user, one always is.
         #[arg(long)]
         second_factor: bool,
     },

@@ -70,12 +70,12 @@ pub trait Service: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Why an actor may do something with an object, or may not, in sentences.
+    /// Why an actor may do something, with an object if there is one, or may not, in sentences.
     fn explain(
         &self,
         _actor: &Actor,
         _permission: Permission,
-        _identifier: &str,
+        _identifier: Option<&str>,
     ) -> impl Future<Output = Result<Vec<String>, String>> + Send {
         std::future::ready(Err("there are no objects".to_owned()))
     }
