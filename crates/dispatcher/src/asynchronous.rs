@@ -111,6 +111,7 @@ impl<S: Store> Engine<S> {
                 peer: request.peer.to_owned(),
                 version: message.version,
                 operation: item.operation,
+                ephemeral: operations::is_ephemeral(item),
                 count,
                 continuation: request.continuation,
                 submitted_us: request.now_us,

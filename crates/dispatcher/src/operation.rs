@@ -318,7 +318,8 @@ pub(crate) struct Batch {
     placeholder: Option<String>,
     by_kind: HashMap<UniqueIdentifierEnumeration, String>,
     returned: Vec<String>,
-    /// Results of cryptographic operations. They are not kept with a batch that is done later.
+    /// Results of cryptographic operations. Of a batch that is done later they are in memory alone: where a restart comes between two of
+    /// its items, the second does not find what the first gave.
     data: Vec<(DataEnumeration, Arc<Secret>)>,
 }
 
@@ -384,7 +385,8 @@ impl Batch {
         let new = |(kind, identifier): &(&UniqueIdentifierEnumeration, &String)| before.by_kind.get(kind) != Some(*identifier);
         let by_kind = self.by_kind.iter().filter(new).map(|(kind, identifier)| (*kind, identifier.clone())).collect();
         let returned = self.returned.get(before.returned.len()..).unwrap_or_default().to_vec();
-        Self::from_parts(self.placeholder.clone(), by_kind, returned)
+        let data = self.data.get(before.data.len()..).unwrap_or_default().to_vec();
+        Self { data, ..Self::from_parts(self.placeholder.clone(), by_kind, returned) }
     }
 
     /// Adds what an item added.
@@ -392,6 +394,7 @@ impl Batch {
         self.placeholder = added.placeholder;
         self.by_kind.extend(added.by_kind);
         self.returned.extend(added.returned);
+        self.data.extend(added.data);
     }
 
     /// What it knows, to be kept.

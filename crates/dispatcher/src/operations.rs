@@ -8,7 +8,7 @@ use kmip::ProtocolVersion;
 use kmip::attribute::Attribute;
 use kmip::codec::{Value, from_bytes, to_bytes};
 use kmip::enumerations::{Enumeration as _, ResultStatus};
-use kmip::message::Ephemeral;
+use kmip::message::{Ephemeral, RequestBatchItem};
 use kmip::operation::Operation as Code;
 use kmip::result_reason::ResultReason;
 use kmip::structures::Name;
@@ -216,7 +216,7 @@ async fn perform<O: Operation, S: Store>(
             link: run.request.link.as_deref(),
             replaced: &engine.replaced,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
-            ephemeral: matches!(run.item.ephemeral, Some(Ephemeral::Flag(true))),
+            ephemeral: is_ephemeral(run.item),
         };
         if O::PERMISSION.scope() != policy::Scope::Object {
             direct::ask(&run.request.actor, O::PERMISSION, context.now)?;
@@ -283,6 +283,11 @@ async fn perform<O: Operation, S: Store>(
         return Ok(());
     }
     Err(Error::kept_changing())
+}
+
+/// Whether the data that an item gives are kept out of its answer.
+pub(crate) fn is_ephemeral(item: &RequestBatchItem<'_>) -> bool {
+    matches!(item.ephemeral, Some(Ephemeral::Flag(true)))
 }
 
 /// What no operation may change: records that are no objects.

@@ -105,6 +105,8 @@ pub(crate) struct PendingItem {
     /// The version of the request.
     pub(crate) version: ProtocolVersion,
     pub(crate) operation: Code,
+    /// Whether the data that it gives are kept out of its answer (2.1, section 8.3).
+    pub(crate) ephemeral: bool,
     /// How many items its batch has.
     pub(crate) count: u16,
     pub(crate) continuation: BatchErrorContinuationOption,
@@ -163,6 +165,9 @@ impl PendingItem {
             RequestHeader::new(self.version, 1).write(writer, tag::RequestHeader, self.version);
             writer.structure(tag::BatchItem, |writer| {
                 self.operation.write(writer, tag::Operation, self.version);
+                if self.ephemeral {
+                    writer.boolean(tag::Ephemeral, true);
+                }
                 writer.raw(&self.request);
             });
         });
@@ -218,6 +223,10 @@ impl PendingItem {
             writer.text_string(PEER, &self.peer);
             VersionNumbers::from(self.version).write(writer, tag::ProtocolVersion, self.version);
             writer.enumeration(tag::Operation, self.operation.0);
+            // Left out where it is false, as in the records of earlier releases.
+            if self.ephemeral {
+                writer.boolean(tag::Ephemeral, true);
+            }
             writer.integer(COUNT, i32::from(self.count));
             writer.enumeration(tag::BatchErrorContinuationOption, self.continuation.0);
             writer.date_time_extended(tag::SubmissionDate, self.submitted_us);
@@ -296,6 +305,7 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
         return Ok(Err(format!("it is of version {}.{}", numbers.major, numbers.minor)));
     };
     let operation = required(&mut fields, tag::Operation)?;
+    let ephemeral = optional(&mut fields, tag::Ephemeral)?.unwrap_or(false);
     let count = u16::try_from(required::<i32>(&mut fields, COUNT)?).unwrap_or(1);
     let continuation = required(&mut fields, tag::BatchErrorContinuationOption)?;
     let DateTimeExtended(submitted_us) = required(&mut fields, tag::SubmissionDate)?;
@@ -312,6 +322,7 @@ fn decode(body: &[u8]) -> Result<Result<PendingItem, String>, DecodeError> {
         peer,
         version,
         operation,
+        ephemeral,
         count,
         continuation,
         submitted_us,
@@ -409,6 +420,7 @@ mod tests {
             peer: "192.0.2.1:5".to_owned(),
             version: ProtocolVersion::V1_4,
             operation: Code::Create,
+            ephemeral: true,
             count: 4,
             continuation: BatchErrorContinuationOption::Undo,
             submitted_us: -5,

@@ -3,15 +3,18 @@
 use audit::Outcome;
 use dispatcher::{AsynchronousSettings, Settings};
 use kmip::ProtocolVersion;
+use kmip::Secret;
 use kmip::attribute::Attribute;
 use kmip::codec::{ByteString, DateTimeExtended, Interval};
 use kmip::enumerations::{
-    AsynchronousIndicator, BatchErrorContinuationOption, CancellationResult, ProcessingStage, QueryFunction, ResultStatus,
+    AsynchronousIndicator, BatchErrorContinuationOption, BlockCipherMode, CancellationResult, ProcessingStage, QueryFunction,
+    ResultStatus,
 };
 use kmip::message::AsynchronousPreference;
 use kmip::operation::Operation;
 use kmip::payload::cancel::{CancelRequest, CancelResponse};
 use kmip::payload::create::CreateResponse;
+use kmip::payload::encrypt::{EncryptRequest, EncryptResponse};
 use kmip::payload::get::GetResponse;
 use kmip::payload::get_attributes::GetAttributesResponse;
 use kmip::payload::locate::LocateResponse;
@@ -20,7 +23,7 @@ use kmip::payload::process::{ProcessRequest, ProcessResponse};
 use kmip::payload::query::{QueryRequest, QueryResponse};
 use kmip::payload::query_asynchronous_requests::{QueryAsynchronousRequestsRequest, QueryAsynchronousRequestsResponse};
 use kmip::result_reason::ResultReason;
-use kmip::structures::{AsynchronousCorrelationValues, AsynchronousRequest, Operations};
+use kmip::structures::{AsynchronousCorrelationValues, AsynchronousRequest, Data, Operations};
 
 use crate::client::{
     Answer, Client, Request, activate, aes, aes_and, create, create_key_pair, destroy, get, get_attributes, locate, name,
@@ -28,6 +31,7 @@ use crate::client::{
 };
 use crate::objects::symmetric_key;
 use crate::server::{START, Server, VERSIONS, block_on};
+use crate::services::{ALL, key, mode};
 
 const V2: ProtocolVersion = ProtocolVersion::V2_1;
 
@@ -107,6 +111,38 @@ fn a_request_is_accepted_done_and_polled() {
         assert_eq!(client.locate(vec![name("key")]), std::slice::from_ref(&key));
         // It can be polled again.
         assert_eq!(poll_answer(&mut client, &value).ok::<CreateResponse>().unique_identifier.0, key);
+    }
+}
+
+#[test]
+fn data_go_from_item_to_item_and_are_kept_back_where_the_client_says_so() {
+    for undo in [false, true] {
+        let server = Server::new();
+        let mut client = server.client("fred", V2);
+        let key = key(&mut client, &[7; 16], ALL, vec![]);
+        let encrypt = |data| EncryptRequest {
+            unique_identifier: Some(key.as_str().into()),
+            cryptographic_parameters: Some(mode(BlockCipherMode::ECB)),
+            data: Some(data),
+            iv_counter_nonce: None,
+            correlation_value: None,
+            init_indicator: None,
+            final_indicator: None,
+            authenticated_encryption_additional_data: None,
+        };
+        let clear = Data::Bytes(Secret::from_slice(&[1; 16]));
+        let option = if undo { BatchErrorContinuationOption::Undo } else { BatchErrorContinuationOption::Stop };
+        let request = client
+            .request()
+            .header(|header| header.batch_error_continuation_option = Some(option))
+            .ephemeral(Operation::Encrypt, &encrypt(clear.clone()))
+            .item(Operation::Encrypt, &encrypt(Data::Position(-1)));
+        let values = submit(&mut client, request);
+        assert_eq!(work(&server), 1);
+        assert_eq!(poll_answer(&mut client, &values[0]).ok::<EncryptResponse>().data, None);
+        let twice = poll_answer(&mut client, &values[1]).ok::<EncryptResponse>().data;
+        let once = client.ask(Operation::Encrypt, &encrypt(clear)).ok::<EncryptResponse>().data.unwrap();
+        assert_eq!(twice, client.ask(Operation::Encrypt, &encrypt(once)).ok::<EncryptResponse>().data, "{undo}");
     }
 }
 
