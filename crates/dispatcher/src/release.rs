@@ -148,8 +148,11 @@ pub(crate) fn release(
         None => shape(object, keys, form, context.into())?,
     };
     check_version(&managed, context.version)?;
-    if object.spelling != context.version || form.format.is_some() {
+    if object.spelling != context.version {
         check_spelling(&managed, context.version)?;
+    } else if form.format.is_some() && spelling::is_foreign_object(&managed, context.version) {
+        let text = "The client's version cannot spell the object in this Key Format Type";
+        return Err(Error::new(ResultReason::KeyFormatTypeNotSupported, text));
     }
     Ok(managed)
 }
