@@ -2,6 +2,7 @@
 
 use policy::{Actor, Decision, Facts, Permission, decide};
 
+use crate::attestation;
 use crate::error::{Error, Result};
 use crate::object::StoredObject;
 use crate::operation::Context;
@@ -92,17 +93,28 @@ pub(crate) fn explain(actor: &Actor, permission: Permission, object: &StoredObje
 /// Asks the policy.
 ///
 /// # Errors
-/// Permission Denied, or Object Not Found where the actor must not learn that the object is there.
+/// Permission Denied; Attestation Required where the actor could do it if it attested its platform; or Object Not Found where the actor must not learn that the object is there.
 pub(crate) fn authorise(context: &Context<'_>, permission: Permission, object: StoredObject) -> Result<Authorised> {
     match ask(context, permission, &object) {
         Decision::Allow => match context.allowed {
             Some(allowed) if !allowed.permits(&object) => Err(ticket::not_authorised()),
             _ => Ok(Authorised(object)),
         },
+        Decision::Deny { reason } if would_do_attested(context, permission, &object) => {
+            Err(attestation::required(context.can_attest).because(reason))
+        }
         Decision::Deny { reason } => {
             Err(Error::new(ResultReason::PermissionDenied, "The client may not do this with the object").because(reason))
         }
         Decision::Absent => Err(Error::object_not_found()),
+    }
+}
+
+/// Whether only that its platform is not attested keeps the actor from it.
+fn would_do_attested(context: &Context<'_>, permission: Permission, object: &StoredObject) -> bool {
+    !context.actor.attested && {
+        let attested = Actor { attested: true, ..context.actor.clone() };
+        ask_for(&attested, permission, object, context.now).is_allow()
     }
 }
 

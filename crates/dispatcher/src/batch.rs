@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kmip::codec::ByteString;
 use kmip::codec::Value as _;
 use kmip::enumerations::{BatchErrorContinuationOption, Enumeration as _, ResultStatus};
-use kmip::message::RequestBatchItem;
+use kmip::message::{RequestBatchItem, ResponseHeader};
 use kmip::operation::Operation;
+use kmip::result_reason::ResultReason;
 use kmip::tag;
 use store::{Commit, Store, Tenant};
 use ttlv_codec::Writer;
@@ -15,8 +16,9 @@ use zeroize::Zeroizing;
 
 use audit::{Action, AuditRecord, Outcome};
 
+use crate::attestation::Offer;
 use crate::commit::{CONFLICT_RETRIES, Committed};
-use crate::engine::{Engine, ItemLog, Request, Response, write_header};
+use crate::engine::{Engine, ItemLog, Request, Response, response_header, write_header};
 use crate::error::{Error, Result};
 use crate::operation::Batch;
 use crate::operations;
@@ -276,7 +278,13 @@ pub(crate) fn encode<'a>(records: impl Iterator<Item = &'a AuditRecord>) -> Vec<
 pub(crate) struct Answer {
     pub(crate) writer: Writer,
     message: ttlv_codec::OpenStructure,
+    /// The header as it stands there, in an answer that is sent.
+    header: Option<ResponseHeader>,
     batch_count_at: usize,
+    /// What the client is offered where an item asks for an attestation.
+    offer: Option<Offer>,
+    /// Whether an item does.
+    asks_attestation: bool,
     items: Vec<ItemResult>,
     /// The objects that the running item names, as far as they go into the records if it fails.
     named: Vec<String>,
@@ -290,17 +298,28 @@ impl Answer {
         let message = writer.begin(tag::ResponseMessage);
         let header = &request.message.header;
         let answer = request.server_hashed_password.clone();
-        write_header(&mut writer, header.protocol_version, request.now_us, request.correlation.as_ref(), answer, 0);
+        let header = response_header(header.protocol_version, request.now_us, request.correlation.as_ref(), answer, 0);
+        write_header(&mut writer, &header);
         // Batch Count is the last item of the header: 16 bytes.
         let batch_count_at = writer.len() - 16;
-        Self { writer, message, batch_count_at, ..Self::detached() }
+        Self { writer, message, header: Some(header), batch_count_at, offer: request.offer.clone(), ..Self::detached() }
     }
 
     /// An answer that is not sent as it is: its items are taken out one by one.
     pub(crate) fn detached() -> Self {
         let mut writer = Writer::new();
         let message = writer.begin(tag::ResponseMessage);
-        Self { writer, message, batch_count_at: 0, items: Vec::new(), named: Vec::new(), exchanges_roles: false }
+        Self {
+            writer,
+            message,
+            header: None,
+            batch_count_at: 0,
+            offer: None,
+            asks_attestation: false,
+            items: Vec::new(),
+            named: Vec::new(),
+            exchanges_roles: false,
+        }
     }
 
     /// The payload of the last item, which succeeded.
@@ -341,6 +360,7 @@ impl Answer {
     fn write_failure(&mut self, run: &Run<'_>, error: &Error) -> AuditRecord {
         let version = run.request.message.version;
         let reason = error.reason.at(version);
+        self.asks_attestation |= matches!(error.reason, ResultReason::AttestationRequired | ResultReason::AttestationFailed);
         let (item, _) = self.begin_item(run, run.item.operation);
         ResultStatus::OperationFailed.write(&mut self.writer, tag::ResultStatus, version);
         reason.write(&mut self.writer, tag::ResultReason, version);
@@ -424,7 +444,25 @@ impl Answer {
         self.items.iter().map(|item| &item.record)
     }
 
+    /// Writes what the client is offered into the header (2.1, section 8.5). There was room for it from the beginning.
+    fn write_offer(&mut self, header: ResponseHeader, offer: Offer) {
+        // Behind Batch Count, which takes 16 bytes.
+        let items = Zeroizing::new(self.writer.bytes()[self.batch_count_at + 16..].to_vec());
+        let mut writer = Writer::with_capacity(self.writer.len() + offer.size() + 8);
+        self.message = writer.begin(tag::ResponseMessage);
+        write_header(&mut writer, &ResponseHeader { nonce: Some(offer.nonce), attestation_types: offer.types, ..header });
+        self.batch_count_at = writer.len() - 16;
+        writer.raw(&items);
+        // Wipes itself.
+        self.writer = writer;
+    }
+
     pub(crate) fn end(mut self) -> Response {
+        let offered = self.offer.take().filter(|_| self.asks_attestation).zip(self.header.take());
+        let offers = offered.is_some();
+        if let Some((offer, header)) = offered {
+            self.write_offer(header, offer);
+        }
         let count = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
         self.writer.overwrite(self.batch_count_at, count);
         self.writer.end(self.message);
@@ -436,6 +474,7 @@ impl Answer {
             hold: None,
             exchanges_roles: self.exchanges_roles,
             correlation: None,
+            offers,
         }
     }
 }

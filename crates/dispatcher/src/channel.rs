@@ -318,7 +318,8 @@ impl<S: Store> Engine<S> {
             let correlation = self.server_correlation();
             let now = now_us.div_euclid(1_000_000);
             // The policy may let a client make what it may not read.
-            let may = |permission| ask_for(&channel.actor, permission, notice.object(), now).is_allow();
+            let actor = Actor { attested: self.is_attested(session, now_us), ..channel.actor.clone() };
+            let may = |permission| ask_for(&actor, permission, notice.object(), now).is_allow();
             if !may(Permission::GetAttributes) {
                 continue;
             }

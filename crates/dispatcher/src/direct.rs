@@ -15,9 +15,10 @@ use policy::{Actor, Decision, Permission};
 use store::{Change, Commit, Put, Store, StoreError};
 use zeroize::Zeroizing;
 
+use crate::attestation;
 use crate::batch::{Answer, Run, Success, check_size, encode, tenant};
 use crate::commit::Committed;
-use crate::engine::Engine;
+use crate::engine::{Engine, Request};
 use crate::error::{Error, Result};
 use crate::replaced::Replacement;
 use crate::stream::Parked;
@@ -89,10 +90,16 @@ impl Reply {
 /// Asks the policy about what needs no object, or none yet.
 ///
 /// # Errors
-/// Permission Denied.
-pub(crate) fn ask(actor: &Actor, permission: Permission, now: i64) -> Result<()> {
+/// Permission Denied; Attestation Required where the actor could do it if it attested its platform.
+pub(crate) fn ask(request: &Request<'_>, permission: Permission) -> Result<()> {
+    let (actor, now) = (&request.actor, request.now_us.div_euclid(1_000_000));
+    let would_do_attested = || {
+        let attested = Actor { attested: true, ..actor.clone() };
+        !actor.attested && policy::decide_server(&attested, permission, now).is_allow()
+    };
     match policy::decide_server(actor, permission, now) {
         Decision::Allow => Ok(()),
+        Decision::Deny { reason } if would_do_attested() => Err(attestation::required(request.offer.is_some()).because(reason)),
         Decision::Deny { reason } => {
             Err(Error::new(ResultReason::PermissionDenied, "The client may not perform this operation").because(reason))
         }
@@ -105,7 +112,7 @@ pub(crate) fn ask(actor: &Actor, permission: Permission, now: i64) -> Result<()>
 /// # Errors
 /// Permission Denied; with a ticket, Not Authorised or Usage Limit Exceeded.
 pub(crate) fn check(run: &Run<'_>, permission: Permission) -> Result<()> {
-    ask(&run.request.actor, permission, run.request.now_us.div_euclid(1_000_000))?;
+    ask(run.request, permission)?;
     let Some(grant) = &run.request.grant else { return Ok(()) };
     let mut charge = run.prepared.take_charge();
     grant.charge_without_object(&mut charge, run.item.operation)?;

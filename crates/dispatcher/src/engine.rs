@@ -17,6 +17,7 @@ use ttlv_codec::Writer;
 use zeroize::Zeroizing;
 
 use crate::asynchronous::Requests;
+use crate::attestation::{Attested, Offer};
 use crate::authorise::explain;
 use crate::channel::Channels;
 use crate::environment::{Environment, Refused, Settings};
@@ -78,6 +79,8 @@ pub struct Response {
     pub exchanges_roles: bool,
     /// What client and server call the request (2.1, sections 9.9 and 9.10), if the client called it anything: for the log.
     pub correlation: Option<Correlation>,
+    /// Whether it offers the client a nonce to attest with.
+    pub(crate) offers: bool,
 }
 
 /// What client and server call a request.
@@ -119,6 +122,8 @@ pub(crate) struct Request<'a> {
     pub(crate) correlation: Option<Correlation>,
     /// What the server proves to a client that showed a hashed password.
     pub(crate) server_hashed_password: Option<ByteString>,
+    /// What the client is offered where it has to attest its platform; `None`: it has, or it cannot.
+    pub(crate) offer: Option<Offer>,
     pub(crate) now_us: i64,
     pub(crate) maximum_response_size: usize,
     pub(crate) hold: ResponseHold,
@@ -130,11 +135,13 @@ struct Asker {
     actor: Actor,
     grant: Option<Arc<Grant>>,
     server_hashed_password: Option<ByteString>,
+    /// What an attestation of the request has shown.
+    attested: Option<Attested>,
 }
 
 impl Asker {
     const fn of(actor: Actor) -> Self {
-        Self { actor, grant: None, server_hashed_password: None }
+        Self { actor, grant: None, server_hashed_password: None, attested: None }
     }
 }
 
@@ -226,19 +233,21 @@ impl<S: Store> Engine<S> {
         let asker = match (ended, &message.header.authentication) {
             (Some(error), _) => Err(error),
             (None, Some(authentication)) => self.authenticate(session, authentication, now_us, generation).await,
-            (None, None) if self.needs_credential(&session.certificate_actor) => {
-                let text = "This client has to send a credential with its requests, beside its certificate";
-                Err(Error::new(ResultReason::AuthenticationNotSuccessful, text))
-            }
+            (None, None) if self.needs_credential(&session.certificate_actor) => Err(credential_needed()),
             (None, None) => Ok(Asker::of(session.certificate_actor.clone())),
         };
-        let (Asker { actor, grant, server_hashed_password }, refused) = match asker {
+        let (Asker { mut actor, grant, server_hashed_password, attested }, refused) = match asker {
             Ok(asker) => (asker, self.check_header(message, now_us).err()),
             Err(error) => (Asker::of(session.certificate_actor.clone()), Some(error)),
         };
+        attested.into_iter().for_each(|attested| session.attesting.take_note(attested));
+        // It is the platform behind this connection that is attested: not that of who obtained a ticket, or showed the credential earlier.
+        actor.attested = attested.is_some() || self.is_attested(session, now_us);
+        let offer = if actor.attested { None } else { self.offer(&session.certificate_actor, message, now_us) };
         let is_of_certificate = grant.is_none() && actor == session.certificate_actor;
         let continuation = message.header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop);
         let asked_for = message.header.maximum_response_size.and_then(|size| usize::try_from(size).ok());
+        let maximum_response_size = asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size));
         let request = Request {
             message,
             actor,
@@ -249,7 +258,8 @@ impl<S: Store> Engine<S> {
             correlation: self.correlation(message),
             server_hashed_password,
             now_us,
-            maximum_response_size: asked_for.map_or(self.settings.response_size, |size| size.min(self.settings.response_size)),
+            maximum_response_size: maximum_response_size.saturating_sub(offer.as_ref().map_or(0, Offer::size)),
+            offer,
             continuation,
             hold: self.responses.begin(),
         };
@@ -258,6 +268,9 @@ impl<S: Store> Engine<S> {
             None if self.is_asynchronous(&request) => self.accept(&request).await,
             None => self.run_batch(&request).await,
         };
+        if response.offers {
+            request.offer.into_iter().for_each(|offer| session.attesting.give(offer));
+        }
         if response.exchanges_roles {
             session.channel = Some(self.channels.begin(request.actor, message.version, request.proved_under));
         }
@@ -335,6 +348,7 @@ impl<S: Store> Engine<S> {
         let mut actor: Option<Actor> = None;
         let mut grant = None;
         let mut server_hashed_password = None;
+        let mut attested = None;
         for credential in &authentication.credentials {
             let proved = match (credential, session.remembered(credential, generation)) {
                 // A ticket is looked at each time: it can expire, be used up, or be given back over another connection.
@@ -347,9 +361,10 @@ impl<S: Store> Engine<S> {
                     grant = Some(allowed);
                     actor
                 }
-                (Credential::Attestation(_), _) => {
-                    let text = "The server does not evaluate attestations";
-                    return Err(Error::new(ResultReason::AttestationFailed, text));
+                // It says what the client's platform is, not who asks.
+                (Credential::Attestation(attestation), _) => {
+                    attested = Some(self.attest(session, attestation, now_us)?);
+                    continue;
                 }
                 (_, Some(actor)) => actor,
                 (_, None) => {
@@ -378,22 +393,31 @@ impl<S: Store> Engine<S> {
             }
             actor = Some(proved);
         }
-        let actor = actor.ok_or_else(|| refused().because("Authentication holds no credential"))?;
-        Ok(Asker { actor, grant, server_hashed_password })
+        let actor = match actor {
+            Some(actor) => actor,
+            None if attested.is_none() => return Err(refused().because("Authentication holds no credential")),
+            None if self.needs_credential(&session.certificate_actor) => return Err(credential_needed()),
+            None => session.certificate_actor.clone(),
+        };
+        Ok(Asker { actor, grant, server_hashed_password, attested })
     }
 }
 
+/// A client that needs more than its certificate has no more.
+fn credential_needed() -> Error {
+    let text = "This client has to send a credential with its requests, beside its certificate";
+    Error::new(ResultReason::AuthenticationNotSuccessful, text)
+}
+
 /// The header of a response.
-pub(crate) fn write_header(
-    writer: &mut Writer,
+pub(crate) fn response_header(
     version: VersionNumbers,
     now_us: i64,
     correlation: Option<&Correlation>,
     server_hashed_password: Option<ByteString>,
     batch_count: i32,
-) {
-    let spelling = ProtocolVersion::from_numbers(version.major, version.minor).unwrap_or(ProtocolVersion::V1_0);
-    let header = ResponseHeader {
+) -> ResponseHeader {
+    ResponseHeader {
         protocol_version: version,
         time_stamp: DateTime(now_us.div_euclid(1_000_000)),
         nonce: None,
@@ -402,7 +426,13 @@ pub(crate) fn write_header(
         client_correlation_value: correlation.filter(|value| !value.client.is_empty()).map(|value| value.client.clone()),
         server_correlation_value: correlation.map(|value| value.server.clone()),
         batch_count: Some(batch_count),
-    };
+    }
+}
+
+/// Writes the header of a response, as its version spells it.
+pub(crate) fn write_header(writer: &mut Writer, header: &ResponseHeader) {
+    let VersionNumbers { major, minor } = header.protocol_version;
+    let spelling = ProtocolVersion::from_numbers(major, minor).unwrap_or(ProtocolVersion::V1_0);
     header.write(writer, tag::ResponseHeader, spelling);
 }
 
@@ -423,7 +453,7 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
     let reason = reason.at(version);
     let mut writer = Writer::new();
     writer.structure(tag::ResponseMessage, |writer| {
-        write_header(writer, version.into(), now_us, None, None, 1);
+        write_header(writer, &response_header(version.into(), now_us, None, None, 1));
         writer.structure(tag::BatchItem, |writer| {
             ResultStatus::OperationFailed.write(writer, tag::ResultStatus, version);
             reason.write(writer, tag::ResultReason, version);
@@ -444,5 +474,6 @@ fn refuse(error: &MessageError, now_us: i64, actor: &Actor) -> Response {
         hold: None,
         exchanges_roles: false,
         correlation: None,
+        offers: false,
     }
 }

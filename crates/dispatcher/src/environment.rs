@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use kmip::credential::Credential;
+use kmip::credential::{Attestation, Credential};
+use kmip::enumerations::AttestationType;
 use policy::{Actor, Membership};
 
 /// A future that owns or borrows what it needs.
@@ -95,6 +96,69 @@ impl Refused {
     }
 }
 
+/// The judge of attestations: what the platforms of clients are.
+pub trait Attestor: Send + Sync + 'static {
+    /// What it evaluates, for whatever client.
+    fn types(&self) -> Vec<AttestationType>;
+
+    /// What it evaluates for a client, by its certificate.
+    fn types_for(&self, client: &Actor) -> Vec<AttestationType>;
+
+    /// A number that grows whenever what an attestation shows may have changed, after the change holds.
+    fn generation(&self) -> u64;
+
+    /// That an attestation of one of these types, whose nonce was given to this client and used by nobody, shows a platform that the client
+    /// may have.
+    ///
+    /// # Errors
+    /// Why it does not.
+    fn verify(&self, client: &Actor, attestation: &Attestation) -> Result<(), NotAttested>;
+}
+
+/// An attestation that does not validate.
+#[derive(Debug)]
+pub struct NotAttested {
+    /// Why, for the log.
+    pub cause: String,
+    /// What the client is told; `None`: that it does not validate.
+    pub told: Option<String>,
+}
+
+impl NotAttested {
+    /// For a cause that the client is not told.
+    pub fn because(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), told: None }
+    }
+
+    /// For one that it is told.
+    pub fn telling(told: impl Into<String>) -> Self {
+        let told = told.into();
+        Self { cause: told.clone(), told: Some(told) }
+    }
+}
+
+/// A server that evaluates no attestations.
+#[derive(Clone, Copy, Debug)]
+pub struct NoAttestor;
+
+impl Attestor for NoAttestor {
+    fn types(&self) -> Vec<AttestationType> {
+        Vec::new()
+    }
+
+    fn types_for(&self, _: &Actor) -> Vec<AttestationType> {
+        Vec::new()
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn verify(&self, _: &Actor, _: &Attestation) -> Result<(), NotAttested> {
+        Err(NotAttested::because("there is no judge of attestations"))
+    }
+}
+
 /// Who makes the certificates that clients connect with.
 pub trait Registrar: Send + Sync + 'static {
     /// Makes a certificate with the names of another: that of a connection, which is the first of its chain. All is DER.
@@ -152,6 +216,8 @@ pub struct Environment {
     pub heavy_work: Box<dyn HeavyWork>,
     /// The judge of credentials.
     pub authenticator: Box<dyn Authenticator>,
+    /// The judge of attestations.
+    pub attestor: std::sync::Arc<dyn Attestor>,
     /// Who makes the certificates that clients connect with.
     pub registrar: std::sync::Arc<dyn Registrar>,
     /// Where keys and identifiers come from.
@@ -191,6 +257,8 @@ pub struct Settings {
     pub asynchronous: AsynchronousSettings,
     /// Tickets.
     pub tickets: TicketSettings,
+    /// Attestations.
+    pub attestation: AttestationSettings,
     /// Cryptographic operations whose data come in several requests.
     pub streams: StreamSettings,
     /// Whether RSA keys decrypt with the padding PKCS1 v1.5. Whoever can tell a wrong padding from a right one, by an error or by a
@@ -269,6 +337,23 @@ impl Default for TicketSettings {
     }
 }
 
+/// What a configuration decides about attestations.
+#[derive(Clone, Copy, Debug)]
+pub struct AttestationSettings {
+    /// How long a nonce may be used, in seconds.
+    pub nonce_expiry_s: u32,
+    /// How long an attestation holds on its connection, in seconds; 0: for its own request alone.
+    pub valid_s: u32,
+}
+
+impl Default for AttestationSettings {
+    fn default() -> Self {
+        // A TPM signs within a second or two, after it has done what it was asked before. What a platform is changes when it starts
+        // again, which ends its connections.
+        Self { nonce_expiry_s: 60, valid_s: 300 }
+    }
+}
+
 /// What a configuration decides about cryptographic operations whose data come in several requests.
 #[derive(Clone, Debug)]
 pub struct StreamSettings {
@@ -313,6 +398,7 @@ impl Default for Settings {
             derivation_iterations: 10_000_000,
             asynchronous: AsynchronousSettings::default(),
             tickets: TicketSettings::default(),
+            attestation: AttestationSettings::default(),
             streams: StreamSettings::default(),
             pkcs1_decryption: false,
             re_provision_grace_s: None,

@@ -12,6 +12,7 @@ mod add_attribute;
 mod adjust_attribute;
 mod archive;
 mod asynchronous;
+mod attestation;
 mod authorise;
 mod batch;
 mod cancel;
@@ -105,8 +106,9 @@ mod wrapping;
 pub use channel::Sending;
 pub use engine::{Correlation, Engine, ItemLog, OFFERED, Response};
 pub use environment::{
-    AsynchronousSettings, Authenticator, Clock, Environment, HeavyWork, NewKey, NoRegistrar, NotCertified, Pending, Proved,
-    Refused, Registrar, RngSeed, Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, AttestationSettings, Attestor, Authenticator, Clock, Environment, HeavyWork, NewKey, NoAttestor,
+    NoRegistrar, NotAttested, NotCertified, Pending, Proved, Refused, Registrar, RngSeed, Settings, StreamSettings,
+    TicketSettings,
 };
 pub use operations::{SUPPORTED, offered};
 pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};

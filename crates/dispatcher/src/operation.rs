@@ -15,7 +15,7 @@ use store::{Put, Revision};
 
 use crate::authorise::Authorised;
 use crate::direct::Effect;
-use crate::environment::{Registrar, Settings};
+use crate::environment::{Attestor, Registrar, Settings};
 use crate::error::{Error, Result};
 use crate::factory::Factory;
 use crate::hex;
@@ -454,6 +454,10 @@ pub(crate) struct Context<'a> {
     pub(crate) allowed: Option<Allowed<'a>>,
     /// Whether the data that a service gives are for later items of the batch only (2.1, section 8.3).
     pub(crate) ephemeral: bool,
+    /// The judge of attestations.
+    pub(crate) attestor: &'a dyn Attestor,
+    /// Whether the client can attest its platform, if it has to.
+    pub(crate) can_attest: bool,
 }
 
 impl Context<'_> {

@@ -217,9 +217,11 @@ async fn perform<O: Operation, S: Store>(
             replaced: &engine.replaced,
             allowed: grant.map(|grant| Allowed::new(grant, run.item.operation)),
             ephemeral: is_ephemeral(run.item),
+            attestor: &*engine.environment.attestor,
+            can_attest: run.request.offer.is_some(),
         };
         if O::PERMISSION.scope() != policy::Scope::Object {
-            direct::ask(&run.request.actor, O::PERMISSION, context.now)?;
+            direct::ask(run.request, O::PERMISSION)?;
         }
         let plan = guarded(|| O::plan(&payload, &context))?;
         answer.name_objects(&plan.objects);

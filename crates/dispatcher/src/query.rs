@@ -76,13 +76,13 @@ pub const QUERY_FUNCTIONS: &[(QueryFunction, &str)] = &[
     (QueryFunction::QueryApplicationNamespaces, "none: the server makes no Application Data for clients"),
     (QueryFunction::QueryExtensionList, "none: the server defines no tags of its own"),
     (QueryFunction::QueryExtensionMap, "none: the server defines no tags of its own"),
-    (QueryFunction::QueryAttestationTypes, "none: no operation asks for attestation"),
+    (QueryFunction::QueryAttestationTypes, "TPM Quote, where the configuration names the platform of a client; else none"),
     (QueryFunction::QueryRNGs, "CTR_DRBG with AES-256"),
     (QueryFunction::QueryValidations, "none: the server has not been validated by an authority"),
     (QueryFunction::QueryProfiles, "the profiles whose operations are all there and whose published test cases pass"),
     (
         QueryFunction::QueryCapabilities,
-        "streaming, undo and continuation of batches; no attestation; destroyed material is deleted",
+        "streaming, undo and continuation of batches; attestation as above; destroyed material is deleted",
     ),
     (QueryFunction::QueryClientRegistrationMethods, "certificates made on the server, or signed from a client's request"),
     (QueryFunction::QueryDefaultsInformation, "the defaults that the client has set (Set Defaults)"),
@@ -136,7 +136,9 @@ impl Operation for Query {
                     let known = |profile: &ProfileName| profile.known_in(version);
                     response.profile_information = PROFILES.iter().copied().filter(known).map(profile_information).collect();
                 }
-                QueryFunction::QueryCapabilities => response.capability_information = vec![capabilities()],
+                QueryFunction::QueryCapabilities => {
+                    response.capability_information = vec![capabilities(!context.attestor.types().is_empty())];
+                }
                 QueryFunction::QueryClientRegistrationMethods => {
                     // Certificates are made by the server's administrator, on the server or from a client's request.
                     response.client_registration_methods =
@@ -150,8 +152,8 @@ impl Operation for Query {
                     response.protection_storage_masks =
                         Some(ProtectionStorageMasks { protection_storage_masks: vec![ProtectionStorageMask::Software] });
                 }
-                // The server has no namespaces, extensions, attestation types or validations to report, and passes over
-                // functions it does not know.
+                QueryFunction::QueryAttestationTypes => response.attestation_types = context.attestor.types(),
+                // The server has no namespaces, extensions or validations to report, and passes over functions it does not know.
                 _ => {}
             }
         }
@@ -192,11 +194,11 @@ const fn profile_information(profile_name: ProfileName) -> ProfileInformation {
     ProfileInformation { profile_name, profile_version: None, server_uri: None, server_port: None }
 }
 
-const fn capabilities() -> CapabilityInformation {
+const fn capabilities(evaluates_attestations: bool) -> CapabilityInformation {
     CapabilityInformation {
         streaming_capability: Some(true),
         asynchronous_capability: Some(true),
-        attestation_capability: Some(false),
+        attestation_capability: Some(evaluates_attestations),
         batch_undo_capability: Some(true),
         batch_continue_capability: Some(true),
         // What was registered wrapped is kept as it is, and unwrapped for those who ask for it so.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kmip::credential::Credential;
 use policy::Actor;
 
+use crate::attestation::Attesting;
 use crate::channel::Channel;
 use crate::replaced::LinkCredential;
 
@@ -21,6 +22,8 @@ pub struct Session {
     pub(crate) channel: Option<Arc<Channel>>,
     /// The certificate itself, where there is one.
     pub(crate) link: Option<Arc<LinkCredential>>,
+    /// Nonces, and what was attested.
+    pub(crate) attesting: Attesting,
 }
 
 /// Credentials in one request, and remembered for a connection: each may cost a slow password hash. Clients send one or two.
@@ -30,7 +33,8 @@ impl Session {
     /// A connection of `peer`, an address for the records, whose certificate names the actor.
     #[must_use]
     pub fn new(certificate_actor: Actor, peer: String) -> Self {
-        Self { certificate_actor, peer, verified: Vec::new(), generation: 0, channel: None, link: None }
+        let attesting = Attesting::default();
+        Self { certificate_actor, peer, verified: Vec::new(), generation: 0, channel: None, link: None, attesting }
     }
 
     /// The same, with the certificate that the client connected with and those of its authorities that came with it, DER.

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
-use crate::condition::Condition;
+use crate::condition::{Condition, Shown};
 use crate::operation_policy::OperationPolicies;
 use crate::permission::{Permission, Permissions};
 use crate::role::{Rights, USER, USER_RIGHTS};
@@ -18,6 +18,8 @@ pub struct Actor {
     pub tenant: u32,
     /// Whether it proved who it is by more than its certificate.
     pub second_factor: bool,
+    /// Whether it showed what its platform is.
+    pub attested: bool,
     /// What the policy gives it.
     pub standing: Arc<Standing>,
 }
@@ -30,7 +32,13 @@ impl Actor {
 
     /// A user of a tenant.
     pub fn of(name: impl Into<String>, tenant: u32) -> Self {
-        Self { name: name.into(), tenant, second_factor: false, standing: Standing::user() }
+        Self { name: name.into(), tenant, second_factor: false, attested: false, standing: Standing::user() }
+    }
+
+    /// What it showed beside its certificate.
+    #[must_use]
+    pub const fn shown(&self) -> Shown {
+        Shown { second_factor: self.second_factor, attested: self.attested }
     }
 }
 

@@ -20,6 +20,17 @@ pub struct Condition {
     pub until: Option<i64>,
     /// Whether the actor proved who it is by more than its certificate.
     pub second_factor: Option<bool>,
+    /// Whether it showed what its platform is.
+    pub attested: Option<bool>,
+}
+
+/// What an actor showed beside its certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Something else that proves who it is.
+    pub second_factor: bool,
+    /// What its platform is.
+    pub attested: bool,
 }
 
 /// Minutes of a day.
@@ -37,19 +48,25 @@ impl Condition {
     }
 
     /// Whether it holds but for what it asks about an object, at a moment in seconds since 1970.
-    pub fn holds_at(&self, now: i64, second_factor: bool) -> bool {
-        self.second_factor.is_none_or(|wanted| wanted == second_factor)
+    pub fn holds_at(&self, now: i64, shown: Shown) -> bool {
+        self.second_factor.is_none_or(|wanted| wanted == shown.second_factor)
+            && self.attested.is_none_or(|wanted| wanted == shown.attested)
             && self.from.is_none_or(|from| now >= from)
             && self.until.is_none_or(|until| now < until)
             && self.holds_on_the_clock(now)
     }
 
     /// What is not as it asks, but for what it asks about an object, in words.
-    pub(crate) fn lacks(&self, now: i64, second_factor: bool) -> Vec<String> {
+    pub(crate) fn lacks(&self, now: i64, shown: Shown) -> Vec<String> {
         let mut lacks = Vec::new();
         match self.second_factor {
-            Some(true) if !second_factor => lacks.push("no second factor is shown".to_owned()),
-            Some(false) if second_factor => lacks.push("a second factor is shown".to_owned()),
+            Some(true) if !shown.second_factor => lacks.push("no second factor is shown".to_owned()),
+            Some(false) if shown.second_factor => lacks.push("a second factor is shown".to_owned()),
+            _ => {}
+        }
+        match self.attested {
+            Some(true) if !shown.attested => lacks.push("the platform is not attested".to_owned()),
+            Some(false) if shown.attested => lacks.push("the platform is attested".to_owned()),
             _ => {}
         }
         if self.from.is_some_and(|from| now < from) {
@@ -100,13 +117,13 @@ mod tests {
     fn hours_and_days() {
         let working = Condition { hours: Some((8 * 60, 18 * 60)), days: Some(0b001_1111), ..Condition::default() };
         for (hour, holds) in [(8, true), (7, false), (17, true), (18, false), (24 * 4 + 9, true), (24 * 5 + 9, false)] {
-            assert_eq!(working.holds_at(MONDAY + hour * HOUR, false), holds, "{hour} hours after the week began");
+            assert_eq!(working.holds_at(MONDAY + hour * HOUR, Shown::default()), holds, "{hour} hours after the week began");
         }
-        assert!(!working.holds_at(MONDAY + 8 * HOUR - 1, false));
+        assert!(!working.holds_at(MONDAY + 8 * HOUR - 1, Shown::default()));
         // The night of Monday ends on Tuesday.
         let night = Condition { hours: Some((22 * 60, 6 * 60)), days: Some(1), ..Condition::default() };
         for (hour, holds) in [(21, false), (22, true), (24 + 5, true), (24 + 6, false), (24 + 22, false), (5, false)] {
-            assert_eq!(night.holds_at(MONDAY + hour * HOUR, false), holds, "{hour} hours after the week began");
+            assert_eq!(night.holds_at(MONDAY + hour * HOUR, Shown::default()), holds, "{hour} hours after the week began");
         }
     }
 
@@ -116,7 +133,14 @@ mod tests {
         for (now, second_factor, holds) in
             [(9, true, false), (10, true, true), (19, true, true), (20, true, false), (15, false, false)]
         {
-            assert_eq!(condition.holds_at(now, second_factor), holds, "{now} {second_factor}");
+            let shown = Shown { second_factor, ..Shown::default() };
+            assert_eq!(condition.holds_at(now, shown), holds, "{now} {second_factor}");
+        }
+        for (wanted, attested, holds) in [(true, true, true), (true, false, false), (false, true, false), (false, false, true)] {
+            let condition = Condition { attested: Some(wanted), ..Condition::default() };
+            for second_factor in [true, false] {
+                assert_eq!(condition.holds_at(0, Shown { second_factor, attested }), holds, "{wanted} {attested}");
+            }
         }
     }
 }

@@ -224,7 +224,7 @@ pub(crate) fn applies(
             Target::Group(group) => object.is_in_group(group),
             Target::Object(identifier) => object.identifier() == identifier,
         }
-        && condition.holds_at(now, actor.second_factor)
+        && condition.holds_at(now, actor.shown())
         && (condition.states.is_empty() || condition.states.contains(&object.state()))
         && (condition.object_types.is_empty() || condition.object_types.contains(&object.object_type()))
 }
@@ -243,16 +243,14 @@ pub fn decide_server(actor: &Actor, permission: Permission, now: i64) -> Decisio
     let concerns = |right: &Right| {
         right.permissions.contains(permission)
             && (right.target == Target::Server || scope == Scope::Both)
-            && right.condition.holds_at(now, actor.second_factor)
+            && right.condition.holds_at(now, actor.shown())
     };
     let is_allowed = standing.rights.server.contains(permission) || standing.grants.iter().any(concerns);
     if !is_allowed {
         return deny(Denial::NotGranted);
     }
     let forbids = |right: &Right| {
-        right.target == Target::Server
-            && right.permissions.contains(permission)
-            && right.condition.holds_at(now, actor.second_factor)
+        right.target == Target::Server && right.permissions.contains(permission) && right.condition.holds_at(now, actor.shown())
     };
     if standing.forbidden.iter().any(forbids) {
         return deny(Denial::Forbidden);

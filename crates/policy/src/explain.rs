@@ -57,7 +57,7 @@ pub fn explain(actor: &Actor, permission: Permission, object: &impl Facts, now: 
         if !condition.object_types.is_empty() && !condition.object_types.contains(&object.object_type()) {
             lacks.push(format!("the object is a {}", object_type.unwrap_or("thing of an unknown type")));
         }
-        lacks.extend(condition.lacks(now, actor.second_factor));
+        lacks.extend(condition.lacks(now, actor.shown()));
         lacks
     });
     sentences
@@ -76,7 +76,7 @@ pub fn explain_server(actor: &Actor, permission: Permission, now: i64) -> Vec<St
     lines(actor, permission, &mut sentences, |right| {
         let is_about = right.target == Target::Server;
         let lacks = (!is_about).then(|| "it is about objects".to_owned());
-        lacks.into_iter().chain(right.condition.lacks(now, actor.second_factor)).collect()
+        lacks.into_iter().chain(right.condition.lacks(now, actor.shown())).collect()
     });
     sentences
 }
@@ -86,7 +86,8 @@ fn who(actor: &Actor) -> String {
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let proof = if actor.second_factor { "a certificate and a credential" } else { "a certificate alone" };
     let (roles, groups) = (list(&membership.roles), list(&membership.groups));
-    format!("the actor has shown {proof}; tenant number {}; roles: {roles}; groups: {groups}", actor.tenant)
+    let platform = if actor.attested { ", and what its platform is" } else { "" };
+    format!("the actor has shown {proof}{platform}; tenant number {}; roles: {roles}; groups: {groups}", actor.tenant)
 }
 
 fn says(permission: Permission, what: &str, rights: Permissions) -> String {

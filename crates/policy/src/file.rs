@@ -139,6 +139,7 @@ pub(crate) struct When {
     from: Option<Text>,
     until: Option<Text>,
     second_factor: Option<bool>,
+    attested: Option<bool>,
 }
 
 /// Why a policy cannot be used.
@@ -197,6 +198,7 @@ impl Lines<'_> {
             from: when.from.as_ref().map(|text| self.moment("from", text)).transpose()?,
             until: when.until.as_ref().map(|text| self.moment("until", text)).transpose()?,
             second_factor: when.second_factor,
+            attested: when.attested,
         })
     }
 

@@ -26,7 +26,7 @@ mod tests;
 pub mod matrix;
 
 pub use actor::{Actor, Membership, Right, Sight, Standing, Target};
-pub use condition::Condition;
+pub use condition::{Condition, Shown};
 pub use decision::{Decision, Denial, Facts, ObjectFacts, decide, decide_server, may_each};
 pub use explain::{explain, explain_server};
 pub use file::PolicyError;

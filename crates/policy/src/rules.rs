@@ -263,7 +263,8 @@ impl Rules {
             sights: Vec::new(),
             operation_policies: self.operation_policies.clone(),
         };
-        Ok(Actor { name: name.to_owned(), tenant, second_factor: false, standing: Arc::new(standing.complete()) })
+        let standing = Arc::new(standing.complete());
+        Ok(Actor { name: name.to_owned(), tenant, second_factor: false, attested: false, standing })
     }
 
     /// The groups and roles of all rules that are about somebody.

@@ -161,6 +161,19 @@ fn grants_hold_on_their_conditions() {
 }
 
 #[test]
+fn a_line_that_asks_for_an_attestation_is_explained() {
+    let rules = rules("[[forbid]]\nto.everybody = true\npermissions = [\"Get\"]\non.all = true\nwhen.attested = false\n");
+    let mut array = client(&rules, &[(Part::CommonName, "fred")]).unwrap();
+    let own = ObjectFacts::of("fred");
+    assert_eq!(decide(&array, Permission::Get, &own, 0), Decision::Deny { reason: Denial::Forbidden });
+    array.attested = true;
+    assert!(decide(&array, Permission::Get, &own, 0).is_allow());
+    let sentences = explain(&array, Permission::Get, &own, 0).join("\n");
+    assert!(sentences.contains("and what its platform is"), "{sentences}");
+    assert!(sentences.contains("does not apply: the platform is attested"), "{sentences}");
+}
+
+#[test]
 fn what_is_forbidden_is_forbidden_to_owners_too() {
     let rules = rules(POLICY);
     let fred = client(&rules, &[(Part::CommonName, "fred")]).unwrap();

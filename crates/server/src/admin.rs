@@ -244,12 +244,12 @@ impl Administration {
                 let live = self.live.as_ref().ok_or("no server is running")?;
                 Ok(Reply::Done { messages: live.status() })
             }
-            Command::PolicyExplain { who, permission, object, second_factor } => {
+            Command::PolicyExplain { who, permission, object, second_factor, attested } => {
                 let live = self.live.as_ref().ok_or("no server is running: its objects are asked for")?;
                 let permission = permission_of(&permission, object.is_some())?;
                 // A user is somebody whom a credential has proved.
                 let second_factor = second_factor || matches!(who, Who::User { .. });
-                let actor = policy::Actor { second_factor, ..self.who(live, &who)? };
+                let actor = policy::Actor { second_factor, attested, ..self.who(live, &who)? };
                 let mut messages = live.decisions.explain(&actor, permission, object.as_deref())?;
                 if let Who::User { name, .. } = &who
                     && !self.users.list().iter().any(|user| user.name == *name)

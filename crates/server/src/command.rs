@@ -105,6 +105,9 @@ pub enum Command {
         object: Option<String>,
         /// Whether somebody proved who it is by more than a certificate.
         second_factor: bool,
+        /// Whether its platform is attested.
+        #[serde(default)]
+        attested: bool,
     },
     /// Does something with the whole store of a running server. What changes anything is recorded where it is done.
     Db {

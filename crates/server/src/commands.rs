@@ -5,6 +5,7 @@ use crate::{LifeArguments, ReportArguments, ReportCommand, ReportFormat, ReportO
 use certs::{Authority, ClientProfile, Issued, Validity};
 use policy::{Permission, Unidentified};
 use server::admin::{Command, Password, Reply, Who};
+use server::attestation::Platforms;
 use server::audit_trail::{Filter, read_moment};
 use server::bundle::{self, Endpoint};
 use server::config::{Config, StoreKind};
@@ -177,7 +178,13 @@ pub(crate) fn check_config(file: &Path) -> Result<(), String> {
         Err(error) => faults.push(error.to_string()),
     }
     match Policies::read(&config) {
-        Ok(policies) => say(&format!("# {}", policies.current().summary())),
+        Ok(policies) => {
+            say(&format!("# {}", policies.current().summary()));
+            match Platforms::read(&config, &policies.current()) {
+                Ok(platforms) => say(&format!("# {} platform(s) whose attestations are evaluated", platforms.count())),
+                Err(error) => faults.push(error.to_string()),
+            }
+        }
         Err(error) => faults.push(error.to_string()),
     }
     match local_users::check(&Duties::read(&config.admin)?) {
@@ -437,12 +444,12 @@ pub(crate) fn policy(command: PolicyCommand) -> Result<(), String> {
             }
             Ok(())
         }
-        PolicyCommand::Explain { config, certificate, user, tenant, operation, object, second_factor } => {
+        PolicyCommand::Explain { config, certificate, user, tenant, operation, object, second_factor, attested } => {
             let who = match (certificate, user) {
                 (Some(file), _) => Who::Certificate { certificate_pem: files::read_text(&file).map_err(text)? },
                 (None, name) => Who::User { name: name.unwrap_or_default(), tenant },
             };
-            show(&config.config, Command::PolicyExplain { who, permission: operation, object, second_factor })
+            show(&config.config, Command::PolicyExplain { who, permission: operation, object, second_factor, attested })
         }
     }
 }

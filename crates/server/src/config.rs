@@ -1,5 +1,6 @@
 //! kmipd.toml: what can be configured, its defaults, and errors that name line and key.
 
+use crate::attestation::AttestationConfig;
 use crate::duties::Duties;
 use crate::identity::IdentityRule;
 use crate::limits::Limits;
@@ -51,6 +52,9 @@ pub struct Config {
     /// Credentials in messages.
     #[serde(default)]
     pub credentials: CredentialsConfig,
+    /// Attestations in messages.
+    #[serde(default)]
+    pub attestation: AttestationConfig,
     /// The administrative socket.
     #[serde(default)]
     pub admin: AdminConfig,
@@ -538,6 +542,15 @@ impl Config {
         SecretSeal::of(&key).map_err(|error| error.to_string())
     }
 
+    /// Where platforms are described, or would be; whether the file has to be there.
+    #[must_use]
+    pub fn attestation_file(&self) -> (PathBuf, bool) {
+        match &self.attestation.file {
+            Some(file) => (file.clone(), true),
+            None => (self.folder().join(crate::attestation::FILE), false),
+        }
+    }
+
     /// Reads a configuration file.
     ///
     /// # Errors
@@ -578,6 +591,8 @@ impl Config {
             ("credentials.many_failures_max", config.credentials.many_failures_max.into(), 1, 1_000_000),
             ("credentials.address_failures_max", config.credentials.address_failures_max.into(), 0, 1_000_000),
             ("credentials.many_delay_max_s", config.credentials.many_delay_max_s, 1, 86_400),
+            ("attestation.nonce_expiry_s", config.attestation.nonce_expiry_s.into(), 1, 3_600),
+            ("attestation.valid_s", config.attestation.valid_s.into(), 0, 86_400),
             ("credentials.hashed_password_tolerance_s", config.credentials.hashed_password_tolerance_s, 1, 3_600),
             ("tickets.lease_time_s", tickets.lease_time_s.into(), 1, tickets.lease_time_max_s.into()),
             ("tickets.per_client_max", tickets.per_client_max as u64, 1, 65_536),
@@ -630,6 +645,7 @@ impl Config {
             &mut self.audit.positions,
         ];
         paths.extend(&mut self.policy);
+        paths.extend(&mut self.attestation.file);
         paths.extend(self.audit.sinks.iter_mut().flat_map(SinkConfig::paths_mut));
         paths.extend(&mut self.tls.crls);
         if let Some(authority) = &mut self.authority {

@@ -36,6 +36,7 @@ fn errors_name_the_place() {
         ("[asynchronous]\nkeep_s = 0\n", "asynchronous.keep_s = 0"),
         ("[credentials]\nfailures_max = 0\n", "credentials.failures_max = 0"),
         ("[services]\nstream_expiry_s = 0\n", "services.stream_expiry_s = 0"),
+        ("[attestation]\nnonce_expiry_s = 0\n", "attestation.nonce_expiry_s = 0"),
         ("[credentials]\nhashed_password_tolerance_s = 0\n", "credentials.hashed_password_tolerance_s = 0"),
         ("[[audit.sink]]\nname = \"A\"\nkind = \"file\"\npath = \"a\"\n", "audit.sink.name"),
         ("[[audit.sink]]\nname = \"a\"\nkind = \"syslog\"\naddress = \"/dev/log\"\n", "unix:/PATH"),

@@ -1,5 +1,6 @@
 //! The dispatcher's engine as a [`Service`], and what it asks of the world: the clock, threads for slow work, credentials.
 
+use crate::attestation::Platforms;
 use crate::authentication::Passwords;
 use crate::checkpoints::Checkpoints;
 use crate::config::{AuditConfig, Config, SeedPolicy};
@@ -14,8 +15,8 @@ use crate::tls::CurrentTrust;
 use crate::users::Users;
 use crate::work::Workshop;
 use dispatcher::{
-    AsynchronousSettings, Clock, Engine, Environment, HeavyWork, Pending, Registrar, RngSeed, Rotations, Sending, Session,
-    Settings, StreamSettings, TicketSettings,
+    AsynchronousSettings, AttestationSettings, Clock, Engine, Environment, HeavyWork, Pending, Registrar, RngSeed, Rotations,
+    Sending, Session, Settings, StreamSettings, TicketSettings,
 };
 use policy::{Actor, Permission};
 use rustls::pki_types::CertificateDer;
@@ -46,7 +47,7 @@ pub struct EngineService<S> {
 impl<S: OperatedStore> EngineService<S> {
     /// The engine a configuration describes.
     #[must_use]
-    pub fn new(store: S, config: &Config, users: Arc<Users>, policies: Arc<Policies>) -> Self {
+    pub fn new(store: S, config: &Config, users: Arc<Users>, policies: Arc<Policies>, platforms: Arc<Platforms>) -> Self {
         let limits = &config.limits;
         let authority = Arc::new(ConfiguredAuthority::new(config.clone()));
         let environment = Environment {
@@ -64,6 +65,7 @@ impl<S: OperatedStore> EngineService<S> {
                 limits.password_work_max,
                 config.credentials.hashed_password_tolerance_s,
             )),
+            attestor: platforms,
             registrar: Arc::clone(&authority) as Arc<dyn Registrar>,
             random: match config.services.rng_seed {
                 SeedPolicy::Accept => Arc::new(crypto::SeededRandom::new(crypto::SystemRandom::default())),
@@ -101,6 +103,10 @@ impl<S: OperatedStore> EngineService<S> {
                 lease_time_max_s: config.tickets.lease_time_max_s,
                 tickets_per_client: config.tickets.per_client_max,
                 tickets: config.tickets.tickets_max,
+            },
+            attestation: AttestationSettings {
+                nonce_expiry_s: config.attestation.nonce_expiry_s,
+                valid_s: config.attestation.valid_s,
             },
             streams: StreamSettings {
                 streams_per_client: config.services.streams_per_client_max,

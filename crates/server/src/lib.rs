@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod aside;
+pub mod attestation;
 pub mod audit_trail;
 mod authentication;
 pub mod bundle;

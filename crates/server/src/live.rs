@@ -1,5 +1,6 @@
 //! What of a running server can be changed or asked: reload and status.
 
+use crate::attestation::Platforms;
 use crate::config::Config;
 use crate::database::{self, Progress, Work};
 use crate::metrics::Metrics;
@@ -29,6 +30,8 @@ pub struct Live {
     pub users: Arc<Users>,
     /// The policy.
     pub policies: Arc<Policies>,
+    /// The platforms whose attestations are evaluated.
+    pub platforms: Arc<Platforms>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Sessions to resume; they outlive reloads.
@@ -153,7 +156,7 @@ impl std::fmt::Debug for AuditLog {
 }
 
 impl Live {
-    /// Reads configuration, certificates, revocation lists, policy and users again, and takes them all, or none of them.
+    /// Reads configuration, certificates, revocation lists, policy, platforms and users again, and takes them all, or none of them.
     ///
     /// # Errors
     /// What is wrong with a file; the server goes on with what it has.
@@ -172,9 +175,11 @@ impl Live {
         let generation = self.trust.load().generation + 1;
         let trust = Trust::read(&config.tls, Arc::clone(&self.sessions), generation).map_err(|error| error.to_string())?;
         let policy = self.policies.read_again(&config).map_err(|error| error.to_string())?;
+        // Tenants are those of the new policy.
+        let before = self.policies.current();
+        let platforms = Platforms::read_again(&config, policy.as_ref().unwrap_or(&before)).map_err(|error| error.to_string())?;
         // The users last of what can fail, so that nothing is taken when anything is wrong. What was proved before is proved again,
         // and is then judged by the new policy.
-        let before = self.policies.current();
         if let Some(policy) = &policy {
             self.policies.take(Arc::clone(policy));
         }
@@ -182,9 +187,10 @@ impl Live {
             self.policies.take(before);
             error.to_string()
         })?;
+        let platforms = self.platforms.take(platforms);
         let mut messages = vec![
             format!("{} certificate(s), authority(ies) and revocation list(s) in use", trust.expiries.len()),
-            format!("{users} user(s)"),
+            format!("{users} user(s), {platforms} platform(s)"),
             match policy {
                 Some(_) => "the policy has changed".to_owned(),
                 None => "the policy is the same".to_owned(),
@@ -258,6 +264,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             ("store", format!("{:?}", config.store)),
             ("audit", format!("{:?}", config.audit)),
             ("credentials", format!("{:?}", config.credentials)),
+            ("attestation", format!("{:?}", config.attestation)),
             ("admin", format!("{:?}", config.admin)),
             ("log", format!("{:?}", config.log)),
             ("monitoring", format!("{:?}", config.monitoring)),

@@ -406,6 +406,9 @@ enum PolicyCommand {
         /// As if a credential were shown beside the certificate; for a user, one always is.
         #[arg(long)]
         second_factor: bool,
+        /// As if the platform were attested.
+        #[arg(long)]
+        attested: bool,
     },
 }
 

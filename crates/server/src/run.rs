@@ -2,6 +2,7 @@
 
 use crate::admin::Administration;
 use crate::aside::Aside;
+use crate::attestation::Platforms;
 use crate::checkpoints::Checkpoints;
 use crate::config::{Config, ReadRecords, StoreKind};
 use crate::duties::Duties;
@@ -69,6 +70,8 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
     plan.config.limits.connections_max = affordable_connections(plan.config.limits.connections_max);
     let users = Arc::new(open_users(&plan.config)?);
     let policies = Arc::new(Policies::read(&plan.config).map_err(|error| error.to_string())?);
+    let platforms = Platforms::read(&plan.config, &policies.current()).map_err(|error| error.to_string())?;
+    let platforms = Arc::new(platforms);
     warn_of_exposed_files(&plan.config);
     if !plan.dev {
         warn_of_root_key_beside_data(&plan.config);
@@ -94,16 +97,16 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
             let store = SledStore::open(&config.store.path, &key, &options).map_err(|error| error.to_string())?;
             drop(key);
             let checkpoints = Checkpoints::open(&config.audit)?;
-            let service =
-                EngineService::new(store, config, Arc::clone(&users), Arc::clone(&policies)).with_checkpoints(checkpoints);
-            let service = service.with_sinks(runtime.handle())?;
-            runtime.block_on(serve(service, (users, policies), plan, metrics))
+            let service = EngineService::new(store, config, Arc::clone(&users), Arc::clone(&policies), Arc::clone(&platforms));
+            let service = service.with_checkpoints(checkpoints).with_sinks(runtime.handle())?;
+            runtime.block_on(serve(service, (users, policies, platforms), plan, metrics))
         }
         StoreKind::Memory => {
             warn!("the store is in memory: everything is gone when the server stops");
-            let service = EngineService::new(MemoryStore::new(), config, Arc::clone(&users), Arc::clone(&policies));
+            let (for_users, for_policies) = (Arc::clone(&users), Arc::clone(&policies));
+            let service = EngineService::new(MemoryStore::new(), config, for_users, for_policies, Arc::clone(&platforms));
             let service = service.with_sinks(runtime.handle())?;
-            runtime.block_on(serve(service, (users, policies), plan, metrics))
+            runtime.block_on(serve(service, (users, policies, platforms), plan, metrics))
         }
     };
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
@@ -113,7 +116,7 @@ pub fn run(mut plan: Plan<'_>) -> Result<(), String> {
 
 async fn serve<S: Service>(
     service: S,
-    (users, policies): (Arc<Users>, Arc<Policies>),
+    (users, policies, platforms): (Arc<Users>, Arc<Policies>, Arc<Platforms>),
     plan: Plan<'_>,
     metrics: Arc<Metrics>,
 ) -> Result<(), String> {
@@ -132,6 +135,7 @@ async fn serve<S: Service>(
         trust,
         users: Arc::clone(&users),
         policies,
+        platforms,
         metrics,
         sessions,
         since: Instant::now(),

@@ -9,6 +9,7 @@ mod program;
 
 use kmip::tag;
 use program::{Client, Credential, Program, create, kmipd_ok, settings, succeeded};
+use server::attestation::Platforms;
 use server::config::Config;
 use server::engine::EngineService;
 use server::policies::Policies;
@@ -213,6 +214,7 @@ fn control_without_sealing_every_one_of_them_is_found() {
         &config,
         Arc::new(Users::read(&config.users).unwrap()),
         Arc::new(Policies::read(&config).unwrap()),
+        Arc::new(Platforms::read(&config, &policy::Rules::default()).unwrap()),
     );
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut session = service.session(policy::Actor::new("demo"), &[], "127.0.0.1:1".parse().unwrap());

@@ -329,6 +329,8 @@ impl<S: Store> Engine<S> {
             link: None,
             correlation: None,
             server_hashed_password: None,
+            // Nobody is there to attest anything now.
+            offer: None,
             now_us,
             maximum_response_size: self.settings.response_size,
             hold: self.kept_results.begin(),

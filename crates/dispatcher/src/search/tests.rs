@@ -129,6 +129,8 @@ fn locate_with(
         replaced: &crate::replaced::Replaced::default(),
         allowed: None,
         ephemeral: false,
+        attestor: &crate::environment::NoAttestor,
+        can_attest: false,
     };
     let mut search = Locate::plan(&request, &context).unwrap().search.unwrap();
     let view = View::new(store, Tenant::DEFAULT);

@@ -144,7 +144,7 @@ fn correlation_values_come_back_to_those_that_use_them() {
 }
 
 #[test]
-fn what_a_client_says_of_attestation_changes_nothing_and_an_attestation_proves_nothing() {
+fn where_no_attestation_is_evaluated_what_a_client_says_of_it_changes_nothing_and_one_proves_nothing() {
     for version in VERSIONS.into_iter().filter(|version| *version >= ProtocolVersion::V1_2) {
         let server = Server::new();
         let mut client = server.client("fred", version);

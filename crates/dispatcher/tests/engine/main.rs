@@ -8,6 +8,7 @@ mod adjust;
 mod answers;
 mod asynchronous;
 mod asynchronous_trouble;
+mod attestation;
 mod attributes;
 mod batch;
 mod client;

@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use dispatcher::{Authenticator, Clock, Engine, Environment, HeavyWork, Pending, Proved, Refused, Settings};
+use dispatcher::{
+    Attestor, Authenticator, Clock, Engine, Environment, HeavyWork, NotAttested, Pending, Proved, Refused, Settings,
+};
 use kmip::ProtocolVersion;
-use kmip::credential::Credential;
+use kmip::credential::{Attestation, Credential};
+use kmip::enumerations::AttestationType;
 use policy::Actor;
 use store::memory::MemoryStore;
 use store::{Commit, Found, LogRecord, Page, Query, Record, Revision, Store, StoreError, Tenant, Token};
@@ -39,6 +42,7 @@ pub(crate) struct Server {
     now_us: Arc<AtomicI64>,
     verified: Arc<AtomicUsize>,
     generation: Arc<AtomicU64>,
+    platforms: Arc<Platforms>,
 }
 
 /// What goes wrong, and what was asked for meanwhile.
@@ -101,15 +105,17 @@ impl Server {
         let verified = Arc::new(AtomicUsize::new(0));
         let generation = Arc::new(AtomicU64::new(1));
         let trouble = Arc::new(Trouble::default());
+        let platforms = Arc::new(Platforms::default());
         let environment = Environment {
             clock: Box::new(StillClock(Arc::clone(&now_us), Arc::clone(&trouble))),
             heavy_work: Box::new(AtOnce(Arc::clone(&trouble))),
             authenticator: Box::new(KnownUsers(Arc::clone(&verified), Arc::clone(&generation))),
+            attestor: Arc::clone(&platforms) as Arc<dyn Attestor>,
             registrar: Arc::new(dispatcher::NoRegistrar),
             random: Arc::new(crypto::SeededRandom::new(Counting(AtomicU64::new(seed), Arc::clone(&trouble)))),
         };
         let store = Unreliable { inner: store, trouble: Arc::clone(&trouble) };
-        Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation }
+        Self { engine: Engine::new(store, settings, environment), trouble, now_us, verified, generation, platforms }
     }
 
     /// A connection of a client that its certificate names.
@@ -130,6 +136,12 @@ impl Server {
     /// As after a change of the users: what credentials proved must be proved again.
     pub(crate) fn users_changed(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Attestations of this client are evaluated from now on.
+    pub(crate) fn attests(&self, client: &str) {
+        *self.platforms.client.lock().unwrap() = Some(client.to_owned());
+        self.platforms.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The log, decoded.
@@ -263,6 +275,37 @@ impl Authenticator for KnownUsers {
                 _ => Err(Refused::because("not supported")),
             }
         })
+    }
+}
+
+/// Nobody's platform is known, or one client's. Its measurements are right when they end with the nonce.
+#[derive(Default)]
+pub(crate) struct Platforms {
+    client: Mutex<Option<String>>,
+    generation: AtomicU64,
+}
+
+impl Attestor for Platforms {
+    fn types(&self) -> Vec<AttestationType> {
+        let is_known = self.client.lock().unwrap().is_some();
+        if is_known { vec![AttestationType::TPMQuote] } else { Vec::new() }
+    }
+
+    fn types_for(&self, client: &Actor) -> Vec<AttestationType> {
+        let is_known = self.client.lock().unwrap().as_ref() == Some(&client.name);
+        if is_known { vec![AttestationType::TPMQuote] } else { Vec::new() }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    fn verify(&self, _: &Actor, attestation: &Attestation) -> Result<(), NotAttested> {
+        match &attestation.attestation_measurement {
+            None => Err(NotAttested::telling("No measurement")),
+            Some(measurement) if measurement.0.ends_with(&attestation.nonce.nonce_value.0) => Ok(()),
+            Some(_) => Err(NotAttested::because("it is for another nonce")),
+        }
     }
 }
 

@@ -47,6 +47,7 @@ impl Servers {
                 clock: Box::new(Still),
                 heavy_work: Box::new(AtOnce),
                 authenticator: Box::new(Nobody),
+                attestor: Arc::new(dispatcher::NoAttestor),
                 registrar: Arc::new(dispatcher::NoRegistrar),
                 random: Arc::new(crypto::SystemRandom::new()),
             };
