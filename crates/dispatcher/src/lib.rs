@@ -112,7 +112,7 @@ pub use environment::{
 };
 pub use operations::{SUPPORTED, offered};
 pub use query::{OBJECT_TYPES, QUERY_FUNCTIONS};
-pub use record::take_over;
+pub use record::{TakenOver, take_over};
 pub use response_memory::ResponseHold;
 pub use rotation::Rotations;
 pub use session::Session;

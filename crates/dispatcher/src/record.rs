@@ -10,13 +10,13 @@ use kmip::message::VersionNumbers;
 use kmip::object::ManagedObject;
 use kmip::tag;
 use kmip::{ProtocolVersion, Versions};
-use store::{Put, Record};
+use store::{Guard, Put, Record};
 use ttlv_codec::{Reader, Tag, Writer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::internal::{self, Kept};
-use crate::keys::Keys;
+use crate::keys::{Keys, living_name};
 use crate::object::{Instance, StoredObject};
 use crate::replaced;
 
@@ -36,19 +36,38 @@ pub(crate) fn to_put(object: &StoredObject) -> Put {
     Put { identifier: object.identifier.clone(), owner: object.owner.clone(), expected: object.revision, body, terms, numbers }
 }
 
+/// A record of another store on its way into this one.
+#[derive(Debug)]
+pub struct TakenOver {
+    /// What the store writes.
+    pub put: Put,
+    /// The names that the object has, each with what must be so that it stays the only one of them: no other living object of its
+    /// owner has the name. None for one that is destroyed.
+    pub names: Vec<(String, Guard)>,
+}
+
 /// What a store needs to take over an object from another store, which had this record of it: the record as it was, and what
 /// the object can be found by, which no store tells. `None`: it is no object but a request that the other server accepted and
 /// will do itself. That a client's certificate was replaced is taken over with the objects.
 ///
 /// # Errors
 /// Why the record is none of an object: of a newer format, or damaged.
-pub fn take_over(record: Record) -> std::result::Result<Option<Put>, String> {
+pub fn take_over(record: Record) -> std::result::Result<Option<TakenOver>, String> {
     if internal::is_internal(&record.identifier) {
-        return replaced::take_over(&Kept::from(record)).map_err(|error| error.to_string());
+        let put = replaced::take_over(&Kept::from(record)).map_err(|error| error.to_string())?;
+        return Ok(put.map(|put| TakenOver { put, names: Vec::new() }));
     }
     let body = record.body.clone();
     let object = from_record(record).map_err(|error| error.to_string())?;
-    Ok(Some(Put { expected: None, body, ..to_put(&object) }))
+    let name = |attribute: &Attribute| match attribute {
+        Attribute::Name(name) if !object.is_destroyed() => {
+            let guard = Guard { owner: object.owner.clone(), term: living_name(attribute) };
+            Some((name.name_value.clone(), guard))
+        }
+        _ => None,
+    };
+    let names = object.attributes().filter_map(name).collect();
+    Ok(Some(TakenOver { put: Put { expected: None, body, ..to_put(&object) }, names }))
 }
 
 /// The version in whose spelling a value is kept, whatever the version of its object.
@@ -243,9 +262,15 @@ mod tests {
     #[test]
     fn a_record_is_taken_over_as_it_is_with_all_it_can_be_found_by() {
         let written = to_put(&sample());
-        let put = take_over(record(&sample(), &written.body)).unwrap().unwrap();
+        let TakenOver { put, names } = take_over(record(&sample(), &written.body)).unwrap().unwrap();
         assert_eq!((put.identifier, put.owner, put.expected), (written.identifier, written.owner, None));
         assert!(put.body == written.body && put.terms == written.terms && put.numbers == written.numbers);
+        assert_eq!(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+        assert!(names.iter().all(|(_, guard)| guard.owner == "fred" && put.terms.contains(&guard.term)));
+        let mut destroyed = StoredObject { object: None, ..sample() };
+        destroyed.set(Attribute::DestroyDate(DateTime(1)));
+        let written = to_put(&destroyed);
+        assert!(take_over(record(&destroyed, &written.body)).unwrap().unwrap().names.is_empty());
         assert!(take_over(record(&sample(), b"none")).unwrap_err().contains("key-1"));
         let internal = Record { identifier: internal::identifier("request", "00"), ..record(&sample(), b"none") };
         assert!(take_over(internal).unwrap().is_none());

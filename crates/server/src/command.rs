@@ -317,7 +317,7 @@ mod tests {
             (Command::Status, true, true),
             (work(Work::Check), true, false),
             (work(export), true, false),
-            (work(Work::Import { file: "x".into(), skip_existing: true }), true, false),
+            (work(Work::Import { file: "x".into(), skip_existing: true, double_names: false }), true, false),
             (work(Work::AuditVerify { checkpoints: None, public_key: None }), true, true),
             (work(Work::AuditShow { filter: Filter::default() }), false, true),
             (report(inventory), true, true),

@@ -340,7 +340,9 @@ pub(crate) fn db(command: DbCommand) -> Result<(), String> {
             let for_root_key = for_root_key.map(absolute).transpose()?;
             (config, Work::Export { out: absolute(out)?, for_root_key, skip_damaged, unrecorded })
         }
-        DbCommand::Import { config, file, skip_existing } => (config, Work::Import { file: absolute(file)?, skip_existing }),
+        DbCommand::Import { config, file, skip_existing, double_names } => {
+            (config, Work::Import { file: absolute(file)?, skip_existing, double_names })
+        }
     };
     perform(&arguments.config, work)
 }

@@ -1,6 +1,8 @@
 //! What an administrator does with the whole store: check it, export it, import into it. While the server runs its process does
 //! it, else the command itself, on the files.
 
+mod import;
+
 use crate::audit_trail::{self, Filter};
 use crate::config::{Config, StoreKind};
 use crate::duties::Needed;
@@ -8,23 +10,18 @@ use crate::files::{self, SECRET};
 use crate::live;
 use crate::operated::OperatedStore;
 use crate::report;
+use import::{Import, Leave};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use store::sealing::RootKey;
-use store::{Change, Commit, MAX_LOG_ENTRY, Put, Record, Revision, StoreError, Tenant};
-use store_sled::{Export, ExportedRecord, OpenError, Report, SledStore, Step};
+use store::{Commit, StoreError, Tenant};
+use store_sled::{OpenError, Report, SledStore, Step};
 use tokio::runtime::Handle;
 
-/// Records of one commit of an import: large enough that syncs do not count, small enough to wait for.
-const GROUP_RECORDS: usize = 256;
-/// Bytes of records of one commit of an import.
-const GROUP_BYTES: usize = 8 << 20;
-/// Bytes of identifiers in the audit record of a group, which must fit in a log entry with the rest of the record.
-const GROUP_NAMES: usize = MAX_LOG_ENTRY / 2;
 /// How often progress is told on a terminal, where the line is written over.
 const REWRITTEN: Duration = Duration::from_millis(200);
 /// How often it is told elsewhere, in a line of its own.
@@ -172,6 +169,9 @@ pub enum Work {
         file: PathBuf,
         /// Leave out objects whose identifier exists.
         skip_existing: bool,
+        /// Import objects whose name another object of their owner has.
+        #[serde(default)]
+        double_names: bool,
     },
     /// Recompute the chain of the audit log, and compare it with signed checkpoints.
     AuditVerify {
@@ -321,19 +321,9 @@ pub fn work_on<S: OperatedStore>(
                 format!("nothing was exported: {error}")
             })
         }
-        Work::Import { file, skip_existing } => {
-            let import = Import {
-                store,
-                runtime,
-                actor,
-                path: file,
-                group: Vec::new(),
-                tenant: Tenant::DEFAULT,
-                bytes: 0,
-                names: 0,
-                done: 0,
-            };
-            import.run(&key, *skip_existing, progress).map(Outcome::said)
+        Work::Import { file, skip_existing, double_names } => {
+            let may = Leave { skip_existing: *skip_existing, double_names: *double_names };
+            Import::new(store, runtime, actor, file, may).run(&key, progress).map(Outcome::said)
         }
         Work::AuditVerify { checkpoints, public_key } => {
             let (checkpoints, public_key) = (checkpoints.as_ref(), public_key.as_ref());
@@ -400,104 +390,4 @@ fn export<S: OperatedStore>(
     files::sync_parent(out).map_err(text)?;
     let identifier = key.identifier();
     Ok(format!("{}: {records} record(s), sealed under root key {identifier}", out.display()))
-}
-
-fn read(path: &Path, key: &RootKey) -> Result<Export<BufReader<File>>, String> {
-    let file = File::open(path).map_err(text)?;
-    Export::open(BufReader::with_capacity(1 << 20, file), key).map_err(text)
-}
-
-/// What an import writes; nothing for what is no object.
-fn to_put(record: ExportedRecord) -> Result<Option<Put>, String> {
-    let ExportedRecord { identifier, owner, body, .. } = record;
-    dispatcher::take_over(Record { identifier, owner, revision: Revision(0), created: Revision(0), body })
-}
-
-/// Records on their way into a store.
-struct Import<'a, S> {
-    store: &'a S,
-    runtime: &'a Handle,
-    actor: &'a str,
-    path: &'a Path,
-    group: Vec<Put>,
-    tenant: Tenant,
-    bytes: usize,
-    names: usize,
-    done: u64,
-}
-
-impl<S: OperatedStore> Import<'_, S> {
-    /// Reads all of the export and finds it to be whole, before anything is written.
-    fn run(mut self, key: &RootKey, skip_existing: bool, progress: &mut Progress) -> Result<String, String> {
-        let path = self.path;
-        let nothing = |error: String| format!("nothing was imported: {}: {error}", path.display());
-        let mut export = read(path, key).map_err(nothing)?;
-        let (mut records, mut existing, mut first_existing) = (0_u64, 0_u64, None);
-        while let Some(record) = export.next().map_err(text).map_err(nothing)? {
-            records += 1;
-            progress.tell("verifying", records, Some(export.announced().max(records)), "records");
-            if self.store.contains(record.tenant, &record.identifier) {
-                existing += 1;
-                first_existing.get_or_insert_with(|| record.identifier.clone());
-            }
-            to_put(record).map_err(nothing)?;
-        }
-        if let Some(first) = first_existing.filter(|_| !skip_existing) {
-            let others = if existing > 1 { format!(", and {} more,", existing - 1) } else { String::new() };
-            return Err(nothing(format!("{first:?}{others} exists already; --skip-existing leaves out what exists")));
-        }
-        let mut export = read(path, key).map_err(nothing)?;
-        while let Some(record) = export.next().map_err(|error| self.interrupted(error))? {
-            if !self.store.contains(record.tenant, &record.identifier) {
-                self.add(record)?;
-            }
-            progress.tell("importing", self.done, Some(records - existing), "records");
-        }
-        self.commit()?;
-        let skipped = if existing > 0 { format!(", {existing} existed and were left as they are") } else { String::new() };
-        let left_out = records - existing - self.done;
-        let left_out = match left_out {
-            0 => String::new(),
-            count => format!(", {count} asynchronous request(s) of the other server were left out"),
-        };
-        Ok(format!("{}: {} record(s) imported{skipped}{left_out}", path.display(), self.done))
-    }
-
-    fn add(&mut self, record: ExportedRecord) -> Result<(), String> {
-        let tenant = record.tenant;
-        let Some(put) = to_put(record).map_err(|error| self.interrupted(error))? else { return Ok(()) };
-        let names = self.names + put.identifier.len() + 5;
-        let full = self.group.len() >= GROUP_RECORDS || self.bytes + put.body.len() > GROUP_BYTES || names > GROUP_NAMES;
-        if full || tenant != self.tenant {
-            self.commit()?;
-        }
-        self.tenant = tenant;
-        self.bytes += put.body.len();
-        self.names += put.identifier.len() + 5;
-        self.group.push(put);
-        Ok(())
-    }
-
-    /// Makes a group durable together with the record of who imported it.
-    fn commit(&mut self) -> Result<(), String> {
-        if self.group.is_empty() {
-            return Ok(());
-        }
-        let group = std::mem::take(&mut self.group);
-        (self.bytes, self.names) = (0, 0);
-        let count = group.len() as u64;
-        let identifiers = group.iter().map(|put| put.identifier.clone()).collect();
-        let mut record = live::administrative(self.actor, "db import", identifiers, audit::Outcome::Success);
-        record.tenant = self.tenant.0;
-        let commit =
-            Commit { changes: group.into_iter().map(Change::Put).collect(), log: vec![record.encode()], ..Commit::default() };
-        self.runtime.block_on(self.store.commit(self.tenant, commit)).map_err(|error| self.interrupted(error))?;
-        self.done += count;
-        Ok(())
-    }
-
-    fn interrupted(&self, error: impl ToString) -> String {
-        let (path, error) = (self.path.display(), error.to_string());
-        format!("{path}: {} record(s) were imported, then: {error}; repeat it with --skip-existing", self.done)
-    }
 }

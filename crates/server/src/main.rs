@@ -277,6 +277,9 @@ enum DbCommand {
         /// Leave out objects whose identifier exists already.
         #[arg(long)]
         skip_existing: bool,
+        /// Import objects whose name another object of their owner has: Locate by the name finds both.
+        #[arg(long)]
+        double_names: bool,
     },
 }
 

@@ -189,6 +189,73 @@ fn identifiers(answer: &Tree) -> Vec<String> {
 }
 
 #[test]
+fn an_import_gives_no_second_object_a_name_that_is_taken() {
+    let (root, from) = folder("from");
+    let to = root.path().join("to");
+    let exported = keys(&from, 3);
+    let mut server = Program::dev(&from);
+    let mut client = connect(&server, &from);
+    let make = |client: &mut Client, name: &str| {
+        let answer = client.exchange(&create_named(name)).unwrap();
+        text(&answer, tag::UniqueIdentifier).unwrap_or_else(|| panic!("{answer:?}"))
+    };
+    // Clients of 1.x may give a name twice: so it stays.
+    let again = make(&mut client, "from 0");
+    stop(&mut server);
+    let mut server = Program::dev(&to);
+    let mut client = connect(&server, &to);
+    let here = make(&mut client, "from 2");
+    let gone = make(&mut client, "from 1");
+    let destroyed = client.exchange(&request(20, None, |writer| writer.text_string(tag::UniqueIdentifier, &gone))).unwrap();
+    assert!(program::succeeded(&destroyed), "{destroyed:?}");
+    let before = identifiers(&client.exchange(&request(8, None, |_| ())).unwrap());
+
+    let out = root.path().join("out.kmipd").display().to_string();
+    let (from_config, to_config, to_key) = (config(&from), config(&to), to.join("root.key").display().to_string());
+    kmipd_ok(&["db", "export", "--config", &from_config, "--out", &out, "--for-root-key", &to_key], "");
+    let import = ["db", "import", "--config", &to_config, "--in", &out];
+    for more in [&[][..], &["--skip-existing"]] {
+        let refused = kmipd(&[&import[..], more].concat(), "");
+        let told = said(&refused);
+        assert!(!refused.status.success() && told.contains("nothing was imported"), "{told}");
+        let taken = format!("{:?} has the name \"from 2\", which belongs to {here:?} here; both are \"demo\"'s", exported[2].1);
+        assert!(told.contains(&taken) && told.contains("--double-names") && !told.contains("more"), "{told}");
+    }
+    assert_eq!(client.exchange(&request(8, None, |_| ())).map(|all| identifiers(&all)).unwrap(), before, "nothing was changed");
+
+    // Another name makes room. What was imported before is no obstacle to what shares a name with it.
+    let renamed = request(14, None, |writer| {
+        writer.text_string(tag::UniqueIdentifier, &here);
+        writer.structure(tag::Attribute, |writer| {
+            writer.text_string(tag::AttributeName, "Name");
+            write_name(writer, "moved");
+        });
+    });
+    let renamed = client.exchange(&renamed).unwrap();
+    assert!(program::succeeded(&renamed), "{renamed:?}");
+    let printed = kmipd_ok(&import, "");
+    assert!(printed.contains("4 record(s) imported"), "{printed}");
+    let printed = kmipd_ok(&[&import[..], &["--skip-existing"]].concat(), "");
+    assert!(printed.contains("0 record(s) imported, 4 existed"), "{printed}");
+    let shared = client.exchange(&locate("from 0")).unwrap();
+    assert_eq!(identifiers(&shared), [again.as_str(), exported[0].1.as_str()]);
+    stop(&mut server);
+
+    // With leave, both have it.
+    let third = root.path().join("third");
+    let mut server = Program::dev(&third);
+    let mut client = connect(&server, &third);
+    let here = make(&mut client, "from 2");
+    let (out, key) = (root.path().join("out.third").display().to_string(), third.join("root.key").display().to_string());
+    kmipd_ok(&["db", "export", "--config", &from_config, "--out", &out, "--for-root-key", &key], "");
+    let third_config = config(&third);
+    kmipd_ok(&["db", "import", "--config", &third_config, "--in", &out, "--double-names"], "");
+    let both = client.exchange(&locate("from 2")).unwrap();
+    assert_eq!(identifiers(&both), [exported[2].1.as_str(), here.as_str()]);
+    stop(&mut server);
+}
+
+#[test]
 fn a_running_server_is_checked_exported_and_imported_into() {
     let (root, from) = folder("running");
     let to = root.path().join("to");
