@@ -10,6 +10,7 @@ use kmip::attribute::{Attribute, AttributeReference};
 use kmip::enumerations::{
     BatchErrorContinuationOption, CryptographicAlgorithm, ObjectType, QueryFunction, RevocationReasonCode, SecretDataType, State,
 };
+use kmip::masks::CryptographicUsageMask;
 use kmip::operation::Operation;
 use kmip::payload::{ActivateRequest, CreateRequest, GetRequest};
 use kmip::result_reason::ResultReason;
@@ -326,7 +327,7 @@ async fn what_hangs_on_a_key_is_revoked_with_it_and_only_if_somebody_says_so() {
     // It tells of one that tells of it: a circle. And its replacement is none of the matter.
     let leaf = make(&mut client, linked(&[(LinkType::ParentLink, &derived), (LinkType::ChildLink, &base)])).await;
     let other = make(&mut client, linked(&[(LinkType::ReplacedObjectLink, &base)])).await;
-    let wrapped = make(&mut client, linked(&[(LinkType::WrappingKeyLink, &leaf)])).await;
+    let wrapped = register_wrapped(&mut client, &leaf).await;
     let states = async |client: &mut Client| {
         let mut states = Vec::new();
         for key in [&base, &derived, &leaf, &wrapped, &other] {
@@ -358,5 +359,96 @@ async fn what_hangs_on_a_key_is_revoked_with_it_and_only_if_somebody_says_so() {
     assert_eq!(document["plan"][0]["skipped"], "is Compromised already");
     assert!(document["plan"][1]["unknown"].is_string());
     assert_eq!(kmipd.kmip(&["revoke", &base, "--yes"]).status.code(), Some(2));
+    client.close().await;
+}
+
+/// Registers a key that is wrapped; the server links it to what it is wrapped with.
+async fn register_wrapped(client: &mut Client, under: &str) -> String {
+    use kmip::enumerations::{KeyFormatType, WrappingMethod};
+    use kmip::object::{KeyBlock, KeyValue, ManagedObject, SymmetricKey};
+    use kmip::structures::{EncryptionKeyInformation, KeyWrappingData};
+    let key_block = KeyBlock {
+        key_format_type: KeyFormatType::Raw,
+        key_compression_type: None,
+        key_value: Some(KeyValue::Wrapped(Secret::from_slice(&[7; 24]))),
+        cryptographic_algorithm: Some(CryptographicAlgorithm::AES),
+        cryptographic_length: Some(128),
+        key_wrapping_data: Some(KeyWrappingData {
+            wrapping_method: WrappingMethod::Encrypt,
+            encryption_key_information: Some(EncryptionKeyInformation {
+                unique_identifier: under.into(),
+                cryptographic_parameters: None,
+            }),
+            mac_signature_key_information: None,
+            mac_signature: None,
+            iv_counter_nonce: None,
+            encoding_option: None,
+        }),
+    };
+    let mask = Attribute::CryptographicUsageMask(CryptographicUsageMask::Encrypt);
+    let object = ManagedObject::SymmetricKey(SymmetricKey { key_block });
+    client.register(object, AttributeList::new().with(mask)).await.unwrap().0
+}
+
+#[tokio::test]
+async fn what_was_given_out_wrapped_is_revoked_as_the_administrators_report_says() {
+    use kmip::enumerations::{BlockCipherMode, WrappingMethod};
+    use kmip::structures::{CryptographicParameters, EncryptionKeyInformation, KeyWrappingSpecification};
+    let kmipd = Kmipd::start();
+    let mut client = connect(&kmipd, ProtocolVersion::V2_1).await;
+    let wraps = AttributeList::new().with(Attribute::CryptographicUsageMask(CryptographicUsageMask::WrapKey));
+    let wrapping = client.create_symmetric_key(CryptographicAlgorithm::AES, 256, wraps).await.unwrap();
+    client.activate(&wrapping).await.unwrap();
+    let key = client.create_symmetric_key(CryptographicAlgorithm::AES, 256, AttributeList::new()).await.unwrap();
+    let request = GetRequest {
+        unique_identifier: Some(key.0.as_str().into()),
+        key_format_type: None,
+        key_wrap_type: None,
+        key_compression_type: None,
+        key_wrapping_specification: Some(KeyWrappingSpecification {
+            wrapping_method: WrappingMethod::Encrypt,
+            encryption_key_information: Some(EncryptionKeyInformation {
+                unique_identifier: wrapping.0.as_str().into(),
+                cryptographic_parameters: Some(CryptographicParameters {
+                    block_cipher_mode: Some(BlockCipherMode::NISTKeyWrap),
+                    ..CryptographicParameters::default()
+                }),
+            }),
+            mac_signature_key_information: None,
+            attribute_names: Vec::new(),
+            attribute_references: Vec::new(),
+            encoding_option: None,
+        }),
+    };
+    client.call(&request).await.unwrap();
+    let report = kmipd.scratch("impact.json").display().to_string();
+    let impact = |limit: &str| {
+        let asked = kmipd.kmipd(&["report", "impact", &wrapping.0, "--format", "json", "--limit", limit, "--out", &report]);
+        assert!(asked.status.success(), "{asked:?}");
+    };
+    // The record of a read is in the log soon.
+    let revoke =
+        |more: &[&str]| kmipd.kmip(&[&["revoke", &wrapping.0, "--cascade", "--reason", "key-compromise"], more].concat());
+    let begun = std::time::Instant::now();
+    let plan = loop {
+        impact("10");
+        let plan = String::from_utf8(revoke(&["--dry-run", "--impact", &report]).stdout).unwrap();
+        if plan.contains("2 of 2 objects") {
+            break plan;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{plan}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert!(plan.contains(&format!("given out wrapped by {}", wrapping.0)), "{plan}");
+    let without = revoke(&["--dry-run"]);
+    assert!(String::from_utf8(without.stdout).unwrap().contains("1 of 1 objects"), "no link tells of it");
+    let other = kmipd.kmip(&["revoke", &key.0, "--cascade", "--dry-run", "--impact", &report]);
+    assert_eq!(other.status.code(), Some(2), "the report is about another key: {other:?}");
+    assert!(revoke(&["--yes", "--impact", &report]).status.success());
+    let state = [AttributeReference::Standard(tag::State)];
+    assert_eq!(*client.get_attributes(&key, &state).await.unwrap().state().unwrap(), State::Compromised);
+    impact("0");
+    let cut = revoke(&["--dry-run", "--impact", &report]);
+    assert!(!cut.status.success() && String::from_utf8_lossy(&cut.stderr).contains("--limit"), "{cut:?}");
     client.close().await;
 }

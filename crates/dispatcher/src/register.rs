@@ -99,7 +99,6 @@ impl Operation for Register {
             None => Vec::new(),
         };
         take_in(&mut object, managed, context)?;
-        link_wrapping_key(&mut object, context);
         context.factory.complete(&mut object, context.settings)?;
         creation::complete(&mut object, Origin::Registered, context)?;
         let response = RegisterResponse { unique_identifier: UniqueIdentifier(identifier.clone()), template_attribute: None };
@@ -188,14 +187,15 @@ fn unpack(
 }
 
 /// Links a wrapped object with the key that it is wrapped with (2.1, section 6.1.43): the one that encrypts, or else the one that signs. The
-/// link type is one of 2.0.
+/// link type is one of 2.0. What came over an older version has it, too: its clients are not told of it, and whoever asks what hangs on the
+/// key is.
 fn link_wrapping_key(object: &mut StoredObject, context: &Context<'_>) {
     let Some(data) = object.object.as_ref().and_then(|managed| managed.key_block()?.key_wrapping_data.as_ref()) else { return };
     let signs = data.mac_signature_key_information.as_ref().map(|information| &information.unique_identifier);
     let key = data.encryption_key_information.as_ref().map(|information| &information.unique_identifier).or(signs);
     // Who says which key it is need not have it here.
     let Some(key) = key.and_then(|key| context.identifier(Some(key)).ok()) else { return };
-    if !context.version.is_1x() && object.linked(LinkType::WrappingKeyLink).is_none() {
+    if object.linked(LinkType::WrappingKeyLink).is_none() {
         object.add(creation::link(LinkType::WrappingKeyLink, &key));
     }
 }
@@ -220,6 +220,7 @@ pub(crate) fn take_in(object: &mut StoredObject, mut managed: ManagedObject, con
         learn(object, object_type, block, context.version)?;
     }
     object.object = Some(managed);
+    link_wrapping_key(object, context);
     Ok(())
 }
 

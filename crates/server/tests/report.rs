@@ -61,6 +61,31 @@ fn get_wrapped(identifier: &str, under: &str) -> Vec<u8> {
     })
 }
 
+/// Register of an AES key that is wrapped.
+fn register_wrapped(under: &str) -> Vec<u8> {
+    request(3, None, |writer| {
+        writer.enumeration(tag::ObjectType, 2);
+        writer.structure(tag::TemplateAttribute, |writer| {
+            writer.structure(tag::Attribute, |writer| {
+                writer.text_string(tag::AttributeName, "Cryptographic Usage Mask");
+                writer.integer(tag::AttributeValue, 12);
+            });
+        });
+        writer.structure(tag::SymmetricKey, |writer| {
+            writer.structure(tag::KeyBlock, |writer| {
+                writer.enumeration(tag::KeyFormatType, 1);
+                writer.byte_string(tag::KeyValue, &[7; 24]);
+                writer.enumeration(tag::CryptographicAlgorithm, 3);
+                writer.integer(tag::CryptographicLength, 128);
+                writer.structure(tag::KeyWrappingData, |writer| {
+                    writer.enumeration(tag::WrappingMethod, 1);
+                    writer.structure(tag::EncryptionKeyInformation, |writer| writer.text_string(tag::UniqueIdentifier, under));
+                });
+            });
+        });
+    })
+}
+
 struct Made {
     base: String,
     derived: String,
@@ -169,7 +194,19 @@ fn the_impact_of_a_key_names_what_hangs_on_it_and_who_has_it() {
     assert_eq!((&below["obtained_by"][0]["actor"], &below["obtained_by"][0]["times"]), (&"demo".into(), &3.into()));
     assert!(of_base["key"]["obtained_by"].as_array().unwrap().is_empty());
     assert_eq!(read(&derived)["comes_from"][0]["identifier"], base.as_str());
-    let given = &read(&wrapping)["given_out_wrapped"][0];
+    // The bytes that were given out, and its key, are as good as the object; and so is what the object is wrapped by here.
+    let mut client = Client::connect(server.address, &settings(&folder.join("clients/demo"))).unwrap();
+    let registered = client.exchange(&register_wrapped(&wrapping)).unwrap();
+    let registered = text(&registered, tag::UniqueIdentifier).unwrap_or_else(|| panic!("{registered:?}"));
+    drop(client);
+    let of_wrapping = read(&wrapping);
+    let hanging: Vec<_> =
+        of_wrapping["affected"].as_array().unwrap().iter().map(|node| (&node["identifier"], &node["relation"])).collect();
+    assert_eq!(
+        hanging,
+        [(&registered.as_str().into(), &"wrapped-by".into()), (&derived.as_str().into(), &"given-out-wrapped-by".into())]
+    );
+    let given = &of_wrapping["given_out_wrapped"][0];
     assert_eq!(
         (&given["object"], &given["under"], &given["times"]),
         (&derived.as_str().into(), &wrapping.as_str().into(), &1.into())

@@ -73,6 +73,13 @@ impl Kmipd {
         assert!(process.wait().unwrap().success());
     }
 
+    /// Runs a command of `kmipd` on the server.
+    pub fn kmipd(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--config").arg(self.directory.path().join("dev/kmipd.toml"));
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Runs `kmip` against the server.
     pub fn kmip(&self, arguments: &[&str]) -> Output {
         kmip(Some(&self.client_toml()), arguments)

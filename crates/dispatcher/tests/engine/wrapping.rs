@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crypto::SystemRandom;
-use kmip::attribute::Attribute;
+use kmip::attribute::{Attribute, Attributes};
 use kmip::codec::{DateTime, from_bytes};
 use kmip::enumerations::{
     BlockCipherMode, CryptographicAlgorithm, EncodingOption, KeyWrapType, LinkType, ObjectType, PaddingMethod,
@@ -24,7 +24,7 @@ use kmip::structures::{
 };
 use kmip::{ProtocolVersion, Secret};
 
-use crate::client::{Client, aes, aes_and, create_key_pair, export, get, register, template};
+use crate::client::{Client, aes, aes_and, create_key_pair, export, get, locate, register, template};
 use crate::objects::{KEY, opaque_object, secret_data, symmetric_key};
 use crate::server::{START, Server, VERSIONS};
 
@@ -324,6 +324,35 @@ fn what_was_registered_wrapped_is_unwrapped_for_those_who_ask() {
                 assert_eq!(client.object(&key), object);
             }
         }
+    }
+}
+
+/// Also of what a client of 1.x registered, or what was imported, whoever can name the link learns what hangs on the key.
+#[test]
+fn what_is_wrapped_by_a_key_is_found_by_the_link_whatever_version_brought_it() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let kek = kek(&mut client);
+        let wrapped = client.register(wrapped_object(&kek, KEY, None), vec![]);
+        client.register(symmetric_key(), vec![]);
+        let link = Link { link_type: LinkType::WrappingKeyLink, linked_object_identifier: kek.as_str().into() };
+        let mut expected = vec![wrapped];
+        if version >= ProtocolVersion::V1_4 {
+            let request = ImportRequest {
+                unique_identifier: "imported".into(),
+                object_type: (!version.is_1x()).then_some(ObjectType::SymmetricKey),
+                replace_existing: None,
+                key_wrap_type: None,
+                attributes: Attributes::default(),
+                object: wrapped_object(&kek, KEY, None),
+            };
+            client.ask(Operation::Import, &request).ok::<ImportResponse>();
+            expected.insert(0, "imported".to_owned());
+        }
+        let mut newest = server.client("fred", ProtocolVersion::V2_1);
+        let found = newest.locate_with(locate(ProtocolVersion::V2_1, vec![Attribute::Link(link)]));
+        assert_eq!(found, expected, "{version}");
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::activity::{Act, act};
 use super::document::{Document, Table};
+use super::graph::{Edge, Graph, Relation};
 use super::{VERSION, dash, kind_of, scan, spoken};
 use crate::audit_trail::{Log, moment};
 use crate::database::Progress;
 use audit::{Action, AuditRecord, Outcome};
-use dispatcher::Summary;
-use kmip::enumerations::{LinkType, ObjectType};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use store::{Store, Tenant};
 use tokio::runtime::Handle;
 
@@ -17,131 +16,6 @@ use tokio::runtime::Handle;
 const ACTORS_MAX: usize = 100;
 /// What was given out wrapped: objects, by key and actor, in memory.
 const GIVEN_OUT_MAX: usize = 100_000;
-
-/// How one object hangs on another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Relation {
-    DerivedFrom,
-    WrappedBy,
-    CertifiedBy,
-    CertificateOf,
-    PublicKeyOf,
-    PrivateKeyOf,
-    ChildOf,
-    ProtectedBy,
-    /// Not followed: what replaces a key does not depend on it.
-    ReplacementOf,
-    NextAfter,
-}
-
-impl Relation {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::DerivedFrom => "derived from",
-            Self::WrappedBy => "wrapped by",
-            Self::CertifiedBy => "certified by",
-            Self::CertificateOf => "certificate of",
-            Self::PublicKeyOf => "public key of",
-            Self::PrivateKeyOf => "private key of",
-            Self::ChildOf => "child or part of",
-            Self::ProtectedBy => "protected by the password",
-            Self::ReplacementOf => "replacement of",
-            Self::NextAfter => "next after",
-        }
-    }
-
-    const fn is_followed(self) -> bool {
-        !matches!(self, Self::ReplacementOf | Self::NextAfter)
-    }
-}
-
-/// That one object hangs on another, by their numbers.
-struct Edge {
-    from: u32,
-    to: u32,
-    relation: Relation,
-}
-
-/// All relations of a tenant's objects. Objects without any are not in it.
-#[derive(Default)]
-struct Graph {
-    numbers: HashMap<String, u32>,
-    edges: HashSet<(u32, u32, Relation)>,
-}
-
-impl Graph {
-    fn number(&mut self, identifier: &str) -> u32 {
-        if let Some(number) = self.numbers.get(identifier) {
-            return *number;
-        }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(identifier.to_owned(), number);
-        number
-    }
-
-    /// Takes what an object tells of its relations, whichever end tells it.
-    fn add(&mut self, object: &Summary) {
-        let own = object.identifier.as_str();
-        for wrapping in &object.wrapped_by {
-            self.relate(wrapping, own, Relation::WrappedBy);
-        }
-        for (link_type, other) in &object.links {
-            let is_certificate = object.object_type == ObjectType::Certificate;
-            match *link_type {
-                LinkType::DerivedKeyLink => self.relate(own, other, Relation::DerivedFrom),
-                LinkType::DerivationBaseObjectLink => self.relate(other, own, Relation::DerivedFrom),
-                LinkType::WrappingKeyLink => self.relate(other, own, Relation::WrappedBy),
-                // That of a certificate leads to the one of its issuer (2.1, section 4.31).
-                LinkType::CertificateLink | LinkType::PKCS_12CertificateLink if is_certificate => {
-                    self.relate(other, own, Relation::CertifiedBy);
-                }
-                LinkType::CertificateLink | LinkType::PKCS_12CertificateLink => self.relate(own, other, Relation::CertificateOf),
-                LinkType::PublicKeyLink => self.relate(own, other, Relation::PublicKeyOf),
-                LinkType::PrivateKeyLink => self.relate(own, other, Relation::PrivateKeyOf),
-                LinkType::ParentLink => self.relate(other, own, Relation::ChildOf),
-                LinkType::ChildLink => self.relate(own, other, Relation::ChildOf),
-                LinkType::PKCS_12PasswordLink => self.relate(other, own, Relation::ProtectedBy),
-                LinkType::ReplacementObjectLink => self.relate(own, other, Relation::ReplacementOf),
-                LinkType::ReplacedObjectLink => self.relate(other, own, Relation::ReplacementOf),
-                LinkType::NextLink => self.relate(own, other, Relation::NextAfter),
-                LinkType::PreviousLink => self.relate(other, own, Relation::NextAfter),
-                _ => {}
-            }
-        }
-    }
-
-    /// Notes that `on` hangs on `from`.
-    fn relate(&mut self, from: &str, on: &str, relation: Relation) {
-        let (from, on) = (self.number(from), self.number(on));
-        if from != on {
-            self.edges.insert((from, on, relation));
-        }
-    }
-
-    /// What can be reached from an object, the nearest first, each once: number, depth, and over which edge.
-    fn walk(&self, start: u32, downwards: bool) -> Vec<(u32, u32, Edge)> {
-        let mut next: HashMap<u32, Vec<Edge>> = HashMap::new();
-        for (from, to, relation) in self.edges.iter().copied().filter(|(_, _, relation)| relation.is_followed()) {
-            let key = if downwards { from } else { to };
-            next.entry(key).or_default().push(Edge { from, to, relation });
-        }
-        next.values_mut().for_each(|edges| edges.sort_by_key(|edge| (edge.relation, edge.from, edge.to)));
-        let mut seen = HashSet::from([start]);
-        let mut waiting = VecDeque::from([(start, 0)]);
-        let mut reached = Vec::new();
-        while let Some((number, depth)) = waiting.pop_front() {
-            for edge in next.remove(&number).unwrap_or_default() {
-                let other = if downwards { edge.to } else { edge.from };
-                if seen.insert(other) {
-                    waiting.push_back((other, depth + 1));
-                    reached.push((other, depth + 1, edge));
-                }
-            }
-        }
-        reached
-    }
-}
 
 /// All that is told.
 #[derive(Debug, Serialize)]
@@ -240,6 +114,7 @@ pub(super) fn of<S: Store>(
         Ok(_) => {}
         Err(_) => unreadable += 1,
     })?;
+    read_log(store, tenant, runtime, progress, |record| graph.add_given_out(record))?;
     let mut identifiers = vec![String::new(); graph.numbers.len()];
     graph.numbers.iter().for_each(|(identifier, number)| identifiers[*number as usize].clone_from(identifier));
     let name = |number: u32| identifiers[number as usize].clone();
@@ -265,7 +140,8 @@ pub(super) fn of<S: Store>(
         .collect();
     replacements.sort_by(|one, other| (one.relation, &one.identifier).cmp(&(other.relation, &other.identifier)));
 
-    let told = Told::read(store, tenant, &mut affected, runtime, progress)?;
+    let under = |key: &str| graph.numbers.get(key).is_some_and(|number| *number == start || below.contains(number));
+    let told = Told::read(store, tenant, &mut affected, under, runtime, progress)?;
     let mut given_out: Vec<_> = told.given_out.into_iter().collect();
     given_out.sort_by_key(|(_, times)| std::cmp::Reverse(times.last_us));
     let given_out_count = given_out.len() as u64;
@@ -337,6 +213,31 @@ fn node<S: Store>(store: &S, tenant: Tenant, identifier: &str, now: i64, runtime
     }
 }
 
+/// Reads the audit log of a tenant, and tells when its first entry, of any tenant, was written.
+fn read_log<S: Store>(
+    store: &S,
+    tenant: Tenant,
+    runtime: &Handle,
+    progress: &mut Progress,
+    mut show: impl FnMut(&AuditRecord),
+) -> Result<Option<i64>, String> {
+    let mut begins_us = None;
+    let mut log = Log { store, runtime, progress, what: "reading the audit log", next: 1 };
+    loop {
+        let page = log.page()?;
+        if page.is_empty() {
+            return Ok(begins_us);
+        }
+        for entry in &page {
+            let Ok(record) = AuditRecord::decode(&entry.entry) else { continue };
+            begins_us = begins_us.or(Some(record.time_us));
+            if record.tenant == tenant.0 {
+                show(&record);
+            }
+        }
+    }
+}
+
 /// What the audit log tells of the affected objects.
 struct Told {
     begins_us: Option<i64>,
@@ -345,58 +246,43 @@ struct Told {
 }
 
 impl Told {
+    /// `is_affected` tells whether what was wrapped by a key is to be told.
     fn read<S: Store>(
         store: &S,
         tenant: Tenant,
         nodes: &mut [Node],
+        is_affected: impl Fn(&str) -> bool,
         runtime: &Handle,
         progress: &mut Progress,
     ) -> Result<Self, String> {
         let numbers: HashMap<String, usize> =
             nodes.iter().enumerate().map(|(number, node)| (node.identifier.clone(), number)).collect();
         let mut obtained: Vec<BTreeMap<String, Times>> = vec![BTreeMap::new(); nodes.len()];
-        let mut told = Self { begins_us: None, given_out: BTreeMap::new() };
-        let mut log = Log { store, runtime, progress, what: "reading the audit log", next: 1 };
-        loop {
-            let page = log.page()?;
-            if page.is_empty() {
-                break;
-            }
-            for entry in &page {
-                let Ok(record) = AuditRecord::decode(&entry.entry) else { continue };
-                told.begins_us = told.begins_us.or(Some(record.time_us));
-                let (Action::Operation(operation), Outcome::Success) = (&record.action, record.outcome) else { continue };
-                if record.tenant != tenant.0 {
-                    continue;
+        let mut given_out = BTreeMap::new();
+        let begins_us = read_log(store, tenant, runtime, progress, |record| {
+            let (Action::Operation(operation), Outcome::Success) = (&record.action, record.outcome) else { return };
+            for (place, identifier) in record.identifiers.iter().enumerate() {
+                let object = &record.identifiers[0];
+                let is_key = place > 0 && act(*operation, 0) == Act::Obtained && object != identifier;
+                if is_key && given_out.len() < GIVEN_OUT_MAX && is_affected(identifier) {
+                    let given = (object.clone(), identifier.clone(), record.actor.clone());
+                    let times = Times::add(given_out.get(&given).copied(), record.time_us);
+                    given_out.insert(given, times);
                 }
-                for (place, identifier) in record.identifiers.iter().enumerate() {
-                    let Some(number) = numbers.get(identifier).copied() else { continue };
-                    match act(*operation, place) {
-                        Act::Obtained => {
-                            let actors = &mut obtained[number];
-                            if actors.len() < ACTORS_MAX || actors.contains_key(&record.actor) {
-                                let times = Times::add(actors.get(&record.actor).copied(), record.time_us);
-                                actors.insert(record.actor.clone(), times);
-                            }
+                let Some(number) = numbers.get(identifier).copied() else { continue };
+                match act(*operation, place) {
+                    Act::Obtained => {
+                        let actors = &mut obtained[number];
+                        if actors.len() < ACTORS_MAX || actors.contains_key(&record.actor) {
+                            let times = Times::add(actors.get(&record.actor).copied(), record.time_us);
+                            actors.insert(record.actor.clone(), times);
                         }
-                        Act::Used => {
-                            nodes[number].used += 1;
-                            let object = &record.identifiers[0];
-                            if told.given_out.len() < GIVEN_OUT_MAX
-                                && place > 0
-                                && act(*operation, 0) == Act::Obtained
-                                && object != identifier
-                            {
-                                let given = (object.clone(), identifier.clone(), record.actor.clone());
-                                let times = Times::add(told.given_out.get(&given).copied(), record.time_us);
-                                told.given_out.insert(given, times);
-                            }
-                        }
-                        Act::Located | Act::Made => {}
                     }
+                    Act::Used => nodes[number].used += 1,
+                    Act::Located | Act::Made => {}
                 }
             }
-        }
+        })?;
         for (node, actors) in nodes.iter_mut().zip(obtained) {
             node.obtained_by = actors
                 .into_iter()
@@ -408,7 +294,7 @@ impl Told {
                 })
                 .collect();
         }
-        Ok(told)
+        Ok(Self { begins_us, given_out })
     }
 }
 
@@ -481,7 +367,8 @@ impl Impact {
             Table {
                 title: "What hangs on it".into(),
                 about: format!(
-                    "All that was derived from it, wrapped, certified or made with it, and who has obtained it. {about_log}"
+                    "All that was derived from it, wrapped (here, or when it was given out), certified or made with it, and who has obtained \
+                     it. {about_log}"
                 ),
                 columns: &["step", "object", "name", "algorithm", "state", "owner", "how", "obtained by"],
                 rows: self.affected.iter().map(row).collect(),
@@ -516,94 +403,5 @@ impl Impact {
             },
         ];
         Document { title: format!("What hangs on {}", key.identifier), facts, tables }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use kmip::enumerations::State;
-    use kmip::masks::CryptographicUsageMask;
-
-    fn object(identifier: &str, object_type: ObjectType, links: &[(LinkType, &str)]) -> Summary {
-        Summary {
-            identifier: identifier.to_owned(),
-            owner: "fred".to_owned(),
-            object_type,
-            state: State::Active,
-            name: None,
-            algorithm: None,
-            length: None,
-            usage: CryptographicUsageMask::default(),
-            initial: None,
-            activation: None,
-            deactivation: None,
-            fresh: None,
-            archived: false,
-            rotates: None,
-            links: links.iter().map(|(link_type, other)| (*link_type, (*other).to_owned())).collect(),
-            wrapped_by: Vec::new(),
-            certificate: None,
-        }
-    }
-
-    fn reached(objects: &[Summary], start: &str, downwards: bool) -> Vec<(String, u32)> {
-        let mut graph = Graph::default();
-        let start = graph.number(start);
-        objects.iter().for_each(|object| graph.add(object));
-        let name = |number| graph.numbers.iter().find(|(_, other)| **other == number).unwrap().0.clone();
-        let mut reached: Vec<_> = graph.walk(start, downwards).iter().map(|(number, depth, _)| (name(*number), *depth)).collect();
-        reached.sort();
-        reached
-    }
-
-    fn expected(names: &[(&str, u32)]) -> Vec<(String, u32)> {
-        names.iter().map(|(name, depth)| ((*name).to_owned(), *depth)).collect()
-    }
-
-    #[test]
-    fn either_end_of_a_link_tells_and_siblings_are_not_affected() {
-        use LinkType as L;
-        let key = ObjectType::SymmetricKey;
-        let mut wrapped = object("wrapped", key, &[]);
-        wrapped.wrapped_by.push("one".to_owned());
-        let objects = [
-            object("base", key, &[(L::DerivedKeyLink, "one")]),
-            object("one", key, &[(L::ReplacementObjectLink, "new")]),
-            object("two", key, &[(L::DerivationBaseObjectLink, "base")]),
-            object("below", key, &[(L::DerivationBaseObjectLink, "one")]),
-            object("new", key, &[(L::ReplacedObjectLink, "one")]),
-            wrapped,
-        ];
-        assert_eq!(reached(&objects, "one", true), expected(&[("below", 1), ("wrapped", 1)]));
-        assert_eq!(reached(&objects, "one", false), expected(&[("base", 1)]));
-        let all = expected(&[("below", 2), ("one", 1), ("two", 1), ("wrapped", 2)]);
-        assert_eq!(reached(&objects, "base", true), all);
-    }
-
-    #[test]
-    fn a_compromised_authority_takes_its_certificates_along() {
-        use LinkType as L;
-        let objects = [
-            object("private", ObjectType::PrivateKey, &[(L::PublicKeyLink, "public"), (L::CertificateLink, "authority")]),
-            object("public", ObjectType::PublicKey, &[(L::PrivateKeyLink, "private")]),
-            object("authority", ObjectType::Certificate, &[]),
-            object("server", ObjectType::Certificate, &[(L::CertificateLink, "authority")]),
-        ];
-        let all = expected(&[("authority", 1), ("public", 1), ("server", 2)]);
-        assert_eq!(reached(&objects, "private", true), all);
-    }
-
-    #[test]
-    fn circles_end() {
-        use LinkType as L;
-        let key = ObjectType::SymmetricKey;
-        let objects = [
-            object("a", key, &[(L::DerivedKeyLink, "b"), (L::DerivedKeyLink, "a")]),
-            object("b", key, &[(L::DerivedKeyLink, "c")]),
-            object("c", key, &[(L::DerivedKeyLink, "a"), (L::ChildLink, "b")]),
-        ];
-        assert_eq!(reached(&objects, "a", true), expected(&[("b", 1), ("c", 2)]));
-        assert_eq!(reached(&objects, "a", false), expected(&[("b", 2), ("c", 1)]));
     }
 }

@@ -3,6 +3,7 @@
 
 mod activity;
 mod document;
+mod graph;
 mod impact;
 mod inventory;
 pub mod policy;

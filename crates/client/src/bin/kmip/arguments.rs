@@ -290,6 +290,9 @@ pub(crate) struct Revoke {
     /// With --cascade: only show what would be revoked
     #[arg(long, requires = "cascade")]
     pub(crate) dry_run: bool,
+    /// With --cascade: also what the administrator's report says (kmipd report impact --format json), which knows what was given out wrapped
+    #[arg(long, requires = "cascade", value_name = "FILE")]
+    pub(crate) impact: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

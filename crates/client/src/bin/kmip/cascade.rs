@@ -1,8 +1,9 @@
 //! `kmip revoke --cascade`: an object and all that hangs on it. What there is to do is found first and shown; then the objects are
 //! revoked, those that others hang on before the others, so that a break in the middle leaves leaves and not roots.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
 
 use client::{AttributeList, Client, Error, spoken};
 use kmip::attribute::{Attribute, AttributeReference, Attributes};
@@ -65,15 +66,54 @@ struct Step {
     unknown: Option<String>,
 }
 
+/// What a report of the administrator says: by object, what hangs on it and how.
+#[derive(Default)]
+pub(crate) struct Report {
+    /// What it is about; `None`: there is no report.
+    key: Option<String>,
+    below: HashMap<String, Vec<(String, String)>>,
+}
+
+/// Reads what `kmipd report impact --format json` wrote.
+///
+/// # Errors
+/// When it is no such report, or not all of it.
+pub(crate) fn read_report(path: &Path) -> Result<Report, Failure> {
+    let wrong = |what: &str| Failure::other(format!("{}: {what}", path.display()));
+    let text = std::fs::read(path).map_err(|error| wrong(&error.to_string()))?;
+    let document: Json = serde_json::from_slice(&text).map_err(|error| wrong(&error.to_string()))?;
+    let affected = document["affected"].as_array().filter(|_| document["report"] == "impact" && document["version"] == 1);
+    let affected = affected.ok_or_else(|| wrong("it is not what kmipd report impact --format json writes"))?;
+    if document["affected_count"] != affected.len() {
+        return Err(wrong("it does not name all that is affected; make it again with a larger --limit"));
+    }
+    let key = document["key"]["identifier"].as_str().ok_or_else(|| wrong("it does not say what it is about"))?;
+    let mut report = Report { key: Some(key.to_owned()), below: HashMap::new() };
+    // What is gone cannot be revoked.
+    for node in affected.iter().filter(|node| node["exists"] == true) {
+        let (Some(identifier), Some(relation), Some(of)) =
+            (node["identifier"].as_str(), node["relation"].as_str(), node["of"].as_str())
+        else {
+            return Err(wrong("an object of it has no identifier, or hangs on nothing"));
+        };
+        report.below.entry(of.to_owned()).or_default().push((identifier.to_owned(), relation.replace('-', " ")));
+    }
+    Ok(report)
+}
+
 /// Finds what hangs on objects, shows it, asks, and revokes it.
 pub(crate) async fn run(
     client: &mut Client,
     output: Output,
     roots: &[String],
+    report: &Report,
     reason: &Reason<'_>,
     consent: Consent,
 ) -> Result<(), Failure> {
-    let steps = plan(client, roots, reason.since.is_some()).await?;
+    if let Some(key) = report.key.as_ref().filter(|key| !roots.contains(key)) {
+        return Err(Failure::usage(format!("the report is about {key:?}, which is not to be revoked")));
+    }
+    let steps = plan(client, roots, report, reason.since.is_some()).await?;
     let todo = steps.iter().filter(|step| step.skipped.is_none() && step.unknown.is_none()).count();
     if !output.json {
         steps.iter().for_each(|step| output::line(step.text()));
@@ -129,13 +169,14 @@ fn finish(output: Output, steps: &[Step], results: &[(&str, Option<Json>)]) -> R
 }
 
 /// The objects and all that hangs on them, each once, the nearest first.
-async fn plan(client: &mut Client, roots: &[String], is_compromise: bool) -> Result<Vec<Step>, Failure> {
+async fn plan(client: &mut Client, roots: &[String], report: &Report, is_compromise: bool) -> Result<Vec<Step>, Failure> {
     let mut waiting: VecDeque<(String, usize, String)> =
         roots.iter().map(|root| (root.clone(), 0, "named here".to_owned())).collect();
     let mut seen: HashSet<String> = roots.iter().cloned().collect();
     let mut steps = Vec::new();
     while let Some((identifier, depth, how)) = waiting.pop_front() {
-        let (step, below) = look_at(client, identifier, depth, how, is_compromise).await?;
+        let (step, mut below) = look_at(client, identifier, depth, how, is_compromise).await?;
+        below.extend(report.below.get(&step.identifier).into_iter().flatten().cloned());
         for (other, relation) in below {
             if seen.insert(other.clone()) {
                 if seen.len() > OBJECTS_MAX {
@@ -149,7 +190,7 @@ async fn plan(client: &mut Client, roots: &[String], is_compromise: bool) -> Res
     Ok(steps)
 }
 
-type Below = Vec<(String, &'static str)>;
+type Below = Vec<(String, String)>;
 
 async fn look_at(
     client: &mut Client,
@@ -177,7 +218,7 @@ async fn look_at(
         };
         // The link of a certificate to another leads to its issuer.
         let down = DOWN.iter().find(|(down, _)| down == link_type && !(is_certificate && *down == LinkType::CertificateLink));
-        below.extend(down.map(|(_, how)| (other.clone(), *how)));
+        below.extend(down.map(|(_, how)| (other.clone(), (*how).to_owned())));
     }
     for (link_type, how) in UP {
         // A private key's link to its certificate is no sign that the key hangs on it.
@@ -185,7 +226,7 @@ async fn look_at(
             continue;
         }
         for other in linked(client, link_type, &identifier).await? {
-            below.push((other, how));
+            below.push((other, how.to_owned()));
         }
     }
     let state = attributes.state().copied();

@@ -357,7 +357,8 @@ impl Session {
             let reason = cascade::Reason { code: reason, message, since };
             let consent = cascade::Consent { yes: arguments.yes, dry_run: arguments.dry_run };
             let output = self.output;
-            return cascade::run(self.client().await?, output, &arguments.objects.identifiers, &reason, consent).await;
+            let report = arguments.impact.as_deref().map(cascade::read_report).transpose()?.unwrap_or_default();
+            return cascade::run(self.client().await?, output, &arguments.objects.identifiers, &report, &reason, consent).await;
         }
         self.each(&arguments.objects.identifiers, "revoked", async |client, identifier| {
             client.revoke(identifier, reason, message, since).await
