@@ -19,6 +19,7 @@
 //! matrix       every decision of the policy's matrix over real connections
 //! tenants      one tenant tries what is another's, in every way a request can name it
 //! cost         what policy and audit log add to the processor time of a Get
+//! reports      what a report of 100,000 objects takes, and what it costs the clients meanwhile
 //! creates      Creates for each sync, and what one Create waits for
 //! bench        the micro-benchmarks and the load generator
 //! ```
@@ -42,6 +43,7 @@ mod log_chain;
 mod options;
 mod powercut;
 mod pykmip;
+mod reports;
 mod run;
 mod scale;
 mod server;
@@ -58,7 +60,7 @@ use std::process::ExitCode;
 /// What went wrong, in words for the person who ran the command.
 type Outcome = Result<(), String>;
 
-const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|audit [--rounds N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|matrix|tenants [--attempts N]|cost|bench";
+const USAGE: &str = "usage: cargo xtask setup|test|tidy|pykmip [VERSION]|conformance CASES|spec-diff [DIRECTORY]|docs [--check]|crash [--rounds N] [--objects N] [--seed N]|audit [--rounds N] [--seed N]|clock|bitflips [--flips N] [--seed N]|powercut [--rounds N] [--seed N] [--keep DIR] [--without-sync]|faults [--every N] [--seed N] [--only CLASS N]|full|scale [--objects N] [--dir DIR]|creates [--dir DIR]|matrix|tenants [--attempts N]|cost|reports [--objects N]|bench";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         ["scale", arguments @ ..] => scale::scale(arguments),
         ["creates", arguments @ ..] => creates::creates(arguments),
         ["matrix", arguments @ ..] => access::matrix::matrix(arguments),
+        ["reports", arguments @ ..] => reports::reports(arguments),
         ["cost", arguments @ ..] => access::cost::cost(arguments),
         ["tenants", arguments @ ..] => access::tenants::tenants(arguments),
         ["clock", arguments @ ..] => clock::clock(arguments),
