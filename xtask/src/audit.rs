@@ -1,7 +1,7 @@
 //! `cargo xtask audit`: no key is released without its record.
 //!
-//! kill -9 at random moments under eight readers: every Get that was answered is in the audit log after the next start, once; and
-//! every record is in the file of a sink, once and in order. Then sinks whose target is removed, full, or takes nothing: Gets are
+//! kill -9 at random moments under eight readers: every Get that was answered, with a key or with a refusal, is in the audit log after the
+//! next start, once; and every record is in the file of a sink, once and in order. Then sinks whose target is removed, full, or takes nothing: Gets are
 //! refused, changes go on, and when the target is back all that was missed is delivered.
 
 use crate::dice::Dice;
@@ -67,6 +67,35 @@ fn get(client: &mut blocking::Client, identifier: &UniqueIdentifier) -> Result<(
     client.wait(async |client| client.get(identifier).await).map(drop)
 }
 
+/// One of the clients that read.
+struct Reader {
+    /// Its key, and how many Gets of it were answered.
+    key: UniqueIdentifier,
+    answered: usize,
+    /// What nobody has, and how many Gets of it were refused.
+    absent: UniqueIdentifier,
+    refused: usize,
+}
+
+impl Reader {
+    /// Reads what there is and what there is not, in turn, until the server ends.
+    fn read(&mut self, client: &mut blocking::Client, is_stopping: &AtomicBool) -> Outcome {
+        let is_end = |error: &Error| matches!(error, Error::Ended { .. }) && is_stopping.load(Ordering::SeqCst);
+        loop {
+            match get(client, &self.key) {
+                Ok(()) => self.answered += 1,
+                Err(error) if is_end(&error) => return Ok(()),
+                Err(error) => return Err(format!("Get of {}: {error}", self.key.0)),
+            }
+            match get(client, &self.absent) {
+                Err(Error::Operation(error)) if error.reason == ResultReason::ObjectNotFound => self.refused += 1,
+                Err(error) if is_end(&error) => return Ok(()),
+                other => return Err(format!("Get of {}, which nobody has: {other:?}", self.absent.0)),
+            }
+        }
+    }
+}
+
 /// Adds lines to the configuration of a server that does not run.
 fn configure(directory: &Path, lines: &str) -> Outcome {
     let path = directory.join("dev").join("kmipd.toml");
@@ -84,43 +113,36 @@ fn killed(rounds: usize, seed: u64) -> Outcome {
         "\n[[audit.sink]]\nname = \"copy\"\nkind = \"file\"\npath = \"audit.jsonl\"\nfrom_start = true\n",
     )?;
     let mut server = DevServer::start(directory.path(), port, &[])?;
-    let mut keys: Vec<(UniqueIdentifier, usize)> = Vec::new();
+    let mut readers: Vec<Reader> = Vec::new();
     let mut client = connect(&server)?;
-    for _ in 0..READERS {
-        keys.push((key(&mut client)?, 0));
+    for number in 0..READERS {
+        let absent = UniqueIdentifier(format!("nobody has this, nor has number {number}"));
+        readers.push(Reader { key: key(&mut client)?, answered: 0, absent, refused: 0 });
     }
     drop(client);
     for number in 1..=rounds {
-        let clients: Result<Vec<_>, String> = keys.iter().map(|_| connect(&server)).collect();
+        let clients: Result<Vec<_>, String> = readers.iter().map(|_| connect(&server)).collect();
         let stop = AtomicBool::new(false);
-        let before: usize = keys.iter().map(|(_, answered)| answered).sum();
+        let all = |readers: &[Reader]| readers.iter().map(|reader| reader.answered + reader.refused).sum::<usize>();
+        let before = all(&readers);
         std::thread::scope(|scope| {
-            let readers: Vec<_> = keys
+            let threads: Vec<_> = readers
                 .iter_mut()
                 .zip(clients?)
-                .map(|((identifier, answered), mut client)| {
+                .map(|(reader, mut client)| {
                     let stop = &stop;
-                    scope.spawn(move || {
-                        loop {
-                            match get(&mut client, identifier) {
-                                Ok(()) => *answered += 1,
-                                Err(Error::Ended { .. }) if stop.load(Ordering::SeqCst) => return Ok(()),
-                                Err(error) => return Err(format!("Get of {}: {error}", identifier.0)),
-                            }
-                        }
-                    })
+                    scope.spawn(move || reader.read(&mut client, stop))
                 })
                 .collect();
             std::thread::sleep(Duration::from_millis(20 + dice.below(KILL_WITHIN_MS) as u64));
             stop.store(true, Ordering::SeqCst);
             server.kill();
-            for reader in readers {
-                reader.join().map_err(|_| "a reader panicked".to_owned())??;
+            for thread in threads {
+                thread.join().map_err(|_| "a reader panicked".to_owned())??;
             }
             Ok::<(), String>(())
         })?;
-        let answered = keys.iter().map(|(_, answered)| answered).sum::<usize>() - before;
-        println!("audit: round {number}: {answered} Gets answered");
+        println!("audit: round {number}: {} Gets answered", all(&readers) - before);
         server = DevServer::start(directory.path(), port, &[])?;
     }
     // A second start has nothing left to log; the sink has caught up when it has the last entry.
@@ -131,25 +153,30 @@ fn killed(rounds: usize, seed: u64) -> Outcome {
     server.kill();
     let mut recorded: BTreeMap<String, usize> = BTreeMap::new();
     let entries = log_chain::records(&directory.path().join("dev"), |record| {
-        if record.action == Action::Operation(Operation::Get.0) && record.outcome == Done::Success {
+        let is_told = matches!(record.outcome, Done::Success | Done::Failure(_));
+        if record.action == Action::Operation(Operation::Get.0) && is_told {
             record.identifiers.iter().for_each(|identifier| *recorded.entry(identifier.clone()).or_default() += 1);
         }
     })?;
-    let mut all = 0;
-    for (identifier, answered) in &keys {
-        let recorded = recorded.get(&identifier.0).copied().unwrap_or_default();
-        // A Get whose answer was on its way when the server ended is recorded, too: one of each reader in a round.
-        if !(*answered..=answered + rounds).contains(&recorded) {
-            return Err(format!("{}: {answered} Gets were answered, and {recorded} are in the audit log", identifier.0));
+    let (mut all, mut refusals) = (0, 0);
+    for Reader { key, answered, absent, refused } in &readers {
+        for (identifier, answered) in [(key, answered), (absent, refused)] {
+            let recorded = recorded.get(&identifier.0).copied().unwrap_or_default();
+            // A Get whose answer was on its way when the server ended is recorded, too: one of each reader in a round.
+            if !(*answered..=answered + rounds).contains(&recorded) {
+                return Err(format!("{}: {answered} Gets were answered, and {recorded} are in the audit log", identifier.0));
+            }
         }
         all += answered;
+        refusals += refused;
     }
     let delivered = in_order(&std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?)?;
     if delivered < entries {
         return Err(format!("the audit log has {entries} entries, and the file of the sink {delivered}"));
     }
     println!(
-        "audit: {rounds} rounds, {all} Gets answered, each in the audit log; {delivered} records in the file of the sink, each once"
+        "audit: {rounds} rounds, {all} Gets answered and {refusals} refused, each in the audit log; {delivered} records in the file of the \
+         sink, each once"
     );
     Ok(())
 }

@@ -96,6 +96,7 @@ mod set_endpoint_role;
 mod sign;
 mod signature_verify;
 mod spelling;
+mod stand_in;
 mod stream;
 mod summary;
 mod ticket;

@@ -29,6 +29,7 @@ use crate::keys;
 use crate::object::StoredObject;
 use crate::operation::{Batch, Change, Context, KeyUse, Loaded, Material, Operation, Plan, Weight};
 use crate::search;
+use crate::stand_in::stand_in;
 use crate::ticket::{Allowed, Reaching};
 use crate::use_of_key::At;
 use crate::view::{View, to_store};
@@ -381,8 +382,11 @@ async fn load<O: Operation, S: Store>(
             return Err(Error::object_not_found());
         }
         let identifiers: Vec<&str> = next.iter().map(String::as_str).collect();
-        for object in view.load(&identifiers).await? {
-            let object = object.ok_or_else(Error::object_not_found)?;
+        for (object, identifier) in view.load(&identifiers).await?.into_iter().zip(&identifiers) {
+            let Some(object) = object else {
+                stand_in(view, identifier, context).await;
+                return Err(Error::object_not_found());
+            };
             let object = authorise(context, O::PERMISSION, object)?;
             if !O::TAKES_ARCHIVED {
                 object.check_is_on_line()?;
@@ -450,7 +454,10 @@ async fn load_key<S: Store>(view: &View<'_, S>, key: &KeyUse, context: &Context<
     if factory::is_reserved(&key.identifier) {
         return Err(absent());
     }
-    let object = view.load(&[&key.identifier]).await?.pop().flatten().ok_or_else(absent)?;
+    let Some(object) = view.load(&[&key.identifier]).await?.pop().flatten() else {
+        stand_in(view, &key.identifier, context).await;
+        return Err(absent());
+    };
     let object = authorise(context, key.permission, object).map_err(|error| match error.reason {
         // Absent and forbidden by another tenant are the same here, too.
         ResultReason::ObjectNotFound => absent(),

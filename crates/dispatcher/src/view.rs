@@ -73,6 +73,11 @@ impl<'a, S: Store> View<'a, S> {
         Ok(found)
     }
 
+    /// Takes as long as the load of one object whose record has about this length.
+    pub(crate) async fn load_none(&self, length: usize) {
+        self.store.load_none(self.tenant, length).await;
+    }
+
     /// What a query finds, page by page, the newest first. Staged objects are newer than all others, and are all found: the
     /// caller judges what it loads.
     pub(crate) fn pages<'v>(&'v self, query: &'v Query) -> Pages<'v, 'a, S> {

@@ -300,10 +300,13 @@ fn read(path: &Path, keyring: &Keyring) -> io::Result<Option<(u64, Vec<Vec<u8>>)
 
 #[cfg(test)]
 mod tests {
+    use store::Store;
+    use store::contract::block_on;
     use store::log::LogEnd;
     use store::sealing::RootKey;
 
     use super::*;
+    use crate::{Options, SledStore};
 
     fn keyring() -> Keyring {
         Keyring::generate(&RootKey::generate().expect("root key")).expect("keyring").0
@@ -394,6 +397,35 @@ mod tests {
             fs::write(&file, damaged).expect("write");
             let found = read(&file, &keyring).expect("read").map_or(0, |(_, entries)| entries.len());
             assert_eq!(found, left, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_while_the_disk_hangs_fills_no_file() {
+        let (directory, root) = (tempfile::tempdir().expect("directory"), RootKey::generate().expect("root key"));
+        let data = directory.path().join("data");
+        let store = SledStore::create(&data, &root, &Options::default()).expect("create");
+        let log = || block_on(store.log(Tenant::DEFAULT, vec![vec![7; MAX_LOG_ENTRY]]));
+        let length = || -> u64 {
+            let folder = files::ahead(&data);
+            let numbers = list(&folder).expect("list").into_iter();
+            numbers.map(|number| fs::metadata(path(&folder, number)).expect("file").len()).sum()
+        };
+        let writer = store.writer.lock().expect("writer");
+        // The writer's thread takes what waits, and waits itself.
+        log().expect("log");
+        while !store.shared.queue.is_written() {
+            std::thread::yield_now();
+        }
+        while log().is_ok() {}
+        let full = length();
+        for _ in 0..100 {
+            log().expect_err("the disk is too far behind");
+        }
+        assert_eq!(length(), full);
+        drop(writer);
+        while log().is_err() {
+            std::thread::yield_now();
         }
     }
 }

@@ -151,6 +151,10 @@ impl Store for SledStore {
         self.shared.load(tenant, identifiers)
     }
 
+    async fn load_none(&self, tenant: Tenant, length: usize) {
+        self.shared.load_none(tenant, length);
+    }
+
     async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {
         Ok(self.shared.find(tenant, query, page))
     }
@@ -184,6 +188,8 @@ impl Store for SledStore {
         if commit.log.is_empty() {
             return Ok(());
         }
+        // What would be refused then is not given to the kernel: whoever goes on asking while the disk hangs fills no file with that.
+        self.shared.queue.check_log(commit.size())?;
         match self.shared.write_ahead(&commit.log) {
             Some(file) => self.shared.log_soon(file, commit.log),
             // Where that is not wanted, or not possible, the journal is waited for.

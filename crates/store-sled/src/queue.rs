@@ -72,6 +72,17 @@ impl Job {
 }
 
 impl Waiting {
+    fn check_log(&self, size: usize) -> Result<(), StoreError> {
+        let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
+        if self.closed {
+            return Err(refused("the store is closing"));
+        }
+        if self.log_size + size > LOG_WAITING_MAX {
+            return Err(refused("the disk is too far behind"));
+        }
+        Ok(())
+    }
+
     /// Begins a turn with the first commits and all log entries.
     fn begin(&mut self, count: usize) -> Taken {
         self.writing = true;
@@ -149,19 +160,24 @@ impl Queue {
         self.arrived.notify_one();
     }
 
+    /// Whether log entries of so many bytes would be taken now.
+    pub(crate) fn check_log(&self, size: usize) -> Result<(), StoreError> {
+        self.lock().check_log(size)
+    }
+
+    /// Whether somebody has the turn.
+    #[cfg(test)]
+    pub(crate) fn is_written(&self) -> bool {
+        self.lock().writing
+    }
+
     /// Takes log entries without a promise to say when they are durable.
     pub(crate) fn push_log(&self, entries: impl Iterator<Item = Entry>) -> Result<(), StoreError> {
         let entries: Vec<Entry> = entries.collect();
-        let refused = |cause: &str| StoreError::Failed { what: "logging".into(), cause: cause.into() };
+        let size = entries.iter().map(|entry| entry.bytes.len()).sum::<usize>();
         let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(refused("the store is closing"));
-        }
-        let size = waiting.log_size + entries.iter().map(|entry| entry.bytes.len()).sum::<usize>();
-        if size > LOG_WAITING_MAX {
-            return Err(refused("the disk is too far behind"));
-        }
-        waiting.log_size = size;
+        waiting.check_log(size)?;
+        waiting.log_size += size;
         waiting.log.extend(entries);
         let first = waiting.log_since.is_none();
         if first {

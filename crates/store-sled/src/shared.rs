@@ -1,15 +1,17 @@
 //! What readers, the writer and the background share, and how a reader reads.
 
 use std::collections::{HashMap, VecDeque};
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use store::index::{Index, Place, TermHasher};
+use store::index::{Facets, Index, Place, TermHasher};
 use store::log::LogEnd;
-use store::sealing::{DecodedRecord, Keyring, decode_record};
-use store::{Commit, Found, LogRecord, Page, Query, Record, StoreError, Tenant};
+use store::sealing::{DecodedRecord, Keyring, decode_record, encode_record};
+use store::{Commit, Found, LogRecord, Page, Put, Query, Record, Revision, StoreError, Tenant};
+use zeroize::Zeroizing;
 
 use crate::Options;
 use crate::ahead::{Ahead, Entry};
@@ -37,6 +39,9 @@ const PLENTY: u64 = 1 << 30;
 /// written to after a look of its own.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// What a record has for a key to be found by, in bytes, about.
+const FOUND_BY: usize = 256;
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// `None` for the moment in which a new one takes the place of a damaged one.
@@ -58,6 +63,8 @@ pub(crate) struct Shared {
     failure: Mutex<Option<String>>,
     /// Why sled could not be made again when that was tried last, if it has still to be.
     pub(crate) rebuild_failure: Mutex<Option<String>>,
+    /// A record that is opened where there is none.
+    stand_in: OnceLock<Vec<u8>>,
     /// Until when there is room without another look.
     plenty_until: Mutex<Option<Instant>>,
     pub(crate) directory: PathBuf,
@@ -131,6 +138,7 @@ impl Shared {
             counters: Counters::default(),
             failure: Mutex::new(None),
             rebuild_failure: Mutex::new(None),
+            stand_in: OnceLock::new(),
             plenty_until: Mutex::new(None),
             directory: directory.into(),
             options: options.clone(),
@@ -184,6 +192,27 @@ impl Shared {
             Some(records) => Ok(records),
             None => self.load_locked(tenant, identifiers),
         }
+    }
+
+    /// Reads what sled does not have and opens the record that is kept for it: what the load of one record costs.
+    pub(crate) fn load_none(&self, tenant: Tenant, length: usize) {
+        let last = Revision(u64::MAX);
+        let place = Place { created: last, position: u32::MAX, revision: last };
+        let sealed = self.stand_in.get_or_init(|| {
+            let put = Put {
+                identifier: "0".repeat(36),
+                owner: "stand-in".to_owned(),
+                expected: None,
+                body: Zeroizing::new(vec![0; length + FOUND_BY]),
+                terms: Vec::new(),
+                numbers: Vec::new(),
+            };
+            let contents = encode_record(&put, &Facets::default());
+            // In memory alone, and under a label that no record will have.
+            self.keyring.seal(&layout::label(Tenant::DEFAULT, &place), &contents).unwrap_or_default()
+        });
+        let absent = self.engine(|engine| engine.read(Number::of(tenant, &place)));
+        let _ = black_box((absent, self.open_record(Tenant::DEFAULT, &place, &sealed.clone())));
     }
 
     /// Reads records while nothing can be published. What is not right now is damaged.
@@ -416,4 +445,25 @@ pub(crate) fn damaged(what: &str, cause: impl ToString) -> StoreError {
 
 fn log_name(sequence: u64) -> String {
     format!("log entry {sequence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use store::sealing::RootKey;
+
+    use super::*;
+    use crate::SledStore;
+
+    #[test]
+    fn a_load_of_nothing_opens_what_stands_in_and_leaves_no_trace() {
+        let (directory, root) = (tempfile::tempdir().expect("directory"), RootKey::generate().expect("root key"));
+        let store = SledStore::create(&directory.path().join("data"), &root, &Options::default()).expect("create");
+        store.shared.load_none(Tenant(7), 900);
+        let sealed = store.shared.stand_in.get().expect("a record that stands in");
+        let last = Revision(u64::MAX);
+        let place = Place { created: last, position: u32::MAX, revision: last };
+        let record = store.shared.open_record(Tenant::DEFAULT, &place, sealed).expect("it opens");
+        assert_eq!(record.body.len(), 900 + FOUND_BY);
+        assert!(store.shared.published().head.count == 0 && store.shared.tenants().is_empty());
+    }
 }

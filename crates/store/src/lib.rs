@@ -269,6 +269,12 @@ pub trait Store: Send + Sync + 'static {
     /// Reads records by identifier; absent ones are `None`. All from one moment in time.
     fn load(&self, tenant: Tenant, identifiers: &[&str]) -> impl Future<Output = Result<Vec<Option<Record>>, StoreError>> + Send;
 
+    /// Does what the load of one record of about this length costs, and tells nothing: so that nobody can tell by the time of an answer
+    /// that there was nothing to load. A backend whose loads cost nothing leaves it out.
+    fn load_none(&self, _tenant: Tenant, _length: usize) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Finds identifiers, the newest record first, page by page. Costs grow with the records that satisfy the most
     /// selective condition, not with the number of records.
     fn find(&self, tenant: Tenant, query: &Query, page: Page) -> impl Future<Output = Result<Found, StoreError>> + Send;
@@ -314,6 +320,10 @@ pub trait Store: Send + Sync + 'static {
 impl<S: Store> Store for Arc<S> {
     async fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
         S::load(self, tenant, identifiers).await
+    }
+
+    async fn load_none(&self, tenant: Tenant, length: usize) {
+        S::load_none(self, tenant, length).await;
     }
 
     async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {

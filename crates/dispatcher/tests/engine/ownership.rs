@@ -156,3 +156,19 @@ fn a_reset_removes_the_callers_objects_only() {
         fred.ask(Operation::Interop, &unknown).fails_with(ResultReason::InvalidField);
     }
 }
+
+/// The time of an answer does not tell what another tenant has: where there is nothing to load, the same work is done.
+#[test]
+fn what_is_not_there_is_as_much_work_as_what_is() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let own = client.create(aes());
+        let for_nothing = || server.trouble.loaded_none.swap(0, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(for_nothing(), 0, "{version}");
+        client.ask(Operation::Get, &get(Some(&own)));
+        assert_eq!(for_nothing(), 0, "{version}");
+        let answers = every_operation(&mut client, "nobody has this").len();
+        assert_eq!(for_nothing(), answers, "{version}");
+    }
+}

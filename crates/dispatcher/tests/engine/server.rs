@@ -64,6 +64,8 @@ pub(crate) struct Trouble {
     pub(crate) worked: AtomicUsize,
     /// How many records were loaded.
     pub(crate) loaded: AtomicUsize,
+    /// How often the work of a load was done for nothing.
+    pub(crate) loaded_none: AtomicUsize,
     /// How many commits from now on end with an outcome that is not known, although they were made.
     pub(crate) unknown_made: AtomicUsize,
     /// How many commits after these end so, and were not made.
@@ -336,6 +338,11 @@ impl Store for Unreliable {
     async fn load(&self, tenant: Tenant, identifiers: &[&str]) -> Result<Vec<Option<Record>>, StoreError> {
         self.trouble.loaded.fetch_add(identifiers.len(), Ordering::SeqCst);
         self.inner.load(tenant, identifiers).await
+    }
+
+    async fn load_none(&self, _: Tenant, length: usize) {
+        assert!((500..5_000).contains(&length), "the record of a key has not {length} bytes");
+        self.trouble.loaded_none.fetch_add(1, Ordering::SeqCst);
     }
 
     async fn find(&self, tenant: Tenant, query: &Query, page: Page) -> Result<Found, StoreError> {

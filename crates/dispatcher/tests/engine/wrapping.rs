@@ -357,6 +357,19 @@ fn what_is_wrapped_by_a_key_is_found_by_the_link_whatever_version_brought_it() {
 }
 
 #[test]
+fn a_wrapping_key_that_is_not_there_is_as_much_work_as_one_that_is() {
+    for version in VERSIONS {
+        let server = Server::new();
+        let mut client = server.client("fred", version);
+        let (key, kek) = (client.create(aes()), kek(&mut client));
+        for (kek, times) in [(kek.as_str(), 0), ("nobody has this", 1)] {
+            client.ask(Operation::Get, &wrapped(&key, specification(kek, None)));
+            assert_eq!(server.trouble.loaded_none.swap(0, Ordering::SeqCst), times, "{version}");
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_unwrapped_says_no_more_than_that() {
     for version in with_wrap_type() {
         let server = Server::new();
