@@ -42,6 +42,9 @@ const ROOMS: [u64; 3] = [256 << 10, 2 << 20, 5 << 20];
 /// Refused commits until there is room again.
 const REFUSALS: u64 = 40;
 
+/// Commits on such a disk: more than fit into any of these rooms, whatever sizes the seed gives them.
+const COMMITS_WHEN_FULL: u64 = 16 * COMMITS;
+
 /// Failures shown.
 const SHOWN: usize = 20;
 
@@ -333,7 +336,7 @@ impl Bench {
     fn full_disk(&self, start: &Start, room: u64) -> Outcome {
         let (volume, mut model) = (Volume::mount(start.image.clone(), &self.point)?, start.model.clone());
         let expected = model.begin(2);
-        let orders = self.orders(2, false, Work::Script { commits: 4 * COMMITS, patience: PATIENCE_WHEN_FULL });
+        let orders = self.orders(2, false, Work::Script { commits: COMMITS_WHEN_FULL, patience: PATIENCE_WHEN_FULL });
         let refusals = std::cell::Cell::new(0);
         let lived = self.live(&volume, &orders, &expected, &mut model, |volume, event| match event {
             Event::Dumped => volume.disk().set_room(room),
