@@ -29,7 +29,7 @@ const COMMAND_LENGTH_MAX: usize = 128 * 1024;
 const REPLY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
 /// Time for sending a command, and for taking its reply.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
-/// Commands at one time: an administrator and a script.
+/// Commands at one time: an administrator and a script. As many again of those that the configuration names beside the owner and root.
 const COMMANDS_MAX: usize = 8;
 /// Connections of users that are not known yet, at one time, beside those of the owner and root.
 const STRANGERS_MAX: usize = 16;
@@ -99,7 +99,7 @@ pub fn bind(config: &AdminConfig) -> Result<UnixListener, FileError> {
 
 /// Serves commands until the task is aborted.
 pub async fn run(listener: UnixListener, administration: Arc<Administration>, duties: Duties) {
-    let slots = Arc::new(Semaphore::new(COMMANDS_MAX));
+    let (at_home, named) = (Arc::new(Semaphore::new(COMMANDS_MAX)), Arc::new(Semaphore::new(COMMANDS_MAX)));
     let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
     let (duties, throttle) = (Arc::new(duties), Arc::new(Throttle::new(STRANGERS_RECORDED)));
     loop {
@@ -122,7 +122,7 @@ pub async fn run(listener: UnixListener, administration: Arc<Administration>, du
         let is_at_home = uid == 0 || uid == rustix::process::getuid().as_raw();
         let waiting = if is_at_home { None } else { Some(Arc::clone(&strangers).try_acquire_owned()) };
         let Ok(waiting) = waiting.transpose() else { continue };
-        let (slots, administration) = (Arc::clone(&slots), Arc::clone(&administration));
+        let (slots, administration) = (Arc::clone(if is_at_home { &at_home } else { &named }), Arc::clone(&administration));
         let (duties, throttle) = (Arc::clone(&duties), Arc::clone(&throttle));
         tokio::spawn(async move {
             // The system's users may be in a directory service.
